@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few build helpers that every directory uses.
+
+# gpudmar_library(name SOURCES ... [LIBS ...]): a static library of this project, included from the repository root.
+function(gpudmar_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${A_LIBS})
+  gpudmar_warnings(${name})
+endfunction()
+
+function(gpudmar_warnings name)
+  target_compile_options(${name} PRIVATE -Wall -Wextra $<$<BOOL:${GPUDMAR_WERROR}>:-Werror>)
+endfunction()
+
+# gpudmar_test(name SOURCES ... [LIBS ...] [TIMEOUT seconds] [MAIN]): one GoogleTest program, one CTest entry.
+# Its XML goes to <build>/test/xml/<name>.xml, from which tests/report.py makes junit.xml and rules.json.
+# MAIN: the sources bring main() or sc_main() themselves.
+function(gpudmar_test name)
+  cmake_parse_arguments(A "MAIN" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${A_LIBS} GTest::gmock)
+  if(NOT A_MAIN)
+    target_link_libraries(${name} PRIVATE GTest::gmock_main)
+  endif()
+  gpudmar_warnings(${name})
+  add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/test/xml/${name}.xml)
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT})
+endfunction()
+
+# gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [PARAMS -GX=1 ...]): a library with the Verilated model.
+function(gpudmar_verilate name)
+  cmake_parse_arguments(A "" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
+  file(STRINGS ${A_FILELIST} lines REGEX "^[^/#+-]")
+  set(sources)
+  foreach(line ${lines})
+    list(APPEND sources ${CMAKE_SOURCE_DIR}/${line})
+  endforeach()
+  add_library(${name} STATIC)
+  verilate(${name} SOURCES ${sources} TOP_MODULE ${A_TOP} PREFIX ${A_PREFIX} TRACE_FST
+    OPT_FAST -O3
+    VERILATOR_ARGS -Wall --assert --x-assign unique --x-initial unique --no-timing ${A_PARAMS}
+      ${CMAKE_SOURCE_DIR}/rtl/waivers.vlt)
+  target_compile_options(${name} PRIVATE -w)
+endfunction()
