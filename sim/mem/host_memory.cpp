@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host memory: CPU mappings of scattered pages, atomic words, observers.
+#include "sim/mem/host_memory.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace gpudmar::sim {
+namespace {
+
+std::vector<hw::MemoryRange> outside_hole(std::vector<hw::MemoryRange> ranges) {
+  for (const auto& range : ranges) {
+    if (range.base < kMmioHole.end() && range.base + range.size > kMmioHole.base)
+      throw std::invalid_argument(
+          fmt::format("host memory: range {:#x}..{:#x} overlaps the MMIO hole {:#x}..{:#x}", range.base,
+                      range.base + range.size, kMmioHole.base, kMmioHole.end()));
+  }
+  return ranges;
+}
+
+hw::MemoryRange vram_range(unsigned adapter, std::uint64_t bytes) {
+  if (bytes < hw::kPageSize || (bytes & (bytes - 1)) != 0)
+    throw std::invalid_argument(
+        fmt::format("vram{}: {} bytes is not a power of two of at least one page", adapter, bytes));
+  return {0, bytes};
+}
+
+}  // namespace
+
+std::vector<hw::MemoryRange> default_memory_map() {
+  return {{0, 2 * kGiB}, {4 * kGiB, 2 * kGiB}, {kTiB, 4 * kGiB}};
+}
+
+HostMemory::HostMemory(std::vector<hw::MemoryRange> ranges, unsigned address_bits)
+    : memory_("host memory", outside_hole(std::move(ranges)), address_bits) {}
+
+HostMemory::~HostMemory() {
+  for (const auto& [address, pages] : mappings_) ::munmap(address, pages * hw::kPageSize);
+}
+
+void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
+  if (pages.empty()) throw hw::HardwareError("map: no pages");
+  for (hw::PhysAddr page : pages) {
+    if (page % hw::kPageSize != 0)
+      throw hw::HardwareError(fmt::format("map: {:#x} is not page-aligned", page));
+    if (!memory_.contains(page, hw::kPageSize))
+      throw hw::HardwareError(fmt::format("map: page {:#x} is not RAM", page));
+  }
+  const std::size_t bytes = pages.size() * hw::kPageSize;
+  const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
+  void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED)
+    throw hw::HardwareError(fmt::format("map: no room for {} pages: {}", pages.size(), std::strerror(errno)));
+  for (std::size_t i = 0; i < pages.size();) {
+    std::size_t run = 1;  // neighbours go into one mapping: the kernel counts mappings
+    while (i + run < pages.size() && pages[i + run] == pages[i] + run * hw::kPageSize &&
+           memory_.contains(pages[i], (run + 1) * hw::kPageSize))
+      ++run;
+    void* want = static_cast<std::byte*>(base) + i * hw::kPageSize;
+    if (::mmap(want, run * hw::kPageSize, protection, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory_.fd(),
+               static_cast<off_t>(pages[i])) == MAP_FAILED) {
+      const int error = errno;
+      ::munmap(base, bytes);
+      throw hw::HardwareError(fmt::format(
+          "map: page {:#x}, number {} of {}: {}{}", pages[i], i, pages.size(), std::strerror(error),
+          error == ENOMEM ? " (vm.max_map_count bounds scattered pages)" : ""));
+    }
+    i += run;
+  }
+  mappings_[base] = pages.size();
+  return base;
+}
+
+void HostMemory::unmap(void* address, std::size_t pages) {
+  auto found = mappings_.find(address);
+  if (found == mappings_.end())
+    throw hw::HardwareError(fmt::format("unmap: {} was not given out by map", fmt::ptr(address)));
+  if (found->second != pages)
+    throw hw::HardwareError(fmt::format("unmap: {} pages, but {} were mapped", pages, found->second));
+  ::munmap(address, pages * hw::kPageSize);
+  mappings_.erase(found);
+}
+
+template <typename T>
+T* HostMemory::word(hw::PhysAddr address, const char* what) const {
+  if (address % sizeof(T) != 0)
+    throw hw::HardwareError(fmt::format("{}: {:#x} is not {}-byte aligned", what, address, sizeof(T)));
+  std::byte* at = memory_.at(address, sizeof(T));
+  if (at == nullptr) throw hw::HardwareError(fmt::format("{}: {:#x} is not RAM", what, address));
+  return reinterpret_cast<T*>(at);
+}
+
+std::uint64_t HostMemory::load64(hw::PhysAddr address) {
+  return __atomic_load_n(word<std::uint64_t>(address, "load64"), __ATOMIC_ACQUIRE);
+}
+
+void HostMemory::store64(hw::PhysAddr address, std::uint64_t value) {
+  __atomic_store_n(word<std::uint64_t>(address, "store64"), value, __ATOMIC_RELEASE);
+}
+
+std::uint32_t HostMemory::load32(hw::PhysAddr address) {
+  return __atomic_load_n(word<std::uint32_t>(address, "load32"), __ATOMIC_ACQUIRE);
+}
+
+void HostMemory::store32(hw::PhysAddr address, std::uint32_t value) {
+  __atomic_store_n(word<std::uint32_t>(address, "store32"), value, __ATOMIC_RELEASE);
+}
+
+void HostMemory::publish(hw::PhysAddr address, std::size_t bytes) {
+  if (!memory_.contains(address, bytes))
+    throw hw::HardwareError(fmt::format("publish: {:#x}+{:#x} is not RAM", address, bytes));
+  for (MemoryObserver* observer : observers_) observer->published(address, bytes);
+}
+
+void HostMemory::refresh(hw::PhysAddr address, std::size_t bytes) {
+  if (!memory_.contains(address, bytes))
+    throw hw::HardwareError(fmt::format("refresh: {:#x}+{:#x} is not RAM", address, bytes));
+  for (MemoryObserver* observer : observers_) observer->refreshed(address, bytes);
+}
+
+void HostMemory::remove_observer(MemoryObserver& observer) {
+  observers_.erase(std::remove(observers_.begin(), observers_.end(), &observer), observers_.end());
+}
+
+Vram::Vram(unsigned adapter, std::uint64_t bytes)
+    : memory_(fmt::format("vram{}", adapter), {vram_range(adapter, bytes)}, 40) {}
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host memory and VRAM: maps, mappings of scattered pages, strobes, observers, impossible configurations.
+#include "sim/mem/host_memory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "tests/support/covers.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+std::string refusal(std::vector<hw::MemoryRange> ranges, unsigned bits = 46) {
+  try {
+    HostMemory memory(std::move(ranges), bits);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(HostMemory, DefaultMapHasMemoryAboveOneTiBAndAHoleForMmio) {
+  HostMemory memory;
+  EXPECT_TRUE(memory.device().contains(0, 2 * kGiB));
+  EXPECT_FALSE(memory.device().contains(2 * kGiB, 1));
+  EXPECT_FALSE(memory.device().contains(4 * kGiB - 1, 1));
+  EXPECT_TRUE(memory.device().contains(4 * kGiB, 2 * kGiB));
+  EXPECT_TRUE(memory.device().contains(kTiB + 4 * kGiB - 1, 1));
+  EXPECT_FALSE(memory.device().contains(kTiB + 4 * kGiB - 1, 2));
+}
+
+TEST(HostMemory, CostsHostMemoryOnlyForTouchedPages) {
+  HostMemory memory;
+  EXPECT_EQ(memory.device().resident_bytes(), 0U);
+  memory.store64(kTiB, 1);
+  EXPECT_LE(memory.device().resident_bytes(), 2U << 20);  // at most one huge page
+  memory.clear();
+  EXPECT_EQ(memory.device().resident_bytes(), 0U);
+  EXPECT_EQ(memory.load64(kTiB), 0U);
+}
+
+TEST(HostMemory, MapsScatteredPagesToOneRun) {
+  HostMemory memory;
+  const std::vector<hw::PhysAddr> pages{kTiB + 5 * hw::kPageSize, 3 * hw::kPageSize, 4 * hw::kPageSize,
+                                        kTiB + 2 * hw::kPageSize};
+  auto* view = static_cast<char*>(memory.map(pages, true));
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    std::memset(view + i * hw::kPageSize, static_cast<int>('a' + i), hw::kPageSize);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    std::array<char, 2> edge{};
+    ASSERT_TRUE(memory.device().read(pages[i], edge.data(), 1));
+    ASSERT_TRUE(memory.device().read(pages[i] + hw::kPageSize - 1, edge.data() + 1, 1));
+    EXPECT_EQ(edge[0], static_cast<char>('a' + i));
+    EXPECT_EQ(edge[1], static_cast<char>('a' + i));
+  }
+  ASSERT_TRUE(memory.device().write(pages[3] + 7, "Z", 1));  // and the other way
+  EXPECT_EQ(view[3 * hw::kPageSize + 7], 'Z');
+  EXPECT_EQ(memory.mappings(), 1U);
+  memory.unmap(view, pages.size());
+  EXPECT_EQ(memory.mappings(), 0U);
+}
+
+TEST(HostMemory, TheSamePageMayBeMappedTwice) {
+  HostMemory memory;
+  auto* first = static_cast<char*>(memory.map({kTiB}, true));
+  const auto* second = static_cast<const char*>(memory.map({kTiB, kTiB}, false));
+  first[9] = 'x';
+  EXPECT_EQ(second[9], 'x');
+  EXPECT_EQ(second[hw::kPageSize + 9], 'x');
+  memory.unmap(first, 1);
+}
+
+TEST(HostMemory, RefusesMappingsThatCannotBe) {
+  HostMemory memory;
+  EXPECT_THAT([&] { (void)memory.map({3 * kGiB}, true); },
+              ThrowsMessage<hw::HardwareError>(HasSubstr("0xc0000000 is not RAM")));
+  EXPECT_THAT([&] { (void)memory.map({12}, true); },
+              ThrowsMessage<hw::HardwareError>(HasSubstr("not page-aligned")));
+  EXPECT_THAT([&] { (void)memory.map({}, true); }, ThrowsMessage<hw::HardwareError>(HasSubstr("no pages")));
+  void* view = memory.map({0, 4096}, true);
+  EXPECT_THAT([&] { memory.unmap(view, 1); },
+              ThrowsMessage<hw::HardwareError>(HasSubstr("1 pages, but 2 were mapped")));
+  EXPECT_THAT([&] { memory.unmap(&memory, 1); },
+              ThrowsMessage<hw::HardwareError>(HasSubstr("not given out")));
+}
+
+TEST(HostMemory, WordAccessesAreAlignedAndInRam) {
+  HostMemory memory;
+  memory.store64(kTiB + 8, 0x1122334455667788);
+  EXPECT_EQ(memory.load64(kTiB + 8), 0x1122334455667788U);
+  EXPECT_EQ(memory.load32(kTiB + 12), 0x11223344U);
+  memory.store32(kTiB + 8, 0);
+  EXPECT_EQ(memory.load64(kTiB + 8), 0x1122334400000000U);
+  EXPECT_THROW((void)memory.load64(4), hw::HardwareError);
+  EXPECT_THROW(memory.store32(2 * kGiB, 1), hw::HardwareError);
+}
+
+TEST(HostMemory, DeviceWritesFollowStrobes) {
+  HostMemory memory;
+  const std::array<unsigned char, 8> data{1, 2, 3, 4, 5, 6, 7, 8};
+  ASSERT_TRUE(memory.device().write(64, data.data(), 0b01011010, 8));
+  EXPECT_EQ(memory.load64(64), 0x0007000504000200U);
+  // Bytes without a strobe need not exist: the last word of a range, written from its lower half.
+  EXPECT_TRUE(memory.device().write(2 * kGiB - 4, data.data(), 0x0F, 8));
+  EXPECT_FALSE(memory.device().write(2 * kGiB - 4, data.data(), 0x1F, 8));
+  EXPECT_TRUE(memory.device().write(3 * kGiB, data.data(), 0x00, 8));
+  EXPECT_FALSE(memory.device().read(3 * kGiB, nullptr, 8));
+}
+
+class Recorder : public MemoryObserver {
+ public:
+  void published(hw::PhysAddr address, std::size_t bytes) override { events.emplace_back(address, bytes); }
+  void refreshed(hw::PhysAddr address, std::size_t bytes) override { events.emplace_back(~address, bytes); }
+  std::vector<std::pair<hw::PhysAddr, std::size_t>> events;
+};
+
+TEST(HostMemory, ObserversSeePublishAndRefreshInOrder) {
+  HostMemory memory;
+  Recorder recorder;
+  memory.add_observer(recorder);
+  memory.publish(0x1000, 8);
+  memory.refresh(0x2000, 16);
+  EXPECT_THROW(memory.publish(3 * kGiB, 8), hw::HardwareError);
+  memory.remove_observer(recorder);
+  memory.publish(0x3000, 8);
+  ASSERT_EQ(recorder.events.size(), 2U);
+  EXPECT_EQ(recorder.events[0], std::make_pair(hw::PhysAddr{0x1000}, std::size_t{8}));
+  EXPECT_EQ(recorder.events[1], std::make_pair(~hw::PhysAddr{0x2000}, std::size_t{16}));
+}
+
+TEST(HostMemory, RefusesImpossibleConfigurations) {
+  EXPECT_THAT(refusal({}), HasSubstr("no memory at all"));
+  EXPECT_THAT(refusal({{0, 0x2000}, {0x1000, 0x1000}}), HasSubstr("overlap"));
+  EXPECT_THAT(refusal({{0x800, 0x1000}}), HasSubstr("whole pages"));
+  EXPECT_THAT(refusal({{0, 0x1001}}), HasSubstr("whole pages"));
+  EXPECT_THAT(refusal({{0, 0}}), HasSubstr("empty range"));
+  EXPECT_THAT(refusal({{kTiB, kGiB}}, 40), HasSubstr("more than 40 address bits"));
+  EXPECT_THAT(refusal({{kTiB - kGiB, 2 * kGiB}}, 40), HasSubstr("more than 40 address bits"));
+  EXPECT_THAT(refusal({{~0ULL << 12, 0x2000}}), HasSubstr("address bits"));
+  EXPECT_THAT(refusal({{kGiB, 2 * kGiB}}), HasSubstr("MMIO hole"));
+  EXPECT_THAT(refusal({{0, kGiB}}, 70), HasSubstr("70 address bits"));
+  EXPECT_EQ(refusal({{kTiB - kGiB, kGiB}, {0, kGiB}}, 40), "accepted");
+}
+
+TEST(Vram, HasAPowerOfTwoOfBytes) {
+  Vram vram(1, 256ULL << 20);
+  EXPECT_EQ(vram.size(), 256ULL << 20);
+  EXPECT_TRUE(vram.device().write(vram.size() - 1, "x", 1));
+  EXPECT_FALSE(vram.device().write(vram.size(), "x", 1));
+  EXPECT_THROW(Vram(0, 3 * hw::kPageSize), std::invalid_argument);
+  EXPECT_THROW(Vram(0, 1024), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace gpudmar::sim
