@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/report.py: what counts as passed, failed and covered."""
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("report", ROOT / "tests" / "report.py")
+report = importlib.util.module_from_spec(spec)
+sys.modules["report"] = report
+spec.loader.exec_module(report)
+
+GOOD = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="2" failures="0" name="AllTests">
+  <testsuite name="Adl" tests="2">
+    <testcase name="allocate" status="run" result="completed" time="0.5" classname="Adl">
+      <properties><property name="rule" value="R120,vtd.fault.05"/></properties>
+    </testcase>
+    <testcase name="free" status="run" result="completed" time="0.25" classname="Adl"/>
+  </testsuite>
+</testsuites>
+"""
+BAD = """<testsuites><testsuite name="Adl">
+    <testcase name="contiguous" status="run" result="completed" time="0" classname="Adl">
+      <properties><property name="rule" value="R120"/></properties>
+      <failure message="expected 1&#x0A;got 2" type=""/>
+    </testcase></testsuite></testsuites>
+"""
+SKIPPED = """<testsuites><testsuite name="Wave">
+    <testcase name="viewer" status="run" result="skipped" time="0" classname="Wave">
+      <properties><property name="rule" value="R142"/></properties><skipped message="none"/>
+    </testcase>
+    <testcase name="DISABLED_old" status="notrun" result="suppressed" time="0" classname="Wave"/>
+    </testsuite></testsuites>
+"""
+ENDED_WELL = (True, "run", "")
+
+
+class ReportTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.build = Path(directory.name)
+        self.rules = report.Rules("R120-R142\nvtd.fault.05\n/axi\\.[a-z_]+/\n")
+
+    def run_report(self, files, ends=None, allow_empty=False):
+        """Report on {program: its XML or None when it left none}; (failures, lines, rules.json)."""
+        programs = {}
+        for name, text in files.items():
+            programs[name] = self.build / f"{name}.xml"
+            if text is not None:
+                programs[name].write_text(text)
+        out = io.StringIO()
+        failures = report.write_report(self.build, self.rules, programs,
+                                       ends or {name: ENDED_WELL for name in files}, allow_empty, out)
+        return failures, out.getvalue().splitlines(), json.loads((self.build / "test/rules.json").read_text())
+
+    def test_all_pass(self):
+        failures, lines, rules = self.run_report({"adl": GOOD})
+        self.assertEqual(failures, 0)
+        self.assertEqual(lines[-1], "2 passed, 0 failed")
+        self.assertEqual(rules["R120"], {"tests": ["Adl.allocate"], "status": "pass"})
+        self.assertEqual(rules["vtd.fault.05"], {"tests": ["Adl.allocate"], "status": "pass"})
+
+    def test_one_failure_fails_the_rule(self):
+        failures, lines, rules = self.run_report({"adl": GOOD, "other": BAD},
+                                                 {"adl": ENDED_WELL, "other": (False, "Failed", "")})
+        self.assertEqual(failures, 1)
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+        self.assertEqual(rules["R120"], {"tests": ["Adl.allocate", "Adl.contiguous"], "status": "fail"})
+        self.assertEqual(rules["vtd.fault.05"]["status"], "pass")
+
+    def test_missing_result_file_is_a_failure(self):
+        failures, lines, _ = self.run_report({"adl": GOOD, "gone": None},
+                                             {"adl": ENDED_WELL, "gone": (False, "SEGFAULT", "about to crash")})
+        self.assertEqual(failures, 1)
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+        self.assertTrue(any("gone.program" in line and "SEGFAULT" in line for line in lines), lines)
+        self.assertIn("about to crash", lines)
+
+    def test_truncated_result_file_is_a_failure(self):
+        _, lines, _ = self.run_report({"adl": GOOD[:200]})
+        self.assertEqual(lines[-1], "0 passed, 1 failed")
+
+    def test_passing_cases_of_a_failing_process_do_not_hide_it(self):
+        _, lines, _ = self.run_report({"adl": GOOD}, {"adl": (False, "Timeout", "")})
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+        self.assertTrue(any("Timeout" in line for line in lines), lines)
+
+    def test_program_that_was_never_started(self):
+        _, lines, _ = self.run_report({"adl": GOOD}, {"something else": ENDED_WELL})
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+
+    def test_program_without_tests(self):
+        empty = "<testsuites tests='0'/>"
+        self.assertEqual(self.run_report({"adl": GOOD, "none": empty})[1][-1], "2 passed, 1 failed")
+        self.assertEqual(self.run_report({"adl": GOOD, "none": empty}, allow_empty=True)[1][-1], "2 passed, 0 failed")
+
+    def test_nothing_at_all(self):
+        self.assertEqual(self.run_report({})[1][-1], "0 passed, 1 failed")
+        self.assertEqual(self.run_report({}, allow_empty=True)[1][-1], "0 passed, 1 failed")
+
+    def test_unknown_rule_fails_the_run(self):
+        failures, lines, rules = self.run_report({"adl": GOOD.replace("R120,", "R119,")})
+        self.assertEqual(failures, 1)
+        self.assertNotIn("R119", rules)
+        self.assertTrue(any("R119" in line and "Adl.allocate" in line for line in lines), lines)
+
+    def test_skipped_proves_nothing(self):
+        failures, lines, rules = self.run_report({"adl": GOOD, "wave": SKIPPED})
+        self.assertEqual(failures, 0)
+        self.assertEqual(lines[-1], "2 passed, 0 failed")
+        self.assertNotIn("R142", rules)
+        self.assertIn("skipped Wave.viewer", lines)
+        self.assertFalse(any("DISABLED" in line for line in lines))
+
+    def test_plain_ctest_entry_counts_as_one(self):
+        out = io.StringIO()
+        report.write_report(self.build, self.rules, {"script": None}, {"script": ENDED_WELL}, out=out)
+        self.assertEqual(out.getvalue().splitlines()[-1], "1 passed, 0 failed")
+        out = io.StringIO()
+        report.write_report(self.build, self.rules, {"script": None}, {"script": (False, "Failed", "why")}, out=out)
+        self.assertEqual(out.getvalue().splitlines()[-1], "0 passed, 1 failed")
+
+    def test_junit_is_wellformed_and_counts(self):
+        control = BAD.replace("got 2", "got &#x1B;[31m").replace("&#x1B;", "?")
+        self.run_report({"adl": GOOD, "other": control, "wave": SKIPPED},
+                        {"adl": ENDED_WELL, "other": (False, "Failed", ""), "wave": ENDED_WELL})
+        root = ElementTree.parse(self.build / "test/junit.xml").getroot()
+        self.assertEqual((root.get("tests"), root.get("failures"), root.get("skipped")), ("4", "1", "1"))
+        self.assertEqual(len(root.findall(".//failure")), 1)
+        self.assertEqual(root.find(".//property[@name='rule']").get("value"), "R120,vtd.fault.05")
+
+    def test_control_characters_do_not_break_junit(self):
+        self.run_report({"gone": None}, {"gone": (False, "SEGFAULT", "\x1b[31mred\x00")})
+        self.assertIn("?[31mred?", ElementTree.parse(self.build / "test/junit.xml").find(".//failure").text)
+
+
+class RulesTest(unittest.TestCase):
+    def test_forms(self):
+        rules = report.Rules("# comment\n\nR1-R3\nG7\n/axi\\.[a-z]+/\n")
+        for name in ("R1", "R2", "R3", "G7", "axi.stable"):
+            self.assertTrue(rules.knows(name), name)
+        for name in ("R0", "R4", "R", "G70", "axi.", "axi.stable2", "xaxi.stable", ""):
+            self.assertFalse(rules.knows(name), name)
+
+    def test_mistakes_are_named(self):
+        for text in ("R9-R1", "what is this", "/(/"):
+            with self.assertRaisesRegex(report.ReportError, "rules.txt:1"):
+                report.Rules(text)
+
+    def test_the_project_list(self):
+        rules = report.Rules((ROOT / "tests/rules.txt").read_text())
+        for name in ("R1", "R40", "R149", "R227", "G23", "E22", "vtd.fault.0E", "vtd.fault.31", "vtd.iqe.7",
+                     "contract.iotlb_hit", "axi.ar_stable", "vtd.walk"):
+            self.assertTrue(rules.knows(name), name)
+        for name in ("R30", "R150", "R228", "G24", "E23", "vtd.fault.0F", "vtd.fault.1", "vtd.iqe.8", "vtd", "axi"):
+            self.assertFalse(rules.knows(name), name)
+
+
+class CtestTest(unittest.TestCase):
+    def test_listing(self):
+        listing = {"tests": [{"name": "a", "command": ["/bin/a", "--gtest_output=xml:/b/test/xml/a.xml"]},
+                             {"name": "b", "command": ["/bin/b"]}, {"name": "c"}]}
+        self.assertEqual(report.parse_listing(listing), {"a": Path("/b/test/xml/a.xml"), "b": None, "c": None})
+
+    def test_a_real_ctest_run(self):
+        """A crash, a time-out and a good program, through CTest itself."""
+        with tempfile.TemporaryDirectory() as name:
+            build = Path(name)
+            (build / "good.py").write_text(
+                f"import sys\nopen(sys.argv[1].partition('xml:')[2], 'w').write('''{GOOD}''')\n")
+            (build / "crash.py").write_text("import os\nos.abort()\n")
+            (build / "slow.py").write_text("import time\ntime.sleep(60)\n")
+            lines = []
+            for test in ("good", "crash", "slow"):
+                lines.append(f'add_test({test} "{sys.executable}" "{build}/{test}.py" '
+                             f'"--gtest_output=xml:{build}/{test}.xml")\n'
+                             f"set_tests_properties({test} PROPERTIES TIMEOUT 2)\n")
+            (build / "CTestTestfile.cmake").write_text("".join(lines))
+            (build / "test").mkdir()
+            subprocess.run(["ctest", "--test-dir", name, "-Q", "--output-junit", str(build / "test/ctest.xml")],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=60)
+            done = subprocess.run([sys.executable, str(ROOT / "tests/report.py"), "--build", name],
+                                  capture_output=True, text=True, check=False, timeout=60)
+            self.assertEqual(done.stdout.splitlines()[-1], "2 passed, 2 failed", done.stdout + done.stderr)
+            self.assertEqual(done.returncode, 1)
+
+    def test_no_build_directory(self):
+        done = subprocess.run([sys.executable, str(ROOT / "tests/report.py"), "--build", "/nowhere"],
+                              capture_output=True, text=True, check=False, timeout=60)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed")
+
+
+if __name__ == "__main__":
+    unittest.main()

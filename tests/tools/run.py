@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run the Python tests of this directory as one CTest entry, with results in the XML that GoogleTest writes.
+
+usage: run.py --gtest_output=xml:FILE
+"""
+import os
+import sys
+import time
+import unittest
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+
+class XmlResult(unittest.TextTestResult):
+    """Collects one <testcase> per test method."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.nodes = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+        suite, name = type(test).__name__, test.id().rsplit(".", 1)[-1]
+        self.nodes.append(ElementTree.Element("testcase", classname=suite, name=name, status="run",
+                                              result="completed"))
+
+    def stopTest(self, test):
+        self.nodes[-1].set("time", f"{time.monotonic() - self.started:.3f}")
+        super().stopTest(test)
+
+    def fail(self, test, err):
+        if not self.nodes:  # setUpClass or an import failed: no test was started
+            self.nodes.append(ElementTree.Element("testcase", classname="import", name=str(test), status="run"))
+        ElementTree.SubElement(self.nodes[-1], "failure", message=self._exc_info_to_string(err, test))
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.fail(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.fail(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.fail(subtest, err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.nodes[-1].set("result", "skipped")
+
+
+def main(argv):
+    outputs = [a.partition("xml:")[2] for a in argv if a.startswith("--gtest_output=xml:")]
+    if len(argv) != 1 or not outputs:
+        sys.exit(__doc__)
+    here = Path(__file__).resolve().parent
+    suite = unittest.defaultTestLoader.discover(str(here), pattern="*_test.py")
+    result = unittest.TextTestRunner(resultclass=XmlResult, verbosity=2, stream=sys.stdout).run(suite)
+    root = ElementTree.Element("testsuites", name="tools")
+    suites = {}
+    for node in result.nodes:
+        name = node.get("classname")
+        if name not in suites:
+            suites[name] = ElementTree.SubElement(root, "testsuite", name=name)
+        suites[name].append(node)
+    output = Path(outputs[0])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # In one step, so that a run that is cut off leaves no half file.
+    partial = output.with_suffix(f".{os.getpid()}")
+    partial.write_text(ElementTree.tostring(root, encoding="unicode", xml_declaration=True), encoding="utf-8")
+    partial.replace(output)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
