@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door: GNU make over CMake, Ninja and CTest. `make help` lists what there is.
+
+BUILD  := build
+CONFIG := RelWithDebInfo
+JOBS   ?= $(shell nproc)
+# Warnings fail the build in continuous integration.
+WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
+
+# User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
+export FILE SEED WAVES L ARGS FILTER CASE
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help deps configure build sim waves test lint lint-rtl format registers clean
+
+help: ## this list
+	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
+	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
+	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
+	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
+
+deps: ## install what is missing (Debian 12)
+	@.ci/deps
+
+configure:
+	@.ci/deps build
+	@args="-DCMAKE_BUILD_TYPE=$(CONFIG) -DGPUDMAR_WERROR=$(WERROR)"; \
+	mkdir -p '$(BUILD)'; \
+	if [ ! -f '$(BUILD)/build.ninja' ] || [ "$$(cat '$(BUILD)/.configured' 2>/dev/null)" != "$$args" ]; then \
+	  rm -f '$(BUILD)/.configured'; \
+	  cmake -G Ninja -S . -B '$(BUILD)' --log-level=NOTICE $$args; \
+	  echo "$$args" >'$(BUILD)/.configured'; \
+	fi
+
+build: configure ## build everything
+	@ninja -C '$(BUILD)' -j$(JOBS)
+
+sim: configure ## build the machine and run the demonstration
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar
+	@mkdir -p '$(BUILD)/sim'
+	@set -- --summary '$(BUILD)/sim/summary.json'; \
+	if [ -n "$$FILE" ]; then set -- "$$@" --file "$$FILE"; fi; \
+	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
+	if [ -n "$$L" ]; then set -- "$$@" --latency "$$L"; fi; \
+	if [ -n "$$WAVES" ] && [ "$$WAVES" != 0 ]; then set -- "$$@" --waves '$(BUILD)/sim/waves.fst'; fi; \
+	exec '$(BUILD)/bin/gpu-dmar' run "$$@" $$ARGS
+
+waves: ## open the waves of `make sim WAVES=1` in GTKWave
+	@[ -f '$(BUILD)/sim/waves.fst' ] || { echo "no waves yet: run \`make sim WAVES=1\` first" >&2; exit 1; }
+	@.ci/deps view
+	@command -v gtkwave >/dev/null || { echo "gtkwave is not installed: run \`make deps\`" >&2; exit 1; }
+	@gtkwave '$(BUILD)/sim/waves.fst' $$(ls '$(BUILD)/sim/waves.gtkw' 2>/dev/null)
+
+test: configure ## build and run all tests
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
+	@rm -rf '$(BUILD)/test'; mkdir -p '$(BUILD)/test/xml'
+	@set -- ; [ -z "$$FILTER" ] || set -- -R "$$FILTER"; [ -z "$$CASE" ] || export GTEST_FILTER="$$CASE"; \
+	ctest --test-dir '$(BUILD)' -j$(JOBS) --no-tests=ignore --output-junit test/ctest.xml "$$@" || true
+	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; [ -z "$$CASE" ] || set -- "$$@" --case; \
+	exec python3 tests/report.py "$$@"
+
+lint: configure ## check formats, clang-tidy, generated files and the RTL
+	@.ci/deps lint
+	@.ci/lint-rtl
+	@.ci/lint '$(BUILD)'
+
+lint-rtl: ## check the RTL only (under a minute)
+	@.ci/deps build lint
+	@.ci/lint-rtl
+
+format: ## run clang-format on the C++
+	@.ci/deps lint
+	@git ls-files --cached --others --exclude-standard -- '*.cpp' '*.h' | xargs -r clang-format -i
+
+registers: ## generate register packages, headers and tables from rtl/pkg/*.toml
+	@python3 rtl/pkg/generate.py
+
+clean: ## remove the build directory
+	@[ ! -e '$(BUILD)' ] || [ -f '$(BUILD)/CMakeCache.txt' ] || [ '$(BUILD)' = build ] || \
+	  { echo "$(BUILD) is no build directory of CMake: left alone" >&2; exit 1; }
+	@rm -rf '$(BUILD)'
