@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical page allocator: who owns which page frame, how often it is locked, and when each of that
+// changed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <unordered_map>
+#include <vector>
+
+#include "driver-model/hw/hw.h"
+
+namespace gpudmar::mm {
+
+/// Page frame number: physical address >> 12.
+using Pfn = std::uint64_t;
+
+/// Software broke a rule of page ownership: freed a locked page, unlocked an unlocked one, freed twice.
+class PageStateError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+/// Consecutive page frames.
+struct PageRun {
+  Pfn first = 0;
+  std::uint64_t count = 0;  ///< pages
+  [[nodiscard]] bool operator==(const PageRun& o) const { return first == o.first && count == o.count; }
+};
+
+/// Merge a page list, in its order, into maximal ascending runs.
+[[nodiscard]] std::vector<PageRun> to_runs(const std::vector<Pfn>& pages);
+
+/// Physical byte addresses [low, high], both inclusive and compared unsigned, so all ones means "no limit"
+/// (E20). A page belongs to the window when all of its bytes do.
+struct Window {
+  std::uint64_t low = 0;
+  std::uint64_t high = ~0ULL;
+};
+
+/// How single pages are picked from what is free.
+enum class Placement {
+  kAscending,  ///< lowest free address first
+  kScattered,  ///< pseudo-random over the whole window, so that neighbours in an object are not neighbours in
+               ///< memory
+};
+
+/// One change of the state of some pages.
+struct PageEvent {
+  enum class Kind { kAllocate, kLock, kUnlock, kFree };
+  Kind kind{};
+  std::uint64_t cycle = 0;
+  std::vector<PageRun> runs;  ///< in list order
+};
+
+/// State of one allocated page.
+struct PageState {
+  std::uint32_t locks = 0;  ///< a page with locks may neither move nor be freed
+};
+
+/// Physical page allocator over all installed RAM. All calls are thread-safe and take no hardware time.
+class PageAllocator {
+ public:
+  struct Config {
+    std::uint64_t seed = 1;
+    Placement placement = Placement::kScattered;  ///< of pages that allocate() gives out
+    std::size_t max_events = 1U << 16;            ///< older events are dropped beyond this
+  };
+
+  PageAllocator(hw::PhysicalMemory& memory, hw::Time& time, const Config& config);
+  PageAllocator(hw::PhysicalMemory& memory, hw::Time& time) : PageAllocator(memory, time, Config{}) {}
+
+  /// Take `count` pages from the window, all or none. `placement` overrides the configured one.
+  /// Zeroed when `zero`; otherwise their content is whatever it was. nullopt = not enough pages; nothing
+  /// changed.
+  [[nodiscard]] std::optional<std::vector<Pfn>> allocate(std::uint64_t count, const Window& window, bool zero,
+                                                         std::optional<Placement> placement = {});
+
+  /// Take `count` consecutive pages from the window that cross no multiple of `boundary` bytes (0 = no such
+  /// limit; otherwise a power of two of at least a page), lowest address first. nullopt = no such run;
+  /// nothing changed.
+  [[nodiscard]] std::optional<std::vector<Pfn>> allocate_contiguous(std::uint64_t count, const Window& window,
+                                                                    std::uint64_t boundary, bool zero);
+
+  /// Return pages. Throws PageStateError if one is not allocated or is locked; nothing changed then.
+  void free(const std::vector<Pfn>& pages);
+
+  /// Add one lock to each page. Throws PageStateError if one is not allocated; nothing changed then.
+  void lock(const std::vector<Pfn>& pages);
+  /// Take one lock from each page. Throws PageStateError if one has none; nothing changed then.
+  void unlock(const std::vector<Pfn>& pages);
+
+  /// State of an allocated page; nullopt = free or not RAM.
+  [[nodiscard]] std::optional<PageState> state(Pfn pfn) const;
+
+  /// Fill pages with zeroes and publish them.
+  void zero(const std::vector<Pfn>& pages);
+
+  [[nodiscard]] std::uint64_t total_pages() const { return total_; }
+  [[nodiscard]] std::uint64_t free_pages() const;
+  [[nodiscard]] std::uint64_t locked_pages() const;
+  /// Highest byte of installed RAM, inclusive.
+  [[nodiscard]] std::uint64_t highest_address() const;
+  [[nodiscard]] bool is_ram(Pfn pfn) const;
+
+  /// Reserve commit for `pages`; false = the limit (all installed pages) would be passed.
+  [[nodiscard]] bool charge_commit(std::uint64_t pages);
+  void uncharge_commit(std::uint64_t pages);
+  [[nodiscard]] std::uint64_t committed_pages() const;
+
+  /// The newest events, oldest first.
+  [[nodiscard]] std::vector<PageEvent> events() const;
+
+  [[nodiscard]] hw::PhysicalMemory& memory() { return memory_; }
+
+ private:
+  using Extents = std::map<Pfn, std::uint64_t>;  // first page -> pages, disjoint, never adjacent
+
+  void take(Pfn first, std::uint64_t count);  // out of the extent that holds it
+  void give(Pfn first, std::uint64_t count);  // merges with its neighbours
+  [[nodiscard]] std::optional<Pfn> pick_ascending(Pfn low, Pfn end) const;
+  [[nodiscard]] std::optional<Pfn> pick_scattered(const std::vector<PageRun>& areas,
+                                                  std::uint64_t area_pages);
+  [[nodiscard]] std::vector<PageRun> ram_in(Pfn low, Pfn end) const;
+  void log(PageEvent::Kind kind, const std::vector<Pfn>& pages);
+
+  hw::PhysicalMemory& memory_;
+  hw::Time& time_;
+  Config config_;
+  mutable std::mutex mutex_;  // held only where no hardware time can pass
+  std::mt19937_64 random_;
+  Extents free_;
+  std::unordered_map<Pfn, PageState> allocated_;
+  std::uint64_t total_ = 0;
+  std::uint64_t committed_ = 0;
+  std::deque<PageEvent> events_;
+};
+
+}  // namespace gpudmar::mm

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue is written in batches that leave one slot free, each ended by a wait whose token is unique.
+#include "driver-model/vtd/invalidation_queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "driver-model/hw/regs/vtd_regs.h"
+#include "driver-model/vtd/error.h"
+
+namespace gpudmar::vtd {
+namespace {
+
+namespace r = regs::vtd;
+
+constexpr std::uint64_t kSlotBytes = 16;
+constexpr std::uint64_t kGlobal = 1;
+constexpr std::uint64_t kDomain = 2;
+constexpr std::uint64_t kSelective = 3;  // device of the context cache, pages of the IOTLB
+// A batch with its wait never fills the ring: a full ring would look empty.
+constexpr std::uint64_t kBatch = InvalidationQueue::kSlots - 2;
+
+Descriptor iotlb(std::uint64_t granularity, std::uint16_t domain_id) {
+  Descriptor d{};
+  r::iotlb_inv_dsc::TYPE.set(d.data(), r::dsc_type::IOTLB);
+  r::iotlb_inv_dsc::G.set(d.data(), granularity);
+  r::iotlb_inv_dsc::DW.set(d.data(), 1);
+  r::iotlb_inv_dsc::DR.set(d.data(), 1);
+  r::iotlb_inv_dsc::DID.set(d.data(), domain_id);
+  return d;
+}
+
+}  // namespace
+
+Descriptor context_global() {
+  Descriptor d{};
+  r::cc_inv_dsc::TYPE.set(d.data(), r::dsc_type::CONTEXT);
+  r::cc_inv_dsc::G.set(d.data(), kGlobal);
+  return d;
+}
+
+Descriptor context_device(std::uint16_t domain_id, std::uint16_t source_id) {
+  Descriptor d{};
+  r::cc_inv_dsc::TYPE.set(d.data(), r::dsc_type::CONTEXT);
+  r::cc_inv_dsc::G.set(d.data(), kSelective);
+  r::cc_inv_dsc::DID.set(d.data(), domain_id);
+  r::cc_inv_dsc::SID.set(d.data(), source_id);
+  return d;
+}
+
+Descriptor iotlb_global() { return iotlb(kGlobal, 0); }
+
+Descriptor iotlb_domain(std::uint16_t domain_id) { return iotlb(kDomain, domain_id); }
+
+Descriptor iotlb_pages(std::uint16_t domain_id, std::uint64_t page, unsigned mask, bool leaf_only) {
+  Descriptor d = iotlb(kSelective, domain_id);
+  r::iotlb_inv_dsc::AM.set(d.data(), mask);
+  r::iotlb_inv_dsc::IH.set(d.data(), leaf_only ? 1 : 0);
+  r::iotlb_inv_dsc::ADDR.set(d.data(), page);
+  return d;
+}
+
+Descriptor wait_status(hw::PhysAddr address, std::uint32_t data) {
+  Descriptor d = wait_nothing();
+  r::wait_dsc::SW.set(d.data(), 1);
+  r::wait_dsc::STDATA.set(d.data(), data);
+  r::wait_dsc::STADDR.set(d.data(), address >> 2);
+  return d;
+}
+
+Descriptor wait_nothing() {
+  Descriptor d{};
+  r::wait_dsc::TYPE.set(d.data(), r::dsc_type::WAIT);
+  return d;
+}
+
+std::vector<PageBlock> cover(const mm::PageRun& run, unsigned max_mask) {
+  std::vector<PageBlock> blocks;
+  std::uint64_t page = run.first;
+  std::uint64_t left = run.count;
+  while (left != 0) {
+    unsigned mask = 0;
+    while (mask < max_mask && (page & ((2ULL << mask) - 1)) == 0 && (2ULL << mask) <= left) ++mask;
+    blocks.push_back({page, mask});
+    page += 1ULL << mask;
+    left -= 1ULL << mask;
+  }
+  return blocks;
+}
+
+InvalidationQueue::InvalidationQueue(Registers& registers, mm::PageAllocator& pages,
+                                     std::uint64_t address_limit)
+    : registers_(registers), pages_(pages), memory_(pages.memory()), lock_(registers.time()) {
+  auto got = pages.allocate(2, {0, address_limit}, true, mm::Placement::kAscending);
+  if (!got) throw VtdError("invalidation queue: no memory for the ring");
+  own_pages_ = std::move(*got);
+  ring_ = own_pages_[0] << hw::kPageShift;
+  status_ = own_pages_[1] << hw::kPageShift;
+}
+
+InvalidationQueue::~InvalidationQueue() { pages_.free(own_pages_); }
+
+void InvalidationQueue::enable() {
+  hw::Mmio& mmio = registers_.mmio();
+  if (r::GSTS::QIES.get(mmio.read32(r::GSTS::kOffset)) != 0) disable();
+  mmio.write64(r::IQA::kOffset, ring_);  // QS = 0, DW = 0
+  mmio.write64(r::IQT::kOffset, 0);
+  tail_ = 0;
+  registers_.set_level(r::GCMD::QIE, true, "QIES");
+}
+
+void InvalidationQueue::disable() {
+  hw::Mmio& mmio = registers_.mmio();
+  const auto tail = static_cast<std::uint32_t>(mmio.read64(r::IQT::kOffset));
+  registers_.poll32(r::IQH::kOffset, 0x7FFF0, tail, "the invalidation queue to run empty (IQH = IQT)");
+  registers_.set_level(r::GCMD::QIE, false, "QIES");
+}
+
+InvalidationSpan InvalidationQueue::submit(const std::vector<Descriptor>& descriptors) {
+  const std::lock_guard guard(lock_);
+  InvalidationSpan span{registers_.time().now(), 0};
+  std::size_t at = 0;
+  do {
+    const std::size_t end = std::min(descriptors.size(), at + kBatch);
+    for (; at < end; ++at) put(descriptors[at]);
+    put(wait_status(status_, ++token_));
+    ring_doorbell();
+    wait_for(token_);
+  } while (at < descriptors.size());
+  span.end = registers_.time().now();
+  return span;
+}
+
+void InvalidationQueue::put(const Descriptor& descriptor) {
+  const hw::PhysAddr slot = ring_ + tail_ * kSlotBytes;
+  memory_.store64(slot, descriptor[0]);
+  memory_.store64(slot + 8, descriptor[1]);
+  memory_.publish(slot, kSlotBytes);
+  tail_ = (tail_ + 1) % kSlots;
+  count(descriptor);
+}
+
+void InvalidationQueue::ring_doorbell() { registers_.mmio().write64(r::IQT::kOffset, r::IQT::QT.put(tail_)); }
+
+void InvalidationQueue::wait_for(std::uint32_t token) {
+  const std::uint64_t start = registers_.time().now();
+  const auto done = [&] {
+    return memory_.load32(status_) == token || error_.load(std::memory_order_acquire);
+  };
+  registers_.time().wait_until(done, registers_.timeout_cycles());
+  memory_.refresh(status_, sizeof(std::uint32_t));
+  if (memory_.load32(status_) != token) throw_stopped(registers_.time().now() - start);
+}
+
+void InvalidationQueue::throw_stopped(std::uint64_t waited) {
+  hw::Mmio& mmio = registers_.mmio();
+  const std::uint32_t fsts = mmio.read32(r::FSTS::kOffset);
+  const std::uint64_t head = r::IQH::QH.get(mmio.read64(r::IQH::kOffset));
+  const std::uint64_t tail = r::IQT::QT.get(mmio.read64(r::IQT::kOffset));
+  if (r::FSTS::IQE.get(fsts) != 0) {
+    const auto iqei = static_cast<unsigned>(r::IQERCD::IQEI.get(mmio.read64(r::IQERCD::kOffset)));
+    const hw::PhysAddr slot = ring_ + head * kSlotBytes;
+    throw QueueError(
+        fmt::format("invalidation queue stopped with IQE, code {}, at slot {} ({:#018x} {:#018x}), "
+                    "tail {}",
+                    iqei, head, memory_.load64(slot), memory_.load64(slot + 8), tail),
+        iqei, head);
+  }
+  throw QueueError(
+      fmt::format("invalidation queue: no status write after {} cycles, head {}, tail {}, FSTS {:#x}", waited,
+                  head, tail, fsts),
+      0, head);
+}
+
+void InvalidationQueue::recover() {
+  const std::lock_guard guard(lock_);
+  hw::Mmio& mmio = registers_.mmio();
+  const std::uint64_t head = r::IQH::QH.get(mmio.read64(r::IQH::kOffset));
+  const Descriptor nothing = wait_nothing();
+  const hw::PhysAddr slot = ring_ + head * kSlotBytes;
+  memory_.store64(slot, nothing[0]);
+  memory_.store64(slot + 8, nothing[1]);
+  memory_.publish(slot, kSlotBytes);
+  error_.store(false, std::memory_order_release);
+  mmio.write32(r::FSTS::kOffset, static_cast<std::uint32_t>(r::FSTS::IQE.mask()));
+}
+
+void InvalidationQueue::count(const Descriptor& descriptor) {
+  const std::uint64_t granularity = r::iotlb_inv_dsc::G.get(descriptor.data());
+  switch (descriptor[0] & 0xF) {
+    case r::dsc_type::CONTEXT:
+      ++counters_.context;
+      break;
+    case r::dsc_type::IOTLB:
+      ++(granularity == kGlobal   ? counters_.iotlb_global
+         : granularity == kDomain ? counters_.iotlb_domain
+                                  : counters_.iotlb_page);
+      break;
+    case r::dsc_type::WAIT:
+      ++counters_.wait;
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace gpudmar::vtd
