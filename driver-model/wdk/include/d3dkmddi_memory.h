@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// Part of d3dkmddi.h: physical memory objects, address descriptor lists, the callbacks of 2.4 and the
+// aperture paging operations. Callbacks run at PASSIVE_LEVEL.
+#pragma once
+
+#include "d3dkmddi.h"
+
+typedef enum _DXGK_PHYSICAL_MEMORY_TYPE {
+  DXGK_PHYSICAL_MEMORY_TYPE_MDL = 0,
+  DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY = 1,
+  DXGK_PHYSICAL_MEMORY_TYPE_SECTION = 2,
+  DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE = 3
+} DXGK_PHYSICAL_MEMORY_TYPE;
+
+typedef enum _DXGK_ACCESS_MODE {
+  DXGK_ACCESS_MODE_KERNEL_MODE = 0,
+  DXGK_ACCESS_MODE_USER_MODE = 1
+} DXGK_ACCESS_MODE;
+
+typedef enum _DXGK_MEMORY_CACHING_TYPE {
+  DXGK_MEMORY_CACHING_TYPE_NON_CACHED = 0,
+  DXGK_MEMORY_CACHING_TYPE_CACHED = 1,
+  DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED = 2
+} DXGK_MEMORY_CACHING_TYPE;
+
+// ---- Address descriptor lists
+// --------------------------------------------------------------------------------------
+
+typedef UINT_PTR DXGK_PAGE_NUMBER;
+
+typedef struct _DXGK_ADL_FLAGS {
+  union {
+    struct {
+      UINT32 Contiguous : 1;
+      UINT32 Reserved : 31;
+    };
+    UINT32 Value;
+  };
+} DXGK_ADL_FLAGS;
+
+/// Addresses as the device sees them, in pages. Owned by dxgkrnl; the driver hands the pointer back to
+/// DxgkCbFreeAdl.
+typedef struct _DXGK_ADL {
+  UINT32 PageCount;
+  DXGK_ADL_FLAGS Flags;
+  union {
+    DXGK_PAGE_NUMBER BasePageNumber;                        // Contiguous = 1
+    _Field_size_(PageCount) const DXGK_PAGE_NUMBER* Pages;  // Contiguous = 0
+  };
+} DXGK_ADL;
+
+// ---- Physical memory objects (2.9)
+// ---------------------------------------------------------------------------------
+
+typedef struct _OBJECT_ATTRIBUTES* POBJECT_ATTRIBUTES;
+
+typedef struct _DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT {
+  _In_opt_ HANDLE hAdapter;
+  _In_ SIZE_T Size;
+  _In_opt_ ULONG_PTR Context;
+  _In_ DXGK_PHYSICAL_MEMORY_TYPE Type;
+  _In_ DXGK_MEMORY_CACHING_TYPE CacheType;
+  union {
+    struct {
+      _In_ PHYSICAL_ADDRESS LowAddress;
+      _In_ PHYSICAL_ADDRESS HighAddress;
+      _In_ PHYSICAL_ADDRESS SkipBytes;
+      _In_ UINT Flags;
+    } Mdl;
+    struct {
+      _In_ PHYSICAL_ADDRESS LowestAcceptableAddress;
+      _In_ PHYSICAL_ADDRESS HighestAcceptableAddress;
+      _In_ PHYSICAL_ADDRESS BoundaryAddressMultiple;
+    } ContiguousMemory;
+    struct {
+      _In_ ACCESS_MASK DesiredAccess;
+      _In_ POBJECT_ATTRIBUTES ObjectAttributes;
+      _In_ ULONG PageProtection;
+      _In_ ULONG AllocationAttributes;
+    } Section;
+    struct {
+      _In_ PHYSICAL_ADDRESS BaseAddress;
+    } IOSpace;
+  };
+  _Out_ HANDLE hPhysicalMemoryObject;
+  _Out_ HANDLE hAdapterMemoryObject;
+} DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
+typedef _Inout_ DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT;
+
+typedef struct _DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT {
+  _In_ HANDLE hPhysicalMemoryObject;
+  _In_opt_ HANDLE hAdapterMemoryObject;
+} DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
+typedef _In_ CONST
+    DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT;
+
+typedef struct _DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT {
+  _In_ HANDLE hPhysicalMemoryObject;
+  _In_ HANDLE hAdapter;
+  _Out_ HANDLE hAdapterMemoryObject;
+} DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
+typedef _Inout_ DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT;
+
+typedef struct _DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT {
+  _In_ HANDLE hAdapterMemoryObject;
+} DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
+typedef _In_ CONST DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT;
+
+/// Offset and Size are in/out by the documentation: the data stand at pMappedAddress + Offset, Size is the
+/// mapping's.
+typedef struct _DXGKARGCB_MAP_PHYSICAL_MEMORY {
+  _In_ HANDLE hPhysicalMemoryObject;
+  _In_ DXGK_ACCESS_MODE AccessMode;
+  _Inout_ SIZE_T Offset;
+  _Inout_ SIZE_T Size;
+  _Out_ void* pMappedAddress;
+} DXGKARGCB_MAP_PHYSICAL_MEMORY;
+typedef _Inout_ DXGKARGCB_MAP_PHYSICAL_MEMORY* IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY;
+
+typedef struct _DXGKARGCB_UNMAP_PHYSICAL_MEMORY {
+  _In_ HANDLE hPhysicalMemoryObject;
+  _In_ void* pBaseAddress;
+  _In_ SIZE_T Size;
+} DXGKARGCB_UNMAP_PHYSICAL_MEMORY;
+typedef _In_ CONST DXGKARGCB_UNMAP_PHYSICAL_MEMORY* IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY;
+
+typedef struct _DXGKARGCB_ALLOCATE_ADL {
+  _In_ HANDLE hAdapterMemoryObject;
+  _In_ SIZE_T Offset;
+  _In_ SIZE_T Size;
+  union {
+    struct {
+      UINT32 RequireContiguous : 1;
+      UINT32 PreferContiguous : 1;
+      UINT32 Reserved : 30;
+    };
+    UINT32 Value;
+  } Flags;
+  _Out_ DXGK_ADL* pAdl;
+} DXGKARGCB_ALLOCATE_ADL;
+typedef _Inout_ DXGKARGCB_ALLOCATE_ADL* IN_OUT_PDXGKARGCB_ALLOCATE_ADL;
+
+typedef struct _DXGKARGCB_FREE_ADL {
+  _In_ HANDLE hAdapterMemoryObject;
+  _In_ DXGK_ADL* pAdl;
+} DXGKARGCB_FREE_ADL;
+typedef _In_ CONST DXGKARGCB_FREE_ADL* IN_CONST_PDXGKARGCB_FREE_ADL;
+
+typedef struct _DXGKARGCB_PINFRAMEBUFFERFORSAVE2 {
+  _In_ UINT PhysicalAdapterIndex;
+  _In_ SIZE_T CommitSize;
+  union {
+    struct {
+      UINT PreferContiguous : 1;
+      UINT Reserved : 31;
+    };
+    UINT Value;
+  } Flags;
+  _Out_ DXGK_ADL* pAdl;
+} DXGKARGCB_PINFRAMEBUFFERFORSAVE2;
+typedef _Inout_ DXGKARGCB_PINFRAMEBUFFERFORSAVE2* INOUT_PDXGKARGCB_PINFRAMEBUFFERFORSAVE2;
+
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_CREATEPHYSICALMEMORYOBJECT)(
+    IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT pArgs);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_DESTROYPHYSICALMEMORYOBJECT)(
+    IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT pArgs);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPPHYSICALMEMORY)(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY pArgs);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_UNMAPPHYSICALMEMORY)(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY pArgs);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATEADL)(IN_OUT_PDXGKARGCB_ALLOCATE_ADL pArgs);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_FREEADL)(IN_CONST_PDXGKARGCB_FREE_ADL pArgs);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_OPENPHYSICALMEMORYOBJECT)(
+    IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT pArgs);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_CLOSEPHYSICALMEMORYOBJECT)(
+    IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT pArgs);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_PINFRAMEBUFFERFORSAVE2)(
+    IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_PINFRAMEBUFFERFORSAVE2 pPinFrameBufferForSave2);
+
+// ---- The callbacks of 2.4: physical addresses, 1:1 isolation
+// ---------------------------------------------------------
+
+typedef struct _DXGKARGCB_ALLOCATECONTIGUOUSMEMORY {
+  _In_ SIZE_T NumberOfBytes;
+  _In_ PHYSICAL_ADDRESS LowestAcceptableAddress;
+  _In_ PHYSICAL_ADDRESS HighestAcceptableAddress;
+  _In_ PHYSICAL_ADDRESS BoundaryAddressMultiple;
+  _In_ DXGK_MEMORY_CACHING_TYPE CacheType;
+  _Out_ HANDLE hMemoryHandle;
+  _Out_ PVOID pMemory;
+} DXGKARGCB_ALLOCATECONTIGUOUSMEMORY;
+
+typedef struct _DXGKARGCB_FREECONTIGUOUSMEMORY {
+  _In_ HANDLE hMemoryHandle;
+} DXGKARGCB_FREECONTIGUOUSMEMORY;
+
+typedef struct _DXGKARGCB_ALLOCATEPAGESFORMDL {
+  _In_ PHYSICAL_ADDRESS LowAddress;
+  _In_ PHYSICAL_ADDRESS HighAddress;
+  _In_ PHYSICAL_ADDRESS SkipBytes;
+  _In_ SIZE_T TotalBytes;
+  _In_ DXGK_MEMORY_CACHING_TYPE CacheType;
+  _In_ ULONG Flags;
+  _Out_ HANDLE hMemoryHandle;
+  _Out_ PMDL pMdl;
+} DXGKARGCB_ALLOCATEPAGESFORMDL;
+
+typedef struct _DXGKARGCB_FREEPAGESFROMMDL {
+  _In_ HANDLE hMemoryHandle;
+} DXGKARGCB_FREEPAGESFROMMDL;
+
+typedef struct _DXGKARGCB_MAPMDLTOIOMMU {
+  _In_ PMDL pMdl;
+  _Out_ HANDLE hMemoryHandle;
+} DXGKARGCB_MAPMDLTOIOMMU;
+
+typedef struct _DXGKARGCB_UNMAPMDLFROMIOMMU {
+  _In_ HANDLE hMemoryHandle;
+} DXGKARGCB_UNMAPMDLFROMIOMMU;
+
+typedef struct _DXGKARGCB_PINFRAMEBUFFERFORSAVE {
+  _In_ UINT PhysicalAdapterIndex;
+  _In_ SIZE_T CommitSize;
+  _Out_ PMDL pMdl;
+} DXGKARGCB_PINFRAMEBUFFERFORSAVE;
+
+typedef struct _DXGKARGCB_UNPINFRAMEBUFFERFORSAVE {
+  _In_ UINT PhysicalAdapterIndex;
+} DXGKARGCB_UNPINFRAMEBUFFERFORSAVE;
+
+typedef struct _DXGKARGCB_MAPFRAMEBUFFERPOINTER {
+  _In_ UINT PhysicalAdapterIndex;
+  _In_ SIZE_T Size;
+  _Inout_ SIZE_T Offset;
+  _Out_ PVOID pBaseAddress;
+} DXGKARGCB_MAPFRAMEBUFFERPOINTER;
+
+typedef struct _DXGKARGCB_UNMAPFRAMEBUFFERPOINTER {
+  _In_ UINT PhysicalAdapterIndex;
+  _In_ PVOID pBaseAddress;
+} DXGKARGCB_UNMAPFRAMEBUFFERPOINTER;
+
+typedef _Inout_ DXGKARGCB_ALLOCATECONTIGUOUSMEMORY* INOUT_PDXGKARGCB_ALLOCATECONTIGUOUSMEMORY;
+typedef _In_ CONST DXGKARGCB_FREECONTIGUOUSMEMORY* IN_CONST_PDXGKARGCB_FREECONTIGUOUSMEMORY;
+typedef _Inout_ DXGKARGCB_ALLOCATEPAGESFORMDL* INOUT_PDXGKARGCB_ALLOCATEPAGESFORMDL;
+typedef _In_ CONST DXGKARGCB_FREEPAGESFROMMDL* IN_CONST_PDXGKARGCB_FREEPAGESFROMMDL;
+typedef _Inout_ DXGKARGCB_MAPMDLTOIOMMU* INOUT_PDXGKARGCB_MAPMDLTOIOMMU;
+typedef _In_ CONST DXGKARGCB_UNMAPMDLFROMIOMMU* IN_CONST_PDXGKARGCB_UNMAPMDLFROMIOMMU;
+typedef _Inout_ DXGKARGCB_PINFRAMEBUFFERFORSAVE* INOUT_PDXGKARGCB_PINFRAMEBUFFERFORSAVE;
+typedef _In_ CONST DXGKARGCB_UNPINFRAMEBUFFERFORSAVE* IN_CONST_PDXGKARGCB_UNPINFRAMEBUFFERFORSAVE;
+typedef _Inout_ DXGKARGCB_MAPFRAMEBUFFERPOINTER* INOUT_PDXGKARGCB_MAPFRAMEBUFFERPOINTER;
+typedef _In_ CONST DXGKARGCB_UNMAPFRAMEBUFFERPOINTER* IN_CONST_PDXGKARGCB_UNMAPFRAMEBUFFERPOINTER;
+
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATECONTIGUOUSMEMORY)(
+    IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_ALLOCATECONTIGUOUSMEMORY pAllocateContiguousMemory);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_FREECONTIGUOUSMEMORY)(
+    IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_FREECONTIGUOUSMEMORY pFreeContiguousMemory);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_ALLOCATEPAGESFORMDL)(
+    IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_ALLOCATEPAGESFORMDL pAllocatePagesForMdl);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_FREEPAGESFROMMDL)(
+    IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_FREEPAGESFROMMDL pFreePagesFromMdl);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPMDLTOIOMMU)(IN_CONST_HANDLE hAdapter,
+                                                          INOUT_PDXGKARGCB_MAPMDLTOIOMMU pMapMdlToIoMmu);
+typedef VOID(APIENTRY CALLBACK* DXGKCB_UNMAPMDLFROMIOMMU)(
+    IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_UNMAPMDLFROMIOMMU pUnmapMdlFromIoMmu);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_PINFRAMEBUFFERFORSAVE)(
+    IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_PINFRAMEBUFFERFORSAVE pPinFrameBufferForSave);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_UNPINFRAMEBUFFERFORSAVE)(
+    IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_UNPINFRAMEBUFFERFORSAVE pUnpinFrameBufferForSave);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPFRAMEBUFFERPOINTER)(
+    IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_MAPFRAMEBUFFERPOINTER pMapFrameBufferPointer);
+typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_UNMAPFRAMEBUFFERPOINTER)(
+    IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_UNMAPFRAMEBUFFERPOINTER pUnmapFrameBufferPointer);
+
+// ---- Aperture paging operations
+// ------------------------------------------------------------------------------------
+
+typedef enum _DXGK_BUILDPAGINGBUFFER_OPERATION {
+  DXGK_OPERATION_TRANSFER = 0,
+  DXGK_OPERATION_FILL = 1,
+  DXGK_OPERATION_DISCARD_CONTENT = 2,
+  DXGK_OPERATION_READ_PHYSICAL = 3,
+  DXGK_OPERATION_WRITE_PHYSICAL = 4,
+  DXGK_OPERATION_MAP_APERTURE_SEGMENT = 5,
+  DXGK_OPERATION_UNMAP_APERTURE_SEGMENT = 6,
+  DXGK_OPERATION_SPECIAL_LOCK_TRANSFER = 7,
+  DXGK_OPERATION_VIRTUAL_TRANSFER = 8,
+  DXGK_OPERATION_VIRTUAL_FILL = 9,
+  DXGK_OPERATION_INIT_CONTEXT_RESOURCE = 10,
+  DXGK_OPERATION_UPDATE_PAGE_TABLE = 11,
+  DXGK_OPERATION_FLUSH_TLB = 12,
+  DXGK_OPERATION_UPDATE_CONTEXT_ALLOCATION = 13,
+  DXGK_OPERATION_COPY_PAGE_TABLE_ENTRIES = 14,
+  DXGK_OPERATION_NOTIFY_RESIDENCY = 15,
+  DXGK_OPERATION_SIGNAL_MONITORED_FENCE = 16,
+  DXGK_OPERATION_MAP_APERTURE_SEGMENT2 = 17,
+} DXGK_BUILDPAGINGBUFFER_OPERATION;
+
+typedef struct _DXGK_MAPAPERTUREFLAGS {
+  union {
+    struct {
+      UINT CacheCoherent : 1;
+      UINT Reserved : 31;
+    };
+    UINT Value;
+  };
+} DXGK_MAPAPERTUREFLAGS;
+
+/// Of the union only the aperture operations are declared; Reserved gives it its full size.
+typedef struct _DXGKARG_BUILDPAGINGBUFFER {
+  VOID* pDmaBuffer;
+  UINT DmaSize;
+  VOID* pDmaBufferPrivateData;
+  UINT DmaBufferPrivateDataSize;
+  DXGK_BUILDPAGINGBUFFER_OPERATION Operation;
+  UINT MultipassOffset;
+  union {
+    struct {
+      HANDLE hDevice;
+      HANDLE hAllocation;
+      UINT SegmentId;
+      SIZE_T OffsetInPages;
+      SIZE_T NumberOfPages;
+      PMDL pMdl;
+      DXGK_MAPAPERTUREFLAGS Flags;
+      ULONG MdlOffset;
+    } MapApertureSegment;
+    struct {
+      HANDLE hDevice;
+      HANDLE hAllocation;
+      UINT SegmentId;
+      SIZE_T OffsetInPages;
+      SIZE_T NumberOfPages;
+      DXGK_ADL Adl;
+      DXGK_MAPAPERTUREFLAGS Flags;
+      ULONG AdlOffset;
+      PVOID CpuVisibleAddress;
+    } MapApertureSegment2;
+    struct {
+      HANDLE hDevice;
+      HANDLE hAllocation;
+      UINT SegmentId;
+      SIZE_T OffsetInPages;
+      SIZE_T NumberOfPages;
+      PHYSICAL_ADDRESS DummyPage;
+    } UnmapApertureSegment;
+    struct {
+      UINT Reserved[64];
+    } Reserved;
+  };
+  HANDLE hSystemContext;
+  D3DGPU_VIRTUAL_ADDRESS DmaBufferGpuVirtualAddress;
+  UINT DmaBufferWriteOffset;
+} DXGKARG_BUILDPAGINGBUFFER;
+typedef _In_ DXGKARG_BUILDPAGINGBUFFER* IN_PDXGKARG_BUILDPAGINGBUFFER;
+
+typedef NTSTATUS APIENTRY DXGKDDI_BUILDPAGINGBUFFER(IN_CONST_HANDLE hAdapter,
+                                                    IN_PDXGKARG_BUILDPAGINGBUFFER pBuildPagingBuffer);
+typedef DXGKDDI_BUILDPAGINGBUFFER* PDXGKDDI_BUILDPAGINGBUFFER;

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// The usual first include of a display miniport.
+#pragma once
+
+#include "wdm.h"
