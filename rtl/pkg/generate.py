@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Turn a register description (vtd.toml, dma.toml) into the SystemVerilog package, the C++ header and the docs table.
 
 usage: generate.py [--check]     from anywhere; --check writes nothing and fails when an output is out of date
@@ -114,7 +115,7 @@ def generate_sv(source, data):
 def generate_cpp(source, data):
     name = data["package"]["name"]
     out = ["// SPDX-License-Identifier: Apache-2.0\n", banner("//", source), f"// {data['package']['doc']}\n",
-           "#pragma once\n\n#include <cstdint>\n\n#include \"driver-model/hw/field.h\"\n\n",
+           "// One field a line, with its meaning beside it, however long.\n// clang-format off\n#pragma once\n\n#include <cstdint>\n\n#include \"driver-model/hw/field.h\"\n\n",
            f"namespace gpudmar::regs::{name} {{\n"]
 
     def fields_of(item):
