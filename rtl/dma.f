@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The DMA engine alone; top module dma_engine.
+rtl/pkg/dma_pkg.sv
+rtl/lib/fifo.sv
+rtl/dma/dma_job_pkg.sv
+rtl/dma/dma_burst.sv
+rtl/dma/dma_ar_mux.sv
+rtl/dma/dma_regs.sv
+rtl/dma/dma_msi.sv
+rtl/dma/dma_ring.sv
+rtl/dma/dma_decode.sv
+rtl/dma/dma_read.sv
+rtl/dma/dma_align.sv
+rtl/dma/dma_write.sv
+rtl/dma/dma_fence.sv
+rtl/dma/dma_complete.sv
+rtl/dma/dma_engine.sv
