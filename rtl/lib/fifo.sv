@@ -69,8 +69,8 @@ module fifo #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni && !flush_i) begin
-      a_push_when_full: assert (!(push_i && full_q));
-      a_pop_when_empty: assert (!(pop_i && empty_q));
+      a_no_push_when_full: assert (!(push_i && full_q));
+      a_no_pop_when_empty: assert (!(pop_i && empty_q));
     end
   end
 endmodule

@@ -34,8 +34,8 @@ module rr_arbiter #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      a_two_grants: assert ((grant_o & (grant_o - 1'b1)) == '0);
-      a_grant_without_request: assert ((grant_o & ~req_i) == '0);
+      a_one_grant: assert ((grant_o & (grant_o - 1'b1)) == '0);
+      a_only_requesters_win: assert ((grant_o & ~req_i) == '0);
     end
   end
 endmodule

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// IOTLB, fully associative in flip-flops, tagged by domain-id and 4 KiB page; larger pages are held in 4 KiB pieces.
+//
+// Timing: both lookups answer in the same cycle (combinational). A fill or a flush given in cycle t shows in t+1; a
+// fill that meets a flush of its own page in the same cycle is dropped. Replacement is round-robin; a page that is
+// there already is replaced in place, so no tag stands twice.
+module iommu_iotlb #(
+    parameter int unsigned Entries    = 64,  // at least 2
+    parameter int unsigned PageWidth  = 36,  // bits of an input page number
+    parameter int unsigned FrameWidth = 34   // bits of an output page number
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+
+    // Read lane and write lane.
+    input  logic [15:0]           rd_did_i,
+    input  logic [PageWidth-1:0]  rd_page_i,
+    output logic                  rd_hit_o,
+    output logic [FrameWidth-1:0] rd_frame_o,
+    output logic                  rd_r_o,
+    input  logic [15:0]           wr_did_i,
+    input  logic [PageWidth-1:0]  wr_page_i,
+    output logic                  wr_hit_o,
+    output logic [FrameWidth-1:0] wr_frame_o,
+    output logic                  wr_w_o,
+
+    input  logic                  fill_valid_i,
+    input  logic [15:0]           fill_did_i,
+    input  logic [PageWidth-1:0]  fill_page_i,
+    input  logic [FrameWidth-1:0] fill_frame_i,
+    input  logic                  fill_r_i,
+    input  logic                  fill_w_i,
+
+    input  logic                  flush_valid_i,
+    input  logic [1:0]            flush_g_i,      // 1 global, 2 domain, 3 page-in-domain
+    input  logic [15:0]           flush_did_i,
+    input  logic [PageWidth-1:0]  flush_page_i,
+    input  logic [PageWidth-1:0]  flush_mask_i    // page bits that count
+);
+  if (Entries < 2) begin : gen_entries_check
+    $error("iommu_iotlb: Entries must be at least 2");
+  end
+
+  localparam int unsigned IdxWidth = $clog2(Entries);
+
+  logic [Entries-1:0]    valid_q;
+  logic [15:0]           did_q[Entries];
+  logic [PageWidth-1:0]  page_q[Entries];
+  logic [FrameWidth-1:0] frame_q[Entries];
+  logic [Entries-1:0]    r_q, w_q;
+  logic [IdxWidth-1:0]   next_q;
+
+  logic [Entries-1:0] rd_match, wr_match, fill_match, flush_match;
+  always_comb begin
+    for (int unsigned i = 0; i < Entries; i++) begin
+      rd_match[i] = valid_q[i] & (did_q[i] == rd_did_i) & (page_q[i] == rd_page_i);
+      wr_match[i] = valid_q[i] & (did_q[i] == wr_did_i) & (page_q[i] == wr_page_i);
+      fill_match[i] = valid_q[i] & (did_q[i] == fill_did_i) & (page_q[i] == fill_page_i);
+      flush_match[i] = (flush_g_i == 2'd1)
+          | ((did_q[i] == flush_did_i)
+             & ((flush_g_i == 2'd2) | (((page_q[i] ^ flush_page_i) & flush_mask_i) == '0)));
+    end
+  end
+
+  // At most one entry matches, so OR selects.
+  always_comb begin
+    rd_frame_o = '0;
+    wr_frame_o = '0;
+    for (int unsigned i = 0; i < Entries; i++) begin
+      rd_frame_o |= rd_match[i] ? frame_q[i] : '0;
+      wr_frame_o |= wr_match[i] ? frame_q[i] : '0;
+    end
+  end
+  assign rd_hit_o = |rd_match;
+  assign rd_r_o = |(rd_match & r_q);
+  assign wr_hit_o = |wr_match;
+  assign wr_w_o = |(wr_match & w_q);
+
+  logic fill_flushed, fill;
+  assign fill_flushed = flush_valid_i
+      & ((flush_g_i == 2'd1)
+         | ((fill_did_i == flush_did_i)
+            & ((flush_g_i == 2'd2) | (((fill_page_i ^ flush_page_i) & flush_mask_i) == '0))));
+  assign fill = fill_valid_i & ~fill_flushed;
+
+  logic [IdxWidth-1:0] fill_index;
+  always_comb begin
+    fill_index = next_q;
+    for (int unsigned i = 0; i < Entries; i++) begin
+      if (fill_match[i]) fill_index = IdxWidth'(i);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (fill) begin
+      did_q[fill_index] <= fill_did_i;
+      page_q[fill_index] <= fill_page_i;
+      frame_q[fill_index] <= fill_frame_i;
+      r_q[fill_index] <= fill_r_i;
+      w_q[fill_index] <= fill_w_i;
+    end
+    if (!rst_ni) begin
+      valid_q <= '0;
+      next_q <= '0;
+    end else begin
+      if (flush_valid_i) valid_q <= valid_q & ~flush_match;
+      if (fill) begin
+        valid_q[fill_index] <= 1'b1;
+        if (fill_match == '0) next_q <= (next_q == IdxWidth'(Entries - 1)) ? '0 : next_q + 1'b1;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      a_one_read_match: assert ((rd_match & (rd_match - 1'b1)) == '0);
+      a_one_write_match: assert ((wr_match & (wr_match - 1'b1)) == '0);
+    end
+  end
+endmodule

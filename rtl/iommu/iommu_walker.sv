@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walkers: root entry, context entry and second-stage tables of up to NumWalks pages at once, legacy mode.
+//
+// Timing: a walk asked for in t stands in t+1 and asks for its first read in t+1; the read's address leaves the table
+// port's register in t+2. From a read beat to the next read's address: 1 cycle (Pipe 1: 2). From the last beat to
+// done_valid_o: 1 cycle, together with the fill of the IOTLB.
+//
+// Invalidation: a walk that has read anything that a flush covers starts again from the beginning, its read under way
+// is received and dropped. So nothing that was read before a flush is cached or reported after it, and a flush never
+// waits for a walk. Page-selective flushes with IH=1 touch only walks of those pages; with IH=0 every walk of the
+// domain, because any of them may have come through a table that is going away.
+module iommu_walker #(
+    parameter int unsigned NumWalks    = 16,        // 2 to 64
+    parameter int unsigned DataWidth   = 256,       // bits of the table bus
+    parameter int unsigned Haw         = 46,
+    parameter int unsigned Mgaw        = 48,
+    parameter logic [4:0]  Sagaw       = 5'b00110,  // as CAP.SAGAW
+    parameter logic [1:0]  Sllps       = 2'b11,     // as CAP.SLLPS: 2 MiB, 1 GiB
+    parameter bit          PassThrough = 1'b1,      // as ECAP.PT
+    parameter int unsigned DidWidth    = 16,        // bits of a domain-id
+    parameter int unsigned SlotWidth   = 4,         // bits of a parked request's number
+    parameter int unsigned Pipe        = 0,
+    parameter int unsigned WalkWidth   = $clog2(NumWalks),  // derived
+    parameter int unsigned PageWidth   = Mgaw - 12,         // derived
+    parameter int unsigned FrameWidth  = Haw - 12           // derived
+) (
+    input  logic                  clk_i,
+    input  logic                  rst_ni,
+
+    input  logic [FrameWidth-1:0] root_i,          // root table in use, page number
+
+    // Walks asked for; [0] read lane, [1] write lane. ready and index in the same cycle.
+    input  logic [1:0]            req_valid_i,
+    output logic [1:0]            req_ready_o,
+    output logic [WalkWidth-1:0]  req_index_o,
+    input  logic                  req_hint_i,      // read lane only
+    input  logic [31:0]           req_sid_i,
+    input  logic [103:0]          req_page_i,
+    input  logic [3:0]            req_at_i,
+    input  logic [2*SlotWidth-1:0] req_slot_i,
+
+    // Context cache.
+    output logic [15:0]           ctx_sid_o,
+    input  logic                  ctx_hit_i,
+    input  logic [15:0]           ctx_did_i,
+    input  logic                  ctx_pass_i,
+    input  logic                  ctx_fpd_i,
+    input  logic [2:0]            ctx_aw_i,
+    input  logic [FrameWidth-1:0] ctx_table_i,
+    output logic                  ctx_fill_o,
+    output logic [15:0]           ctx_fill_sid_o,
+    output logic [15:0]           ctx_fill_did_o,
+    output logic                  ctx_fill_pass_o,
+    output logic                  ctx_fill_fpd_o,
+    output logic [2:0]            ctx_fill_aw_o,
+    output logic [FrameWidth-1:0] ctx_fill_table_o,
+
+    // Reads of tables: 16 bytes of root and context entries, 8 of paging entries; never across a bus beat.
+    output logic                  ar_valid_o,
+    input  logic                  ar_ready_i,      // taken in this cycle
+    output logic [WalkWidth-1:0]  ar_walk_o,
+    output logic [Haw-1:0]        ar_addr_o,
+    output logic                  ar_wide_o,       // 16 bytes
+    input  logic                  r_valid_i,
+    input  logic [WalkWidth-1:0]  r_walk_i,
+    input  logic [DataWidth-1:0]  r_data_i,
+    input  logic                  r_error_i,
+
+    // Flushes, as the caches see them.
+    input  logic                  cc_flush_i,      // context cache, any granularity, or a new root table
+    input  logic                  tlb_flush_i,
+    input  logic [1:0]            tlb_flush_g_i,
+    input  logic [15:0]           tlb_flush_did_i,
+    input  logic [PageWidth-1:0]  tlb_flush_page_i,
+    input  logic [PageWidth-1:0]  tlb_flush_mask_i,
+    input  logic                  tlb_flush_ih_i,
+
+    output logic                  done_valid_o,
+    output logic [WalkWidth-1:0]  done_index_o,
+    output logic [1:0]            done_owner_o,    // owner's lane, one-hot; zero for hints
+    output logic [SlotWidth-1:0]  done_slot_o,
+    output logic                  done_fault_o,
+    output logic [7:0]            done_reason_o,
+    output logic                  done_fpd_o,
+    output logic                  fill_valid_o,
+    output logic [15:0]           fill_did_o,
+    output logic [PageWidth-1:0]  fill_page_o,
+    output logic [FrameWidth-1:0] fill_frame_o,
+    output logic                  fill_r_o,
+    output logic                  fill_w_o,
+
+    output logic                  count_walk_o,    // a walk started (hints too)
+    output logic                  idle_o
+);
+  if (NumWalks < 2 || NumWalks > 64) begin : gen_walks_check
+    $error("iommu_walker: NumWalks must be 2 to 64");
+  end
+  if (DataWidth != 128 && DataWidth != 256 && DataWidth != 512) begin : gen_width_check
+    $error("iommu_walker: DataWidth must be 128, 256 or 512");
+  end
+  if (Haw < 32 || Haw > 52) begin : gen_haw_check
+    $error("iommu_walker: Haw must be 32 to 52");
+  end
+  if (Mgaw < 39 || Mgaw > 57) begin : gen_mgaw_check
+    $error("iommu_walker: Mgaw must be 39 to 57");
+  end
+  if (Sagaw == 5'd0 || (Sagaw & 5'b10001) != 5'd0) begin : gen_sagaw_check
+    $error("iommu_walker: Sagaw may have bits 1 to 3 only, and at least one");
+  end
+  if (DidWidth < 4 || DidWidth > 16) begin : gen_did_check
+    $error("iommu_walker: DidWidth must be 4 to 16");
+  end
+
+  localparam logic [2:0] WStart = 3'd0;     // nothing read
+  localparam logic [2:0] WRootRead = 3'd1;  // waits for the root entry
+  localparam logic [2:0] WCtxAsk = 3'd2;    // wants to read the context entry
+  localparam logic [2:0] WCtxRead = 3'd3;
+  localparam logic [2:0] WPageAsk = 3'd4;
+  localparam logic [2:0] WPageRead = 3'd5;
+
+  // Widths by the code of the context entry's AW: 1 = 39, 2 = 48, 3 = 57 bits.
+  localparam logic [2:0] LargestAw = Sagaw[3] ? 3'd3 : Sagaw[2] ? 3'd2 : 3'd1;
+  localparam int unsigned Width3 = (Mgaw < 39) ? Mgaw : 39;
+  localparam int unsigned Width4 = (Mgaw < 48) ? Mgaw : 48;
+  localparam int unsigned Width5 = (Mgaw < 57) ? Mgaw : 57;
+  localparam int unsigned LaneBits = $clog2(DataWidth / 64);
+
+  logic [NumWalks-1:0]   valid_q, kill_q, hint_q, write_q, fpd_q, accr_q, accw_q, top_q;
+  logic [2:0]            state_q[NumWalks];
+  logic [SlotWidth-1:0]  slot_q[NumWalks];
+  logic [15:0]           sid_q[NumWalks];
+  logic [51:0]           page_q[NumWalks];
+  logic [1:0]            at_q[NumWalks];
+  logic [15:0]           did_q[NumWalks];
+  logic [2:0]            level_q[NumWalks];  // of the entry to read or under way: 1 = leaf table
+  logic [Haw-1:0]        addr_q[NumWalks];   // of the read wanted or under way
+
+  // ------------------------------------------------------------------ new walks
+  logic [1:0] lane_grant;
+  logic       lane;
+  rr_arbiter #(.N(2)) i_lane (
+      .clk_i, .rst_ni, .req_i(req_valid_i), .accept_i((req_ready_o & lane_grant) != '0), .grant_o(lane_grant),
+      .index_o(lane));
+
+  logic [15:0]          new_sid;
+  logic [51:0]          new_page;
+  logic [1:0]           new_at;
+  logic [SlotWidth-1:0] new_slot;
+  logic                 new_hint;
+  assign new_sid = req_sid_i[lane*16+:16];
+  assign new_page = req_page_i[lane*52+:52];
+  assign new_at = req_at_i[lane*2+:2];
+  assign new_slot = req_slot_i[lane*SlotWidth+:SlotWidth];
+  assign new_hint = req_hint_i & ~lane;
+
+  logic                 joins, some_free, two_free;
+  logic [WalkWidth-1:0] join_index, free_index;
+  always_comb begin
+    joins = 1'b0;
+    join_index = '0;
+    some_free = 1'b0;
+    two_free = 1'b0;
+    free_index = '0;
+    for (int unsigned i = NumWalks; i > 0; i--) begin
+      if (valid_q[i-1] && sid_q[i-1] == new_sid && page_q[i-1] == new_page && at_q[i-1] == new_at) begin
+        joins = 1'b1;
+        join_index = WalkWidth'(i - 1);
+      end
+      if (!valid_q[i-1]) begin
+        two_free = some_free;
+        some_free = 1'b1;
+        free_index = WalkWidth'(i - 1);
+      end
+    end
+  end
+
+  logic accepted, start;
+  assign accepted = (req_valid_i != '0) & (joins | (new_hint ? two_free : some_free));
+  assign start = accepted & ~joins;
+  assign req_ready_o = accepted ? lane_grant : '0;
+  assign req_index_o = joins ? join_index : free_index;
+  assign count_walk_o = start;
+
+  // ------------------------------------------------------------------ flushes
+  logic [NumWalks-1:0] kill_now;
+  always_comb begin
+    for (int unsigned i = 0; i < NumWalks; i++) begin
+      kill_now[i] = cc_flush_i
+          | (tlb_flush_i & (state_q[i] == WPageAsk || state_q[i] == WPageRead)
+             & ((tlb_flush_g_i == 2'd1)
+                | ((did_q[i] == tlb_flush_did_i)
+                   & ((tlb_flush_g_i == 2'd2) | ~tlb_flush_ih_i
+                      | (((page_q[i][PageWidth-1:0] ^ tlb_flush_page_i) & tlb_flush_mask_i) == '0)))));
+    end
+  end
+
+  // ------------------------------------------------------------------ a read beat
+  logic                 beat_valid, beat_error;
+  logic [WalkWidth-1:0] bw;  // whose beat
+  logic [DataWidth-1:0] beat_data;
+  if (Pipe == 0) begin : gen_beat
+    assign beat_valid = r_valid_i;
+    assign bw = r_walk_i;
+    assign beat_data = r_data_i;
+    assign beat_error = r_error_i;
+  end else begin : gen_beat_register
+    logic                 valid_r_q, error_r_q;
+    logic [WalkWidth-1:0] walk_r_q;
+    logic [DataWidth-1:0] data_r_q;
+    always_ff @(posedge clk_i) begin
+      valid_r_q <= rst_ni & r_valid_i;
+      walk_r_q <= r_walk_i;
+      data_r_q <= r_data_i;
+      error_r_q <= r_error_i;
+    end
+    assign beat_valid = valid_r_q;
+    assign bw = walk_r_q;
+    assign beat_data = data_r_q;
+    assign beat_error = error_r_q;
+  end
+
+  logic [LaneBits-1:0] beat_lane;
+  logic [127:0]        wide_entry;
+  assign beat_lane = addr_q[bw][3+:LaneBits];
+  assign wide_entry = beat_data[{beat_lane[LaneBits-1:1], 1'b0}*64+:128];
+
+  // Ignored bits of the entries have names but no use.
+  // verilator lint_off UNUSEDSIGNAL
+  vtd_pkg::root_entry_t    root;
+  vtd_pkg::context_entry_t ctx;
+  vtd_pkg::ss_entry_t      pte;
+  // verilator lint_on UNUSEDSIGNAL
+  assign root = wide_entry;
+  assign ctx = wide_entry;
+  assign pte = beat_data[beat_lane*64+:64];
+
+  // What the beat means: fault, go on reading at step_addr, or the leaf. The order is that of 6.8.
+  logic [51:0]          b_page;
+  logic [2:0]           b_level;
+  logic                 step_fault, step_more, step_leaf, step_pass, step_context_ok;
+  logic [7:0]           step_reason;
+  logic                 step_fpd;
+  logic [2:0]           step_state, step_level;
+  logic [FrameWidth-1:0] step_table;
+  logic [11:0]          step_offset;
+  logic                 root_reserved, ctx_reserved, pte_reserved, pte_large, lacks;
+  logic [FrameWidth-1:0] leaf_frame;
+  logic                 in_window;
+  assign b_page = page_q[bw];
+  assign b_level = level_q[bw];
+
+  assign root_reserved = (root.rsvd_1 != '0) | (root.rsvd_64 != '0) | (root.ctp[51:FrameWidth] != '0);
+  assign ctx_reserved = (ctx.rsvd_4 != '0) | ctx.rsvd_71 | (ctx.rsvd_88 != '0)
+      | (ctx.ssptptr[51:FrameWidth] != '0) | ((ctx.did >> DidWidth) != '0);
+  assign pte_large = pte.ps & (b_level == 3'd2 || b_level == 3'd3);
+  assign lacks = write_q[bw] ? ~pte.w : ~pte.r;
+  // 2.3: HAW and above, bits 11 and 62 everywhere (no snoop control, no transient mappings).
+  always_comb begin
+    pte_reserved = pte.snp | pte.rsvd62;
+    if (Haw < 52) pte_reserved |= (pte.addr >> FrameWidth) != '0;
+    if (b_level >= 3'd4) pte_reserved |= pte.ps;
+    if (pte_large && b_level == 3'd2) pte_reserved |= ~Sllps[0] | (pte.addr[8:0] != '0);
+    if (pte_large && b_level == 3'd3) pte_reserved |= ~Sllps[1] | (pte.addr[17:0] != '0);
+  end
+  always_comb begin
+    leaf_frame = pte.addr[FrameWidth-1:0];
+    if (b_level == 3'd2) leaf_frame[8:0] = b_page[8:0];
+    if (b_level == 3'd3) leaf_frame[17:0] = b_page[17:0];
+    // 2.4.7: the whole page counts, whatever its size.
+    in_window = leaf_frame[FrameWidth-1:8] == (FrameWidth-8)'(24'h000FEE);
+    if (b_level == 3'd2) in_window = pte.addr[FrameWidth-1:9] == (FrameWidth-9)'(24'h0007F7);
+    if (b_level == 3'd3) in_window = pte.addr[FrameWidth-1:18] == (FrameWidth-18)'(24'h000003);
+  end
+
+  // The checks that need a page and a good context, for a context just read or cached.
+  logic        chk_pass, chk_fault, chk_haw, chk_width;
+  logic [2:0]  chk_aw;
+  logic [51:0] chk_page;
+  logic [1:0]  chk_at;
+  logic [7:0]  chk_reason;
+  logic        from_beat;
+  assign chk_haw = (chk_page >> FrameWidth) != '0;
+  assign chk_width = (chk_aw == 3'd1) ? (chk_page >> (Width3 - 12)) != '0
+      : (chk_aw == 3'd2) ? (chk_page >> (Width4 - 12)) != '0 : (chk_page >> (Width5 - 12)) != '0;
+  always_comb begin
+    chk_fault = 1'b1;
+    chk_reason = vtd_pkg::FAULT_NONE;
+    if (chk_at != 2'd0) chk_reason = vtd_pkg::FAULT_TYPE_BLOCKED;
+    else if (chk_pass ? chk_haw : chk_width) chk_reason = vtd_pkg::FAULT_ADDRESS_WIDTH;
+    else chk_fault = 1'b0;
+  end
+
+  // Index into the table of a level.
+  logic [8:0]  next_index;
+  logic [2:0]  next_level;
+  logic [44:0] next_page;
+  always_comb begin
+    next_index = next_page[8:0];
+    if (next_level == 3'd2) next_index = next_page[17:9];
+    if (next_level == 3'd3) next_index = next_page[26:18];
+    if (next_level == 3'd4) next_index = next_page[35:27];
+    if (next_level == 3'd5) next_index = next_page[44:36];
+  end
+
+  always_comb begin
+    step_fault = 1'b0;
+    step_more = 1'b0;
+    step_leaf = 1'b0;
+    step_pass = 1'b0;
+    step_context_ok = 1'b0;
+    step_reason = vtd_pkg::FAULT_NONE;
+    step_fpd = fpd_q[bw];
+    step_state = WPageRead;
+    step_level = b_level - 3'd1;
+    step_table = pte.addr[FrameWidth-1:0];
+    step_offset = {next_index, 3'd0};
+    case (state_q[bw])
+      WRootRead: begin
+        if (beat_error) step_reason = vtd_pkg::FAULT_ROOT_FETCH;
+        else if (!root.p) step_reason = vtd_pkg::FAULT_ROOT_NOT_PRESENT;
+        else if (root_reserved) step_reason = vtd_pkg::FAULT_ROOT_RESERVED;
+        step_fault = step_reason != vtd_pkg::FAULT_NONE;
+        step_more = ~step_fault;
+        step_state = WCtxRead;
+        step_table = root.ctp[FrameWidth-1:0];
+        step_offset = {sid_q[bw][7:0], 4'd0};
+      end
+      WCtxRead: begin
+        step_fpd = ~beat_error & ctx.fpd;
+        if (beat_error) step_reason = vtd_pkg::FAULT_CONTEXT_FETCH;
+        else if (!ctx.p) step_reason = vtd_pkg::FAULT_CONTEXT_NOT_PRESENT;
+        else if (ctx_reserved) step_reason = vtd_pkg::FAULT_CONTEXT_RESERVED;
+        else if (ctx.tt == vtd_pkg::TT_RESERVED || ctx.tt == vtd_pkg::TT_DEVICE_TLB
+                 || (ctx.tt == vtd_pkg::TT_PASS_THROUGH && (!PassThrough || ctx.aw != LargestAw))
+                 || ctx.aw > 3'd4 || !Sagaw[ctx.aw])
+          step_reason = vtd_pkg::FAULT_CONTEXT_INVALID;
+        else begin
+          step_context_ok = 1'b1;
+          step_reason = chk_reason;
+        end
+        step_fault = step_reason != vtd_pkg::FAULT_NONE;
+        step_pass = ~step_fault & (ctx.tt == vtd_pkg::TT_PASS_THROUGH);
+        step_more = ~step_fault & ~step_pass;
+        step_level = ctx.aw + 3'd2;
+        step_table = ctx.ssptptr[FrameWidth-1:0];
+      end
+      default: begin
+        if (beat_error)
+          step_reason = top_q[bw] ? vtd_pkg::FAULT_CONTEXT_INVALID : vtd_pkg::FAULT_PAGING_FETCH;
+        else if (lacks) step_reason = write_q[bw] ? vtd_pkg::FAULT_WRITE : vtd_pkg::FAULT_READ;
+        else if (pte_reserved) step_reason = vtd_pkg::FAULT_PAGING_RESERVED;
+        else if ((b_level == 3'd1 || pte_large) && in_window) step_reason = vtd_pkg::FAULT_INTERRUPT_RANGE;
+        step_fault = step_reason != vtd_pkg::FAULT_NONE;
+        step_leaf = ~step_fault & (b_level == 3'd1 || pte_large);
+        step_more = ~step_fault & ~step_leaf;
+      end
+    endcase
+  end
+
+  logic beat_killed, beat_live;
+  assign beat_killed = kill_q[bw] | kill_now[bw];
+  assign beat_live = beat_valid & ~beat_killed;
+
+  assign ctx_fill_o = beat_live & step_context_ok;
+  assign ctx_fill_sid_o = sid_q[bw];
+  assign ctx_fill_did_o = ctx.did;
+  assign ctx_fill_pass_o = ctx.tt == vtd_pkg::TT_PASS_THROUGH;
+  assign ctx_fill_fpd_o = ctx.fpd;
+  assign ctx_fill_aw_o = ctx.aw;
+  assign ctx_fill_table_o = ctx.ssptptr[FrameWidth-1:0];
+
+  // ------------------------------------------------------------------ reads: a beat's successor first, then waiting walks
+  logic [NumWalks-1:0]  ask;
+  // Only the index matters.
+  // verilator lint_off UNUSEDSIGNAL
+  logic [NumWalks-1:0]  ask_grant;
+  // verilator lint_on UNUSEDSIGNAL
+  logic [WalkWidth-1:0] aw;  // the walk that asks
+  logic                 beat_asks, ask_start, ask_from_start_done, ask_reads;
+  assign beat_asks = beat_live & step_more;
+  always_comb begin
+    for (int unsigned i = 0; i < NumWalks; i++) begin
+      ask[i] = valid_q[i] & ~kill_now[i]
+          & (state_q[i] == WStart || state_q[i] == WCtxAsk || state_q[i] == WPageAsk);
+    end
+  end
+  rr_arbiter #(.N(NumWalks)) i_ask (
+      .clk_i, .rst_ni, .req_i(ask), .accept_i((ask_reads & ar_ready_i) | ask_from_start_done),
+      .grant_o(ask_grant), .index_o(aw));
+  assign ask_start = (ask != '0) & (state_q[aw] == WStart);
+  assign ctx_sid_o = sid_q[aw];
+
+  // One set of checks and one index multiplexer serve the beat, or else the walk that starts with a cached context.
+  assign from_beat = beat_valid;
+  assign chk_pass = from_beat ? (ctx.tt == vtd_pkg::TT_PASS_THROUGH) : ctx_pass_i;
+  assign chk_aw = from_beat ? ctx.aw : ctx_aw_i;
+  assign chk_page = from_beat ? b_page : page_q[aw];
+  assign chk_at = from_beat ? at_q[bw] : at_q[aw];
+  assign next_page = from_beat ? b_page[44:0] : page_q[aw][44:0];
+  assign next_level = !from_beat ? ctx_aw_i + 3'd2
+      : (state_q[bw] == WCtxRead) ? ctx.aw + 3'd2 : b_level - 3'd1;
+
+  // A start with a cached context waits while a beat uses the shared checks.
+  logic start_ready;
+  assign start_ready = ask_start & (~ctx_hit_i | ~from_beat);
+  assign ask_from_start_done = start_ready & ctx_hit_i & (chk_fault | chk_pass);
+  assign ask_reads = (ask != '0) & (~ask_start | (start_ready & ~ask_from_start_done)) & ~beat_asks;
+
+  always_comb begin
+    ar_valid_o = beat_asks | ask_reads;
+    ar_walk_o = beat_asks ? bw : aw;
+    ar_addr_o = addr_q[aw];
+    ar_wide_o = 1'b0;
+    if (beat_asks) begin
+      ar_addr_o = {step_table, step_offset};
+      ar_wide_o = step_state == WCtxRead;
+    end else if (ask_start) begin
+      ar_addr_o = ctx_hit_i ? {ctx_table_i, next_index, 3'd0} : {root_i, sid_q[aw][15:8], 4'd0};
+      ar_wide_o = ~ctx_hit_i;
+    end else begin
+      ar_wide_o = state_q[aw] == WCtxAsk;
+    end
+  end
+
+  // ------------------------------------------------------------------ ends of walks
+  logic                 end_valid, end_fault, end_fpd, end_fill;
+  logic [WalkWidth-1:0] end_walk;
+  logic [7:0]           end_reason;
+  assign end_valid = (beat_live & ~step_more) | ask_from_start_done;
+  assign end_walk = beat_valid ? bw : aw;
+  assign end_fault = beat_valid ? step_fault : chk_fault;
+  assign end_reason = beat_valid ? step_reason : chk_reason;
+  assign end_fpd = beat_valid ? step_fpd : ctx_fpd_i;
+  assign end_fill = beat_live & step_leaf;
+
+  if (Pipe == 0) begin : gen_done_register
+    logic                  valid_e_q, fault_e_q, fpd_e_q, fill_e_q, r_e_q, w_e_q;
+    logic [WalkWidth-1:0]  walk_e_q;
+    logic [7:0]            reason_e_q;
+    logic [1:0]            owner_e_q;
+    logic [SlotWidth-1:0]  slot_e_q;
+    logic [15:0]           did_e_q;
+    logic [PageWidth-1:0]  page_e_q;
+    logic [FrameWidth-1:0] frame_e_q;
+    always_ff @(posedge clk_i) begin
+      valid_e_q <= rst_ni & end_valid;
+      fill_e_q <= rst_ni & end_fill;
+      walk_e_q <= end_walk;
+      fault_e_q <= end_fault;
+      reason_e_q <= end_reason;
+      fpd_e_q <= end_fpd;
+      owner_e_q <= hint_q[end_walk] ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
+      slot_e_q <= slot_q[end_walk];
+      did_e_q <= did_q[end_walk];
+      page_e_q <= page_q[end_walk][PageWidth-1:0];
+      frame_e_q <= leaf_frame;
+      r_e_q <= accr_q[bw] & pte.r;
+      w_e_q <= accw_q[bw] & pte.w;
+    end
+    assign done_valid_o = valid_e_q;
+    assign done_index_o = walk_e_q;
+    assign done_owner_o = owner_e_q;
+    assign done_slot_o = slot_e_q;
+    // A verdict that meets a flush may be older than the repair: walk again.
+    assign done_fault_o = fault_e_q & ~cc_flush_i & ~tlb_flush_i;
+    assign done_reason_o = reason_e_q;
+    assign done_fpd_o = fpd_e_q;
+    assign fill_valid_o = fill_e_q & ~cc_flush_i;
+    assign fill_did_o = did_e_q;
+    assign fill_page_o = page_e_q;
+    assign fill_frame_o = frame_e_q;
+    assign fill_r_o = r_e_q;
+    assign fill_w_o = w_e_q;
+  end else begin : gen_done
+    assign done_valid_o = end_valid;
+    assign done_index_o = end_walk;
+    assign done_owner_o = hint_q[end_walk] ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
+    assign done_slot_o = slot_q[end_walk];
+    assign done_fault_o = end_fault & ~cc_flush_i & ~tlb_flush_i;
+    assign done_reason_o = end_reason;
+    assign done_fpd_o = end_fpd;
+    assign fill_valid_o = end_fill;
+    assign fill_did_o = did_q[end_walk];
+    assign fill_page_o = page_q[end_walk][PageWidth-1:0];
+    assign fill_frame_o = leaf_frame;
+    assign fill_r_o = accr_q[bw] & pte.r;
+    assign fill_w_o = accw_q[bw] & pte.w;
+  end
+
+  // ------------------------------------------------------------------ state
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      valid_q <= '0;
+    end else begin
+      // Flushed walks start again; one with a read under way first receives it.
+      for (int unsigned i = 0; i < NumWalks; i++) begin
+        if (valid_q[i] && kill_now[i]) begin
+          if (state_q[i] == WRootRead || state_q[i] == WCtxRead || state_q[i] == WPageRead) kill_q[i] <= 1'b1;
+          else state_q[i] <= WStart;
+        end
+      end
+
+      if (ask_reads && ar_ready_i) begin
+        if (ask_start) begin
+          state_q[aw] <= ctx_hit_i ? WPageRead : WRootRead;
+          did_q[aw] <= ctx_did_i;
+          fpd_q[aw] <= ctx_hit_i & ctx_fpd_i;
+          level_q[aw] <= ctx_aw_i + 3'd2;
+          accr_q[aw] <= 1'b1;
+          accw_q[aw] <= 1'b1;
+          top_q[aw] <= 1'b1;
+          addr_q[aw] <= ar_addr_o;
+        end else begin
+          state_q[aw] <= (state_q[aw] == WCtxAsk) ? WCtxRead : WPageRead;
+        end
+      end
+
+      if (beat_valid) begin
+        if (beat_killed) begin
+          state_q[bw] <= WStart;
+          kill_q[bw] <= 1'b0;
+        end else if (step_more) begin
+          addr_q[bw] <= ar_addr_o;
+          if (step_state == WCtxRead) begin
+            state_q[bw] <= ar_ready_i ? WCtxRead : WCtxAsk;
+          end else begin
+            state_q[bw] <= ar_ready_i ? WPageRead : WPageAsk;
+            level_q[bw] <= step_level;
+            top_q[bw] <= state_q[bw] == WCtxRead;
+            if (state_q[bw] == WCtxRead) begin
+              did_q[bw] <= ctx.did;
+              fpd_q[bw] <= ctx.fpd;
+              accr_q[bw] <= 1'b1;
+              accw_q[bw] <= 1'b1;
+            end else begin
+              accr_q[bw] <= accr_q[bw] & pte.r;
+              accw_q[bw] <= accw_q[bw] & pte.w;
+            end
+          end
+        end
+      end
+      if (end_valid) valid_q[end_walk] <= 1'b0;
+
+      if (start) begin
+        valid_q[free_index] <= 1'b1;
+        state_q[free_index] <= WStart;
+        kill_q[free_index] <= 1'b0;
+        hint_q[free_index] <= new_hint;
+        write_q[free_index] <= lane;
+        slot_q[free_index] <= new_slot;
+        sid_q[free_index] <= new_sid;
+        page_q[free_index] <= new_page;
+        at_q[free_index] <= new_at;
+        fpd_q[free_index] <= 1'b0;
+      end
+    end
+  end
+
+  assign idle_o = valid_q == '0;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_ni) begin
+      a_beat_has_a_walk: assert (!beat_valid || (valid_q[bw] && (state_q[bw] == WRootRead || state_q[bw] == WCtxRead
+                                                                 || state_q[bw] == WPageRead)));
+      a_no_two_ends: assert (!(beat_live && !step_more && ask_from_start_done));
+      a_join_is_live: assert (!(accepted && joins) || valid_q[join_index]);
+    end
+  end
+endmodule
