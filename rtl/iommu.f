@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The remapping unit alone; paths from the repository root.
 rtl/pkg/vtd_pkg.sv
 rtl/lib/fifo.sv

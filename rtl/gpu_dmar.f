@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole design; paths from the repository root.
+rtl/pkg/vtd_pkg.sv
+rtl/pkg/dma_pkg.sv
+rtl/dma/dma_job_pkg.sv
+rtl/lib/fifo.sv
+rtl/lib/rr_arbiter.sv
+rtl/iommu/iommu_iotlb.sv
+rtl/iommu/iommu_context_cache.sv
+rtl/iommu/iommu_lane.sv
+rtl/iommu/iommu_walker.sv
+rtl/iommu/iommu_drain.sv
+rtl/iommu/iommu_read_path.sv
+rtl/iommu/iommu_write_path.sv
+rtl/iommu/iommu_faults.sv
+rtl/iommu/iommu_invalidation.sv
+rtl/iommu/iommu_table_port.sv
+rtl/iommu/iommu_regs.sv
+rtl/iommu/iommu.sv
+rtl/dma/dma_burst.sv
+rtl/dma/dma_ar_mux.sv
+rtl/dma/dma_regs.sv
+rtl/dma/dma_msi.sv
+rtl/dma/dma_ring.sv
+rtl/dma/dma_decode.sv
+rtl/dma/dma_read.sv
+rtl/dma/dma_align.sv
+rtl/dma/dma_write.sv
+rtl/dma/dma_fence.sv
+rtl/dma/dma_complete.sv
+rtl/dma/dma_engine.sv
+rtl/gpu_dmar.sv
