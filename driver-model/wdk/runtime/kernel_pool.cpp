@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kit's pool functions and KeBugCheckEx.
+#include "driver-model/wdk/runtime/runtime.h"
+
+using gpudmar::wdk::BugCheck;
+using gpudmar::wdk::Runtime;
+
+namespace {
+
+// What an allocation that must not fail raises (STATUS_INSUFFICIENT_RESOURCES); there is no __except to catch
+// it.
+[[noreturn]] void raise_allocation_failure() { throw std::bad_alloc(); }
+
+constexpr POOL_FLAGS kKnownRequired =
+    POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED |
+    POOL_FLAG_RESERVED1 | POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE |
+    POOL_FLAG_PAGED | POOL_FLAG_RESERVED2 | POOL_FLAG_RESERVED3;
+constexpr POOL_FLAGS kRequiredBits = 0xFFFFFFFF;
+
+}  // namespace
+
+extern "C" {
+
+PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
+  const int kinds = ((Flags & POOL_FLAG_NON_PAGED) != 0) + ((Flags & POOL_FLAG_NON_PAGED_EXECUTE) != 0) +
+                    ((Flags & POOL_FLAG_PAGED) != 0);
+  PVOID address = nullptr;
+  if ((Flags & kRequiredBits & ~kKnownRequired) == 0 && kinds == 1) {
+    address = Runtime::active().pool_allocate(NumberOfBytes, Tag, (Flags & POOL_FLAG_UNINITIALIZED) == 0);
+  }
+  if (address == nullptr && (Flags & POOL_FLAG_RAISE_ON_FAILURE) != 0) raise_allocation_failure();
+  return address;
+}
+
+PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+  const bool zero = (static_cast<ULONG>(PoolType) & POOL_ZERO_ALLOCATION) != 0;
+  PVOID address = Runtime::active().pool_allocate(NumberOfBytes, Tag, zero);
+  if (address == nullptr && (static_cast<ULONG>(PoolType) & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
+    raise_allocation_failure();
+  }
+  return address;
+}
+
+VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { Runtime::active().pool_free(P, Tag, true); }
+
+VOID ExFreePool(PVOID P) { Runtime::active().pool_free(P, 0, false); }
+
+VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4) {
+  throw BugCheck(BugCheckCode, P1, P2, P3, P4);
+}
+
+}  // extern "C"

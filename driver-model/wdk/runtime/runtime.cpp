@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Runtime class: the one living kernel, register windows, IRQL, time and pool bookkeeping.
+#include "driver-model/wdk/runtime/runtime.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <system_error>
+#include <utility>
+
+namespace gpudmar::wdk {
+
+namespace {
+
+Runtime* active_runtime = nullptr;
+
+// Its address differs from host thread to host thread.
+thread_local char host_thread_mark;
+
+// Code and subcodes of the pool's own bugcheck.
+constexpr ULONG kBadPoolCaller = 0xC2;
+constexpr ULONG_PTR kFreeOfUnknownAddress = 0x46;
+constexpr ULONG_PTR kFreeWithWrongTag = 0xA;
+
+}  // namespace
+
+WaitBoundExceeded::WaitBoundExceeded(std::string object, std::uint64_t cycles)
+    : std::runtime_error(fmt::format("waited {} cycles for {}, which nobody signalled", cycles, object)),
+      object_(std::move(object)),
+      cycles_(cycles) {}
+
+BugCheck::BugCheck(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
+    : std::runtime_error(
+          fmt::format("bugcheck {:#x} (parameters {:#x}, {:#x}, {:#x}, {:#x})", code, p1, p2, p3, p4)),
+      code_(code),
+      parameters_{p1, p2, p3, p4} {}
+
+Runtime::Runtime(const hw::Platform& platform, Options options)
+    : platform_(platform), options_(std::move(options)) {
+  if (active_runtime != nullptr) throw std::logic_error("a WDK runtime is active already");
+  if (platform_.time == nullptr) throw std::logic_error("the WDK runtime needs a platform with time");
+  active_runtime = this;
+}
+
+Runtime::~Runtime() {
+  for (const auto& [address, window] : windows_) munmap(reinterpret_cast<void*>(address), window.reserved);
+  for (const auto& [address, block] : pool_) std::free(address);
+  active_runtime = nullptr;
+}
+
+Runtime& Runtime::active() {
+  if (active_runtime == nullptr) throw std::logic_error("a kernel routine was called without a WDK runtime");
+  return *active_runtime;
+}
+
+Runtime* Runtime::active_or_null() { return active_runtime; }
+
+void* Runtime::map_mmio(hw::Mmio& mmio) {
+  const std::size_t reserved = (mmio.size() + hw::kPageSize - 1) & ~(hw::kPageSize - 1);
+  void* address = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) {
+    throw std::system_error(
+        errno, std::generic_category(),
+        fmt::format("reserving {} bytes for the registers at {:#x}", reserved, mmio.base()));
+  }
+  windows_[reinterpret_cast<std::uintptr_t>(address)] = {&mmio, mmio.size(), reserved};
+  return address;
+}
+
+void Runtime::unmap_mmio(void* address) {
+  const auto window = windows_.find(reinterpret_cast<std::uintptr_t>(address));
+  if (window == windows_.end()) {
+    throw std::invalid_argument(fmt::format("unmapping {}, which is no register window", address));
+  }
+  munmap(address, window->second.reserved);
+  windows_.erase(window);
+}
+
+Runtime::RegisterPlace Runtime::find_register(const volatile void* address) const {
+  const auto place = reinterpret_cast<std::uintptr_t>(address);
+  auto window = windows_.upper_bound(place);
+  if (window == windows_.begin()) return {};
+  --window;
+  const std::uint64_t offset = place - window->first;
+  if (offset >= window->second.reserved) return {};
+  return {window->second.mmio, offset};
+}
+
+std::uintptr_t Runtime::current_thread() const {
+  return options_.current_thread ? options_.current_thread()
+                                 : reinterpret_cast<std::uintptr_t>(&host_thread_mark);
+}
+
+KIRQL Runtime::irql() const {
+  const auto entry = irql_.find(current_thread());
+  return entry == irql_.end() ? PASSIVE_LEVEL : entry->second;
+}
+
+KIRQL Runtime::set_irql(KIRQL level) {
+  const KIRQL old = irql();
+  if (level == PASSIVE_LEVEL) {
+    irql_.erase(current_thread());
+  } else {
+    irql_[current_thread()] = level;
+  }
+  return old;
+}
+
+std::uint64_t Runtime::cycles_from_100ns(std::uint64_t ticks) const {
+  const long double cycles = std::ceil(static_cast<long double>(ticks) * 100 / time().cycle_ns());
+  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  return cycles >= static_cast<long double>(kMax) ? kMax : static_cast<std::uint64_t>(cycles);
+}
+
+std::uint64_t Runtime::now_100ns() const {
+  return static_cast<std::uint64_t>(static_cast<long double>(time().now()) * time().cycle_ns() / 100);
+}
+
+void Runtime::name_object(const void* object, std::string name) { names_[object] = std::move(name); }
+
+std::string Runtime::object_name(const void* object) const {
+  const auto name = names_.find(object);
+  return name == names_.end() ? fmt::format("the object at {}", object) : name->second;
+}
+
+void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero) {
+  if (tag == 0 || bytes == 0) return nullptr;
+  if (pool_failure_countdown_ == 0) return nullptr;
+  if (pool_failure_countdown_ > 0) --pool_failure_countdown_;
+  // The documented alignment: pages for a page and more, else 16 bytes without crossing a page.
+  std::size_t alignment = 16;
+  if (bytes >= hw::kPageSize) {
+    alignment = hw::kPageSize;
+  } else {
+    while (alignment < bytes) alignment *= 2;
+  }
+  if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* address = std::aligned_alloc(alignment, rounded);
+  if (address == nullptr) return nullptr;
+  // Drivers that forget to initialise shall see it.
+  memset(address, zero ? 0 : 0xCD, rounded);
+  pool_[address] = {bytes, tag};
+  return address;
+}
+
+void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
+  const auto block = pool_.find(address);
+  if (block == pool_.end()) {
+    throw BugCheck(kBadPoolCaller, kFreeOfUnknownAddress, reinterpret_cast<ULONG_PTR>(address), 0, 0);
+  }
+  if (check_tag && block->second.tag != tag) {
+    throw BugCheck(kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag,
+                   tag);
+  }
+  pool_.erase(block);
+  std::free(address);
+}
+
+std::size_t Runtime::pool_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [address, block] : pool_) bytes += block.bytes;
+  return bytes;
+}
+
+void Runtime::debug_print(std::string_view text) const {
+  if (options_.debug_output) {
+    options_.debug_output(text);
+  } else {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+}
+
+IrqlRaise::IrqlRaise(Runtime& runtime, KIRQL level) : runtime_(runtime), old_(runtime.irql()) {
+  if (old_ > level) {
+    throw KernelRuleError(fmt::format("raising the IRQL from {} to the lower {}", old_, level));
+  }
+  runtime_.set_irql(level);
+}
+
+IrqlRaise::~IrqlRaise() { runtime_.set_irql(old_); }
+
+}  // namespace gpudmar::wdk

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel under a miniport: what Ke*, Ex*, Dbg* and the register macros of the kit need, over one
+// hw::Platform.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "driver-model/hw/hw.h"
+#include "wdm.h"
+
+namespace gpudmar::wdk {
+
+/// A driver broke a rule of the kernel that a checked Windows would stop on: waiting at DISPATCH_LEVEL,
+/// lowering the IRQL by raising it, taking a fast mutex twice.
+class KernelRuleError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+/// A wait without end went past Options::infinite_wait_cycles.
+class WaitBoundExceeded : public std::runtime_error {
+ public:
+  WaitBoundExceeded(std::string object, std::uint64_t cycles);
+  /// What was waited for, as named by Runtime::name_object, or its address.
+  [[nodiscard]] const std::string& object() const { return object_; }
+  [[nodiscard]] std::uint64_t cycles() const { return cycles_; }
+
+ private:
+  std::string object_;
+  std::uint64_t cycles_;
+};
+
+/// KeBugCheckEx: the end of the system, as an event that tests can catch.
+class BugCheck : public std::runtime_error {
+ public:
+  BugCheck(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4);
+  [[nodiscard]] ULONG code() const { return code_; }
+  /// Parameter 1 to 4 by index 0 to 3.
+  [[nodiscard]] ULONG_PTR parameter(unsigned index) const { return parameters_[index]; }
+
+ private:
+  ULONG code_;
+  ULONG_PTR parameters_[4];
+};
+
+/// One kernel. While an instance lives, the C functions of the kit act on it; a second one is refused.
+class Runtime {
+ public:
+  struct Options {
+    /// Bound of waits that the driver asked to be endless: infinite timeouts, fast mutexes, spin locks. In
+    /// cycles.
+    std::uint64_t infinite_wait_cycles = 100'000'000;
+    /// Identity of the running thread of execution; each has its own IRQL. Empty: the host thread's. A
+    /// SystemC bench gives its current process here, since all of those share one host thread.
+    std::function<std::uintptr_t()> current_thread;
+    /// Receives the text of DbgPrint. Empty: standard error.
+    std::function<void(std::string_view)> debug_output;
+  };
+
+  /// Throws std::logic_error if another instance lives or if the platform has no time.
+  explicit Runtime(const hw::Platform& platform) : Runtime(platform, Options()) {}
+  Runtime(const hw::Platform& platform, Options options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// The living instance. Throws std::logic_error if there is none.
+  [[nodiscard]] static Runtime& active();
+  /// The same, or null.
+  [[nodiscard]] static Runtime* active_or_null();
+
+  [[nodiscard]] hw::Time& time() const { return *platform_.time; }
+  [[nodiscard]] const Options& options() const { return options_; }
+
+  // ---- Register windows (MmMapIoSpace, DxgkCbMapMemory) ----
+
+  /// Reserve inaccessible addresses that stand for the window. READ_REGISTER_* and WRITE_REGISTER_* on them
+  /// reach `mmio`; a plain dereference faults, as it should: register accesses take bus time. Throws
+  /// std::system_error.
+  [[nodiscard]] void* map_mmio(hw::Mmio& mmio);
+  /// Take a window back. Throws std::invalid_argument if map_mmio did not return `address`.
+  void unmap_mmio(void* address);
+  struct RegisterPlace {
+    hw::Mmio* mmio = nullptr;  ///< null: ordinary memory
+    std::uint64_t offset = 0;  ///< bytes
+  };
+  [[nodiscard]] RegisterPlace find_register(const volatile void* address) const;
+
+  // ---- IRQL ----
+
+  [[nodiscard]] KIRQL irql() const;
+  /// Set the level of the running thread of execution; returns the old one.
+  KIRQL set_irql(KIRQL level);
+  [[nodiscard]] std::uintptr_t current_thread() const;
+
+  // ---- Time ----
+
+  /// Cycles that cover `ticks` of 100 ns; saturates.
+  [[nodiscard]] std::uint64_t cycles_from_100ns(std::uint64_t ticks) const;
+  /// 100 ns units since reset: the interrupt time, and in this kernel also the system time.
+  [[nodiscard]] std::uint64_t now_100ns() const;
+
+  /// Give a dispatcher object a name for messages.
+  void name_object(const void* object, std::string name);
+  [[nodiscard]] std::string object_name(const void* object) const;
+
+  // ---- Pool ----
+
+  [[nodiscard]] void* pool_allocate(std::size_t bytes, ULONG tag, bool zero);
+  void pool_free(void* address, ULONG tag, bool check_tag);
+  [[nodiscard]] std::size_t pool_blocks() const { return pool_.size(); }  ///< allocations alive
+  [[nodiscard]] std::size_t pool_bytes() const;                           ///< bytes in them
+  /// Let pool allocations fail from the n-th on (0 = the next); negative: never. For tests of failure paths.
+  void fail_pool_after(std::int64_t allocations) { pool_failure_countdown_ = allocations; }
+
+  void debug_print(std::string_view text) const;
+
+ private:
+  struct Window {
+    hw::Mmio* mmio;
+    std::uint64_t size;
+    std::size_t reserved;
+  };
+  struct PoolBlock {
+    std::size_t bytes;
+    ULONG tag;
+  };
+
+  hw::Platform platform_;
+  Options options_;
+  std::map<std::uintptr_t, Window> windows_;
+  std::map<std::uintptr_t, KIRQL> irql_;  // threads above PASSIVE_LEVEL only
+  std::map<const void*, std::string> names_;
+  std::map<void*, PoolBlock> pool_;
+  std::int64_t pool_failure_countdown_ = -1;
+};
+
+/// Raises the running thread's IRQL and restores it: around interrupt routines, DPCs and synchronised
+/// routines.
+class IrqlRaise {
+ public:
+  /// Throws KernelRuleError if the thread is above `level` already.
+  IrqlRaise(Runtime& runtime, KIRQL level);
+  ~IrqlRaise();
+  IrqlRaise(const IrqlRaise&) = delete;
+  IrqlRaise& operator=(const IrqlRaise&) = delete;
+
+ private:
+  Runtime& runtime_;
+  KIRQL old_;
+};
+
+/// The level at which this kernel runs interrupt routines.
+inline constexpr KIRQL kDeviceIrql = 5;
+
+}  // namespace gpudmar::wdk
