@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The board: builds the hardware and runs the order of a cycle.
+#include "sim/bench/board.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace gpudmar::sim {
+namespace {
+
+// Every stream of random numbers has its own seed, so that one more adapter does not change another's timing.
+AxiMemoryConfig port_config(AxiMemoryConfig config, const DutInfo& info, std::uint64_t seed,
+                            unsigned stream) {
+  config.bus_bytes = info.bus_bytes;
+  config.seed = seed * 1'000'003 + stream;
+  return config;
+}
+
+std::unique_ptr<Dut> checked_dut(const MachineConfig& config) {
+  auto dut = Dut::create(config.pipe, config.seed);
+  config.check(dut->info());
+  return dut;
+}
+
+}  // namespace
+
+Board::Board(const MachineConfig& config, MessageSink messages)
+    : config_(config),
+      memory_(config.ram, config.host_address_width),
+      bus_(memory_, std::move(messages)),
+      dut_(checked_dut(config)),
+      data_("m_axi_data", bus_, port_config(config.memory, dut_->info(), config.seed, 0)),
+      table_("m_axi_table", bus_, port_config(config.memory, dut_->info(), config.seed, 1)) {
+  const auto report = [this](const Violation& violation) { violations_.add(violation); };
+  const unsigned bus_bytes = dut_->info().bus_bytes;
+  monitors_.emplace_back(AxiMonitorConfig{"m_axi_data", bus_bytes, true, config.hang_cycles}, report);
+  monitors_.emplace_back(AxiMonitorConfig{"m_axi_table", bus_bytes, true, config.hang_cycles}, report);
+  for (unsigned n = 0; n < dut_->info().adapters; ++n) {
+    vram_.push_back(std::make_unique<Vram>(n, config.vram_bytes));
+    vram_targets_.push_back(std::make_unique<VramTarget>(*vram_[n]));
+    vram_ports_.push_back(
+        std::make_unique<AxiMemory>(fmt::format("m_axi_vram{}", n), *vram_targets_[n],
+                                    port_config(config.vram, dut_->info(), config.seed, 2 + n)));
+    monitors_.emplace_back(
+        AxiMonitorConfig{fmt::format("m_axi_vram{}", n), bus_bytes, true, config.hang_cycles}, report);
+  }
+  if (!config.waves.empty()) dut_->open_waves(config.waves, config.cycle_ps);
+  reset(false);
+}
+
+Board::~Board() = default;
+
+void Board::observe(const DutOutputs& out) {
+  if (config_.monitors) {
+    monitors_[0].observe(cycle_, out.data, in_.data);
+    monitors_[1].observe(cycle_, out.table, in_.table);
+    for (unsigned n = 0; n < vram_ports_.size(); ++n)
+      monitors_[2 + n].observe(cycle_, out.vram[n], in_.vram[n]);
+  }
+  const CycleView view{cycle_, out, in_};
+  for (CycleObserver* observer : observers_) observer->observe(view);
+}
+
+void Board::cycle() {
+  const DutOutputs& out = dut_->sample();
+  observe(out);
+  in_.data = data_.step(out.data);
+  in_.table = table_.step(out.table);
+  in_.iommu = iommu_.step(cycle_, out.iommu);
+  for (unsigned n = 0; n < vram_ports_.size(); ++n) {
+    in_.vram[n] = vram_ports_[n]->step(out.vram[n]);
+    in_.gpu[n] = gpu_[n].step(cycle_, out.gpu[n]);
+  }
+  dut_->clock(in_, false);
+  if (const unsigned failed = dut_->take_assertions(); failed != 0)
+    violations_.add({cycle_, "rtl.assertion", "an assertion of the RTL failed (its text is on the console)"});
+  ++cycle_;
+}
+
+void Board::reset(bool clear_memory) {
+  in_ = {};
+  data_.reset();
+  table_.reset();
+  iommu_.reset();
+  for (auto& gpu : gpu_) gpu.reset();
+  for (auto& port : vram_ports_) port->reset();
+  for (auto& monitor : monitors_) monitor.reset();
+  for (CycleObserver* observer : observers_) observer->reset();
+  if (clear_memory) {
+    memory_.clear();
+    for (auto& vram : vram_) vram->device().clear();
+  }
+  for (unsigned i = 0; i < config_.reset_cycles; ++i) dut_->clock(in_, true);
+  (void)dut_->take_assertions();  // registers are random until the first edge in reset
+  dut_->clock(in_, false);
+  cycle_ = 0;
+}
+
+bool Board::idle() const {
+  bool idle = data_.idle() && table_.idle() && iommu_.idle();
+  for (const auto& port : vram_ports_) idle = idle && port->idle();
+  for (const auto& gpu : gpu_) idle = idle && gpu.idle();
+  return idle;
+}
+
+void Board::finish() {
+  if (config_.monitors)
+    for (auto& monitor : monitors_) monitor.finish(cycle_);
+  for (CycleObserver* observer : observers_) observer->finish(cycle_);
+}
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Verilated top behind plain structs: no Verilator type leaves this directory, so it mixes with SystemC.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/axi/axi.h"
+
+namespace gpudmar::sim {
+
+inline constexpr unsigned kMaxAdapters = 4;
+
+/// What the model was elaborated with.
+struct DutInfo {
+  unsigned pipe = 0;
+  unsigned adapters = 0;
+  unsigned bus_bytes = 0;      ///< of every AXI4 data bus
+  unsigned haw = 0;            ///< host address bits
+  unsigned mgaw = 0;           ///< guest address bits
+  unsigned dma_addr_bits = 0;  ///< logical address bits that a GPU drives
+  unsigned vram_bits = 0;      ///< log2 of the VRAM bytes of an adapter
+  unsigned iotlb_entries = 0;
+  unsigned walks = 0;    ///< in parallel
+  unsigned id_bits = 0;  ///< AXI id bits of one requester
+};
+
+/// One requester port of the IOMMU in one cycle; each flag is a handshake.
+struct RequesterProbe {
+  bool ar = false;
+  std::uint32_t arid = 0;
+  std::uint64_t araddr = 0;
+  std::uint8_t arlen = 0;
+  std::uint32_t aruser = 0;
+  bool aw = false;
+  std::uint32_t awid = 0;
+  std::uint64_t awaddr = 0;
+  std::uint8_t awlen = 0;
+  std::uint8_t awsize = 0;
+  std::uint32_t awuser = 0;
+  bool wlast = false;
+  bool r = false;
+  std::uint32_t rid = 0;
+  AxiResp rresp = AxiResp::kOkay;
+  bool rlast = false;
+  bool b = false;
+  std::uint32_t bid = 0;
+  AxiResp bresp = AxiResp::kOkay;
+};
+
+/// The fault record written in a cycle.
+struct FaultProbe {
+  bool valid = false;
+  bool recorded = false;  ///< false: dropped by overflow or disabled processing
+  std::array<std::uint64_t, 2> record{};
+};
+
+/// Everything the model drives in one cycle.
+struct DutOutputs {
+  AxiLiteSlaveOut iommu;
+  std::array<AxiLiteSlaveOut, kMaxAdapters> gpu;
+  AxiMasterOut data;
+  AxiMasterOut table;
+  std::array<AxiMasterOut, kMaxAdapters> vram;
+  std::array<RequesterProbe, kMaxAdapters> probe;
+  FaultProbe fault;
+};
+
+/// Everything the bench drives in one cycle.
+struct DutInputs {
+  AxiLiteMasterOut iommu;
+  std::array<AxiLiteMasterOut, kMaxAdapters> gpu;
+  AxiSlaveOut data;
+  AxiSlaveOut table;
+  std::array<AxiSlaveOut, kMaxAdapters> vram;
+};
+
+/// One instance of the top. The order of a cycle: sample(), step the memories, clock(inputs).
+class Dut {
+ public:
+  virtual ~Dut() = default;
+
+  /// `pipe` picks the variant; `seed` sets the values of registers and memories before reset. Throws
+  /// std::invalid_argument on a variant that this build does not have.
+  [[nodiscard]] static std::unique_ptr<Dut> create(unsigned pipe, std::uint64_t seed);
+  /// Values of `pipe` in this build.
+  [[nodiscard]] static std::vector<unsigned> pipes();
+
+  [[nodiscard]] virtual const DutInfo& info() const = 0;
+  /// Outputs of the present cycle.
+  virtual const DutOutputs& sample() = 0;
+  /// Rising edge, new inputs, falling edge. `reset` holds rst_ni low in the cycle that begins.
+  virtual void clock(const DutInputs& inputs, bool reset) = 0;
+  /// Immediate assertions that failed since the last call.
+  [[nodiscard]] virtual unsigned take_assertions() = 0;
+
+  /// Write an FST of all signals from now on; time is in ps from cycle 0. Throws std::runtime_error when the
+  /// file cannot be opened.
+  virtual void open_waves(const std::string& path, std::uint64_t cycle_ps) = 0;
+  virtual void close_waves() = 0;
+  /// Write collected coverage; false when the model was built without.
+  [[nodiscard]] virtual bool write_coverage(const std::string& path) = 0;
+};
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facade's implementation for one Verilated variant; the build compiles this file once per variant with
+// GPUDMAR_MODEL (class), GPUDMAR_MODEL_HEADER, GPUDMAR_CREATE (factory) and the parameters it was elaborated
+// with.
+#include GPUDMAR_MODEL_HEADER
+#include <verilated.h>
+#include <verilated_cov.h>
+#include <verilated_fst_c.h>
+
+#include <stdexcept>
+
+#include "sim/dut/dut.h"
+#include "sim/dut/variants.h"
+#include "sim/dut/verilated_bits.h"
+
+namespace gpudmar::sim {
+namespace {
+
+constexpr unsigned kAdapters = GPUDMAR_ADAPTERS;
+constexpr unsigned kBusBytes = GPUDMAR_DATA_WIDTH / 8;
+constexpr unsigned kIdBits = 4;
+constexpr unsigned kDataIdBits = kIdBits + 2;
+constexpr unsigned kTableIdBits = 6;
+constexpr unsigned kUserBits = 27;
+
+// Field `width` bits wide of adapter n.
+#define GET(port, n, width) get_bits(model_->port, (n) * (width), width)
+#define PUT(port, n, width, value) \
+  set_bits(model_->port, (n) * (width), width, static_cast<std::uint64_t>(value))
+
+class VariantDut final : public Dut {
+ public:
+  explicit VariantDut(std::uint64_t seed) {
+    context_->threads(1);  // 5.006 starts worker threads otherwise
+    context_->traceEverOn(true);
+    context_->randReset(2);
+    context_->randSeed(static_cast<int>(seed % 0x7FFF'FFFE) + 1);
+    context_->fatalOnError(false);  // a failed assertion is a violation of the run, not an abort
+    model_ = std::make_unique<GPUDMAR_MODEL>(context_.get(), "");
+    info_ = {GPUDMAR_PIPE,      kAdapters,
+             kBusBytes,         GPUDMAR_HAW,
+             GPUDMAR_MGAW,      GPUDMAR_DMA_ADDR_BITS,
+             GPUDMAR_VRAM_BITS, GPUDMAR_IOTLB_ENTRIES,
+             GPUDMAR_WALKS,     kIdBits};
+    drive({}, true);
+    model_->clk_i = 0;
+    model_->eval();
+  }
+
+  ~VariantDut() override {
+    close_waves();
+    model_->final();
+  }
+  VariantDut(const VariantDut&) = delete;
+  VariantDut& operator=(const VariantDut&) = delete;
+
+  const DutInfo& info() const override { return info_; }
+
+  const DutOutputs& sample() override {
+    sample_lite_iommu();
+    for (unsigned n = 0; n < kAdapters; ++n) {
+      sample_lite_gpu(n);
+      sample_vram(n);
+      sample_probe(n);
+    }
+    sample_data();
+    sample_table();
+    out_.fault.valid = model_->probe_fault_o;
+    if (out_.fault.valid) {
+      out_.fault.recorded = model_->probe_fault_recorded_o;
+      out_.fault.record = {get_bits(model_->probe_fault_record_o, 0, 64),
+                           get_bits(model_->probe_fault_record_o, 64, 64)};
+    }
+    return out_;
+  }
+
+  void clock(const DutInputs& inputs, bool reset) override {
+    model_->clk_i = 1;
+    model_->eval();
+    drive(inputs, reset);
+    if (waves_) {
+      model_->eval();  // so that the waves show this cycle's combinational values from its beginning
+      waves_->dump(cycle_ * cycle_ps_);
+    }
+    model_->clk_i = 0;
+    model_->eval();
+    if (waves_) waves_->dump(cycle_ * cycle_ps_ + cycle_ps_ / 2);
+    ++cycle_;
+    if (context_->gotError() || context_->gotFinish()) {
+      ++assertions_;
+      context_->gotError(false);
+      context_->gotFinish(false);
+    }
+  }
+
+  unsigned take_assertions() override {
+    const unsigned count = assertions_;
+    assertions_ = 0;
+    return count;
+  }
+
+  void open_waves(const std::string& path, std::uint64_t cycle_ps) override {
+    close_waves();
+    waves_ = std::make_unique<VerilatedFstC>();
+    cycle_ps_ = cycle_ps;
+    model_->trace(waves_.get(), 99);
+    waves_->open(path.c_str());
+    if (!waves_->isOpen()) {
+      waves_.reset();
+      throw std::runtime_error("cannot write waves to " + path);
+    }
+  }
+
+  void close_waves() override {
+    if (waves_) waves_->close();
+    waves_.reset();
+  }
+
+  bool write_coverage(const std::string& path) override {
+#if VM_COVERAGE
+    context_->coveragep()->write(path.c_str());
+    return true;
+#else
+    (void)path;
+    return false;
+#endif
+  }
+
+ private:
+  void sample_lite_iommu() {
+    constexpr unsigned n = 0;
+    AxiLiteSlaveOut& o = out_.iommu;
+    o.awready = GET(s_axil_iommu_awready_o, n, 1) != 0;
+    o.wready = GET(s_axil_iommu_wready_o, n, 1) != 0;
+    o.bvalid = GET(s_axil_iommu_bvalid_o, n, 1) != 0;
+    o.arready = GET(s_axil_iommu_arready_o, n, 1) != 0;
+    o.rvalid = GET(s_axil_iommu_rvalid_o, n, 1) != 0;
+    o.bresp = static_cast<AxiResp>(GET(s_axil_iommu_bresp_o, n, 2));
+    o.rresp = static_cast<AxiResp>(GET(s_axil_iommu_rresp_o, n, 2));
+    o.rdata = GET(s_axil_iommu_rdata_o, n, 64);
+  }
+
+  void sample_lite_gpu(unsigned n) {
+    AxiLiteSlaveOut& o = out_.gpu[n];
+    o.awready = GET(s_axil_gpu_awready_o, n, 1) != 0;
+    o.wready = GET(s_axil_gpu_wready_o, n, 1) != 0;
+    o.bvalid = GET(s_axil_gpu_bvalid_o, n, 1) != 0;
+    o.arready = GET(s_axil_gpu_arready_o, n, 1) != 0;
+    o.rvalid = GET(s_axil_gpu_rvalid_o, n, 1) != 0;
+    o.bresp = static_cast<AxiResp>(GET(s_axil_gpu_bresp_o, n, 2));
+    o.rresp = static_cast<AxiResp>(GET(s_axil_gpu_rresp_o, n, 2));
+    o.rdata = GET(s_axil_gpu_rdata_o, n, 64);
+  }
+
+  void sample_data() {
+    constexpr unsigned n = 0;
+    AxiMasterOut& o = out_.data;
+    o.arvalid = GET(m_axi_data_arvalid_o, n, 1) != 0;
+    if (o.arvalid) {
+      o.arid = static_cast<std::uint32_t>(GET(m_axi_data_arid_o, n, kDataIdBits));
+      o.araddr = GET(m_axi_data_araddr_o, n, 64);
+      o.arlen = static_cast<std::uint8_t>(GET(m_axi_data_arlen_o, n, 8));
+      o.arsize = static_cast<std::uint8_t>(GET(m_axi_data_arsize_o, n, 3));
+    }
+    o.awvalid = GET(m_axi_data_awvalid_o, n, 1) != 0;
+    if (o.awvalid) {
+      o.awid = static_cast<std::uint32_t>(GET(m_axi_data_awid_o, n, kDataIdBits));
+      o.awaddr = GET(m_axi_data_awaddr_o, n, 64);
+      o.awlen = static_cast<std::uint8_t>(GET(m_axi_data_awlen_o, n, 8));
+      o.awsize = static_cast<std::uint8_t>(GET(m_axi_data_awsize_o, n, 3));
+    }
+    o.rready = GET(m_axi_data_rready_o, n, 1) != 0;
+    o.wvalid = GET(m_axi_data_wvalid_o, n, 1) != 0;
+    if (o.wvalid) {
+      get_bytes(model_->m_axi_data_wdata_o, n * kBusBytes, kBusBytes, o.wdata.data());
+      o.wstrb = GET(m_axi_data_wstrb_o, n, kBusBytes);
+      o.wlast = GET(m_axi_data_wlast_o, n, 1) != 0;
+    }
+    o.bready = GET(m_axi_data_bready_o, n, 1) != 0;
+  }
+
+  void sample_table() {
+    constexpr unsigned n = 0;
+    AxiMasterOut& o = out_.table;
+    o.arvalid = GET(m_axi_table_arvalid_o, n, 1) != 0;
+    if (o.arvalid) {
+      o.arid = static_cast<std::uint32_t>(GET(m_axi_table_arid_o, n, kTableIdBits));
+      o.araddr = GET(m_axi_table_araddr_o, n, 64);
+      o.arlen = static_cast<std::uint8_t>(GET(m_axi_table_arlen_o, n, 8));
+      o.arsize = static_cast<std::uint8_t>(GET(m_axi_table_arsize_o, n, 3));
+    }
+    o.awvalid = GET(m_axi_table_awvalid_o, n, 1) != 0;
+    if (o.awvalid) {
+      o.awid = static_cast<std::uint32_t>(GET(m_axi_table_awid_o, n, kTableIdBits));
+      o.awaddr = GET(m_axi_table_awaddr_o, n, 64);
+      o.awlen = static_cast<std::uint8_t>(GET(m_axi_table_awlen_o, n, 8));
+      o.awsize = static_cast<std::uint8_t>(GET(m_axi_table_awsize_o, n, 3));
+    }
+    o.rready = GET(m_axi_table_rready_o, n, 1) != 0;
+    o.wvalid = GET(m_axi_table_wvalid_o, n, 1) != 0;
+    if (o.wvalid) {
+      get_bytes(model_->m_axi_table_wdata_o, n * kBusBytes, kBusBytes, o.wdata.data());
+      o.wstrb = GET(m_axi_table_wstrb_o, n, kBusBytes);
+      o.wlast = GET(m_axi_table_wlast_o, n, 1) != 0;
+    }
+    o.bready = GET(m_axi_table_bready_o, n, 1) != 0;
+  }
+
+  void sample_vram(unsigned n) {
+    AxiMasterOut& o = out_.vram[n];
+    o.arvalid = GET(m_axi_vram_arvalid_o, n, 1) != 0;
+    if (o.arvalid) {
+      o.arid = static_cast<std::uint32_t>(GET(m_axi_vram_arid_o, n, kIdBits));
+      o.araddr = GET(m_axi_vram_araddr_o, n, 64);
+      o.arlen = static_cast<std::uint8_t>(GET(m_axi_vram_arlen_o, n, 8));
+      o.arsize = static_cast<std::uint8_t>(GET(m_axi_vram_arsize_o, n, 3));
+    }
+    o.awvalid = GET(m_axi_vram_awvalid_o, n, 1) != 0;
+    if (o.awvalid) {
+      o.awid = static_cast<std::uint32_t>(GET(m_axi_vram_awid_o, n, kIdBits));
+      o.awaddr = GET(m_axi_vram_awaddr_o, n, 64);
+      o.awlen = static_cast<std::uint8_t>(GET(m_axi_vram_awlen_o, n, 8));
+      o.awsize = static_cast<std::uint8_t>(GET(m_axi_vram_awsize_o, n, 3));
+    }
+    o.rready = GET(m_axi_vram_rready_o, n, 1) != 0;
+    o.wvalid = GET(m_axi_vram_wvalid_o, n, 1) != 0;
+    if (o.wvalid) {
+      get_bytes(model_->m_axi_vram_wdata_o, n * kBusBytes, kBusBytes, o.wdata.data());
+      o.wstrb = GET(m_axi_vram_wstrb_o, n, kBusBytes);
+      o.wlast = GET(m_axi_vram_wlast_o, n, 1) != 0;
+    }
+    o.bready = GET(m_axi_vram_bready_o, n, 1) != 0;
+  }
+
+  void sample_probe(unsigned n) {
+    RequesterProbe& o = out_.probe[n];
+    o.ar = GET(probe_ar_o, n, 1) != 0;
+    if (o.ar) {
+      o.arid = static_cast<std::uint32_t>(GET(probe_arid_o, n, kIdBits));
+      o.araddr = GET(probe_araddr_o, n, 64);
+      o.arlen = static_cast<std::uint8_t>(GET(probe_arlen_o, n, 8));
+      o.aruser = static_cast<std::uint32_t>(GET(probe_aruser_o, n, kUserBits));
+    }
+    o.aw = GET(probe_aw_o, n, 1) != 0;
+    if (o.aw) {
+      o.awid = static_cast<std::uint32_t>(GET(probe_awid_o, n, kIdBits));
+      o.awaddr = GET(probe_awaddr_o, n, 64);
+      o.awlen = static_cast<std::uint8_t>(GET(probe_awlen_o, n, 8));
+      o.awsize = static_cast<std::uint8_t>(GET(probe_awsize_o, n, 3));
+      o.awuser = static_cast<std::uint32_t>(GET(probe_awuser_o, n, kUserBits));
+    }
+    o.wlast = GET(probe_wlast_o, n, 1) != 0;
+    o.r = GET(probe_r_o, n, 1) != 0;
+    if (o.r) {
+      o.rid = static_cast<std::uint32_t>(GET(probe_rid_o, n, kIdBits));
+      o.rresp = static_cast<AxiResp>(GET(probe_rresp_o, n, 2));
+      o.rlast = GET(probe_rlast_o, n, 1) != 0;
+    }
+    o.b = GET(probe_b_o, n, 1) != 0;
+    if (o.b) {
+      o.bid = static_cast<std::uint32_t>(GET(probe_bid_o, n, kIdBits));
+      o.bresp = static_cast<AxiResp>(GET(probe_bresp_o, n, 2));
+    }
+  }
+
+  void drive(const DutInputs& in, bool reset) {
+    model_->rst_ni = reset ? 0 : 1;
+    drive_lite_iommu(in.iommu);
+    drive_data(in.data);
+    drive_table(in.table);
+    for (unsigned n = 0; n < kAdapters; ++n) {
+      drive_lite_gpu(n, in.gpu[n]);
+      drive_vram(n, in.vram[n]);
+    }
+  }
+
+  void drive_lite_iommu(const AxiLiteMasterOut& i) {
+    constexpr unsigned n = 0;
+    PUT(s_axil_iommu_awvalid_i, n, 1, i.awvalid);
+    PUT(s_axil_iommu_awaddr_i, n, 12, i.awaddr);
+    PUT(s_axil_iommu_wvalid_i, n, 1, i.wvalid);
+    PUT(s_axil_iommu_wdata_i, n, 64, i.wdata);
+    PUT(s_axil_iommu_wstrb_i, n, 8, i.wstrb);
+    PUT(s_axil_iommu_bready_i, n, 1, i.bready);
+    PUT(s_axil_iommu_arvalid_i, n, 1, i.arvalid);
+    PUT(s_axil_iommu_araddr_i, n, 12, i.araddr);
+    PUT(s_axil_iommu_rready_i, n, 1, i.rready);
+  }
+
+  void drive_lite_gpu(unsigned n, const AxiLiteMasterOut& i) {
+    PUT(s_axil_gpu_awvalid_i, n, 1, i.awvalid);
+    PUT(s_axil_gpu_awaddr_i, n, 12, i.awaddr);
+    PUT(s_axil_gpu_wvalid_i, n, 1, i.wvalid);
+    PUT(s_axil_gpu_wdata_i, n, 64, i.wdata);
+    PUT(s_axil_gpu_wstrb_i, n, 8, i.wstrb);
+    PUT(s_axil_gpu_bready_i, n, 1, i.bready);
+    PUT(s_axil_gpu_arvalid_i, n, 1, i.arvalid);
+    PUT(s_axil_gpu_araddr_i, n, 12, i.araddr);
+    PUT(s_axil_gpu_rready_i, n, 1, i.rready);
+  }
+
+  void drive_data(const AxiSlaveOut& i) {
+    constexpr unsigned n = 0;
+    PUT(m_axi_data_arready_i, n, 1, i.arready);
+    PUT(m_axi_data_rvalid_i, n, 1, i.rvalid);
+    if (i.rvalid) {
+      PUT(m_axi_data_rid_i, n, kDataIdBits, i.rid);
+      PUT(m_axi_data_rresp_i, n, 2, i.rresp);
+      PUT(m_axi_data_rlast_i, n, 1, i.rlast);
+      set_bytes(model_->m_axi_data_rdata_i, n * kBusBytes, kBusBytes, i.rdata.data());
+    }
+    PUT(m_axi_data_awready_i, n, 1, i.awready);
+    PUT(m_axi_data_wready_i, n, 1, i.wready);
+    PUT(m_axi_data_bvalid_i, n, 1, i.bvalid);
+    PUT(m_axi_data_bid_i, n, kDataIdBits, i.bid);
+    PUT(m_axi_data_bresp_i, n, 2, i.bresp);
+  }
+
+  void drive_table(const AxiSlaveOut& i) {
+    constexpr unsigned n = 0;
+    PUT(m_axi_table_arready_i, n, 1, i.arready);
+    PUT(m_axi_table_rvalid_i, n, 1, i.rvalid);
+    if (i.rvalid) {
+      PUT(m_axi_table_rid_i, n, kTableIdBits, i.rid);
+      PUT(m_axi_table_rresp_i, n, 2, i.rresp);
+      PUT(m_axi_table_rlast_i, n, 1, i.rlast);
+      set_bytes(model_->m_axi_table_rdata_i, n * kBusBytes, kBusBytes, i.rdata.data());
+    }
+    PUT(m_axi_table_awready_i, n, 1, i.awready);
+    PUT(m_axi_table_wready_i, n, 1, i.wready);
+    PUT(m_axi_table_bvalid_i, n, 1, i.bvalid);
+    PUT(m_axi_table_bid_i, n, kTableIdBits, i.bid);
+    PUT(m_axi_table_bresp_i, n, 2, i.bresp);
+  }
+
+  void drive_vram(unsigned n, const AxiSlaveOut& i) {
+    PUT(m_axi_vram_arready_i, n, 1, i.arready);
+    PUT(m_axi_vram_rvalid_i, n, 1, i.rvalid);
+    if (i.rvalid) {
+      PUT(m_axi_vram_rid_i, n, kIdBits, i.rid);
+      PUT(m_axi_vram_rresp_i, n, 2, i.rresp);
+      PUT(m_axi_vram_rlast_i, n, 1, i.rlast);
+      set_bytes(model_->m_axi_vram_rdata_i, n * kBusBytes, kBusBytes, i.rdata.data());
+    }
+    PUT(m_axi_vram_awready_i, n, 1, i.awready);
+    PUT(m_axi_vram_wready_i, n, 1, i.wready);
+    PUT(m_axi_vram_bvalid_i, n, 1, i.bvalid);
+    PUT(m_axi_vram_bid_i, n, kIdBits, i.bid);
+    PUT(m_axi_vram_bresp_i, n, 2, i.bresp);
+  }
+
+  std::unique_ptr<VerilatedContext> context_ = std::make_unique<VerilatedContext>();
+  std::unique_ptr<GPUDMAR_MODEL> model_;
+  std::unique_ptr<VerilatedFstC> waves_;
+  DutInfo info_;
+  DutOutputs out_;
+  std::uint64_t cycle_ = 0;
+  std::uint64_t cycle_ps_ = 10'000;
+  unsigned assertions_ = 0;
+};
+
+#undef GET
+#undef PUT
+
+}  // namespace
+
+std::unique_ptr<Dut> GPUDMAR_CREATE(std::uint64_t seed) { return std::make_unique<VariantDut>(seed); }
+
+}  // namespace gpudmar::sim
