@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Check what no other tool does: licence lines, reasons of waivers, the length of files.
+"""Check what no other tool does: licence lines, reasons of waivers, the length of files, links between pages.
 
 usage: check_tree.py FILE...
 """
@@ -49,9 +49,20 @@ def check_inline_waivers(name, lines):
             yield f"{name}:{number}: a waiver without a reason beside or above it"
 
 
+def check_links(name, lines):
+    """Links of a Markdown page to files of the tree; its directory is taken from `name`."""
+    for number, line in enumerate(lines, 1):
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", line):
+            if "://" not in target and not (Path(name).parent / target).exists():
+                yield f"{name}:{number}: a link to {target}, which does not exist"
+
+
 def check(name, text):
     """The findings in one file, as lines of text."""
     lines = text.splitlines()
+    if name.endswith(".md"):
+        yield from check_links(name, lines)
+        return
     if not any(LICENCE in line for line in lines[:3]):
         yield f"{name}:1: no line \"{LICENCE}\" at the top"
     generated = any(GENERATED in line for line in lines[:4])

@@ -44,6 +44,11 @@ class CheckTreeTest(unittest.TestCase):
         self.assertEqual(findings("a.cpp", TOP + "f();  // NOLINT(bugprone-x): the WDK's own shape\n"), [])
         self.assertEqual(len(findings("a.cpp", TOP + "f();  // NOLINT(bugprone-x)\n")), 1)
 
+    def test_links(self):
+        page = str(ROOT / "docs/README.md")
+        self.assertEqual(findings(page, "[a](testing.md), [b](../README.md#the-tree), [c](https://x.org/y)\n"), [])
+        self.assertEqual(len(findings(page, "one\n[a](no-such-page.md)\n")), 1)
+
 
 if __name__ == "__main__":
     unittest.main()
