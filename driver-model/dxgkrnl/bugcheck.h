@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bugchecks as a typed event: the system stops, a test or the program catches.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "driver-model/wdk/runtime/runtime.h"
+
+namespace gpudmar::dxgkrnl {
+
+/// Codes that dxgkrnl raises.
+namespace bugcheck {
+inline constexpr std::uint32_t kVideoDxgkrnlFatalError = 0x113;       ///< handle misuse, wrong IRQL
+inline constexpr std::uint32_t kVideoDxgkrnlSysmmFatalError = 0x1E4;  ///< system-memory manager violation
+inline constexpr std::uint32_t kHalIommuInternalError =
+    0x1D9;  ///< the IOMMU back end failed where it must not
+
+// Parameter 1 of 0x1E4.
+inline constexpr std::uint64_t kInvalidObjectType = 0x1;
+inline constexpr std::uint64_t kAdlOnUnlockedMemory = 0x4;
+inline constexpr std::uint64_t kUnlockWithAdls = 0x5;
+inline constexpr std::uint64_t kAdapterObjectsLeaked = 0x6;
+inline constexpr std::uint64_t kAdlLeaked = 0x7;
+inline constexpr std::uint64_t kLogicalBlockLeaked = 0x8;
+
+// Parameter 1 of 0x1D9.
+inline constexpr std::uint64_t kDomainDeleteFailed = 0;
+inline constexpr std::uint64_t kUnmapFailed = 1;
+inline constexpr std::uint64_t kLeaveDomainFailed = 2;
+}  // namespace bugcheck
+
+/// The system stopped. Thrown out of the callback or DDI call that caused it; nothing after it is reliable.
+/// It is a wdk::BugCheck, as KeBugCheckEx throws, with a text that says what was wrong.
+class BugCheck : public wdk::BugCheck {
+ public:
+  BugCheck(std::uint32_t code, std::array<std::uint64_t, 4> params, const std::string& what);
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The observer is called outside the lock: it may look at the log.
+#include "driver-model/dxgkrnl/call_log.h"
+
+#include <exception>
+#include <utility>
+
+namespace gpudmar::dxgkrnl {
+
+void CallLog::observe(Observer observer) {
+  const std::lock_guard guard(mutex_);
+  observer_ = std::move(observer);
+}
+
+std::vector<CallRecord> CallLog::records() const {
+  const std::lock_guard guard(mutex_);
+  return {records_.begin(), records_.end()};
+}
+
+std::map<std::string, std::uint64_t> CallLog::counts() const {
+  const std::lock_guard guard(mutex_);
+  return counts_;
+}
+
+void CallLog::clear() {
+  const std::lock_guard guard(mutex_);
+  records_.clear();
+  counts_.clear();
+  first_id_ = next_id_;
+}
+
+std::uint64_t CallLog::begin(std::string name, std::string args) {
+  CallRecord record;
+  Observer observer;
+  {
+    const std::lock_guard guard(mutex_);
+    record.id = next_id_++;
+    record.name = std::move(name);
+    record.args = std::move(args);
+    record.begin = time_.now();
+    ++counts_[record.name];
+    records_.push_back(record);
+    observer = observer_;
+  }
+  if (observer) observer(record, false);
+  return record.id;
+}
+
+void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck) {
+  CallRecord record;
+  Observer observer;
+  {
+    const std::lock_guard guard(mutex_);
+    if (id < first_id_) return;  // cleared meanwhile
+    CallRecord& entry = records_[id - first_id_];
+    entry.status = status;
+    entry.bugcheck = bugcheck;
+    entry.end = time_.now();
+    record = entry;
+    observer = observer_;
+  }
+  if (observer) observer(record, true);
+}
+
+CallScope::CallScope(CallLog& log, std::string name, std::string args)
+    : log_(log), id_(log.begin(std::move(name), std::move(args))), exceptions_(std::uncaught_exceptions()) {}
+
+CallScope::~CallScope() { log_.end(id_, status_, std::uncaught_exceptions() > exceptions_); }
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C side: DxgkInitialize and the functions behind DXGKRNL_INTERFACE. Each finds the one Kernel, enters
+// the call in the log, checks what holds for all callbacks (R28, R29), and hands on.
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/kernel.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+/// R28: memory callbacks are for levels below DISPATCH_LEVEL.
+void require_low_irql(const char* name) {
+  const KIRQL irql = KeGetCurrentIrql();
+  if (irql >= DISPATCH_LEVEL)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {irql, 0, 0, 0},
+                   fmt::format("{} called at IRQL {}", name, static_cast<unsigned>(irql)));
+}
+
+/// A callback of the memory family that returns a status: `action` is called with valid arguments only.
+template <typename Args, typename Describe, typename Action>
+NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args));
+  require_low_irql(name);
+  if (args == nullptr) return call.done(STATUS_INVALID_PARAMETER);  // R29
+  return call.done(action(kernel.memory(), args));
+}
+
+/// The same for those that return nothing: misuse stops the system.
+template <typename Args, typename Describe, typename Action>
+void memory_call_void(const char* name, Args* args, Describe describe, Action action) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args));
+  require_low_irql(name);
+  if (args == nullptr)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},
+                   fmt::format("{} without arguments", name));
+  action(kernel.memory(), args);
+}
+
+NTSTATUS APIENTRY create_physical_memory_object(IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args) {
+  return memory_call(
+      "DxgkCbCreatePhysicalMemoryObject", args,
+      [](const auto& a) {
+        return fmt::format("type {}, {} bytes{}", static_cast<int>(a.Type), a.Size,
+                           a.hAdapter != nullptr ? ", opened" : "");
+      },
+      [](MemoryManager& memory, auto* a) { return memory.create(a); });
+}
+
+VOID APIENTRY destroy_physical_memory_object(IN_CONST_PDXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args) {
+  memory_call_void(
+      "DxgkCbDestroyPhysicalMemoryObject", args,
+      [](const auto& a) {
+        return fmt::format("{}{}", fmt::ptr(a.hPhysicalMemoryObject),
+                           a.hAdapterMemoryObject != nullptr ? ", closing" : "");
+      },
+      [](MemoryManager& memory, const auto* a) { memory.destroy(a); });
+}
+
+NTSTATUS APIENTRY map_physical_memory(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY args) {
+  return memory_call(
+      "DxgkCbMapPhysicalMemory", args,
+      [](const auto& a) {
+        return fmt::format("{}+{} bytes, {} mode", a.Offset, a.Size,
+                           a.AccessMode == DXGK_ACCESS_MODE_USER_MODE ? "user" : "kernel");
+      },
+      [](MemoryManager& memory, auto* a) { return memory.map(a); });
+}
+
+VOID APIENTRY unmap_physical_memory(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY args) {
+  memory_call_void(
+      "DxgkCbUnmapPhysicalMemory", args, [](const auto& a) { return fmt::format("{} bytes", a.Size); },
+      [](MemoryManager& memory, const auto* a) { memory.unmap(a); });
+}
+
+NTSTATUS APIENTRY allocate_adl(IN_OUT_PDXGKARGCB_ALLOCATE_ADL args) {
+  return memory_call(
+      "DxgkCbAllocateAdl", args,
+      [](const auto& a) { return fmt::format("{}+{} bytes, flags {:#x}", a.Offset, a.Size, a.Flags.Value); },
+      [](MemoryManager& memory, auto* a) { return memory.allocate_adl(a); });
+}
+
+VOID APIENTRY free_adl(IN_CONST_PDXGKARGCB_FREE_ADL args) {
+  // The ADL itself is looked at only after it was found to be one.
+  memory_call_void(
+      "DxgkCbFreeAdl", args, [](const auto& a) { return fmt::format("{}", fmt::ptr(a.pAdl)); },
+      [](MemoryManager& memory, const auto* a) { memory.free_adl(a); });
+}
+
+NTSTATUS APIENTRY open_physical_memory_object(IN_OUT_PDXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT args) {
+  return memory_call(
+      "DxgkCbOpenPhysicalMemoryObject", args,
+      [](const auto& a) { return fmt::format("{}", fmt::ptr(a.hPhysicalMemoryObject)); },
+      [](MemoryManager& memory, auto* a) { return memory.open(a); });
+}
+
+VOID APIENTRY close_physical_memory_object(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT args) {
+  memory_call_void(
+      "DxgkCbClosePhysicalMemoryObject", args,
+      [](const auto& a) { return fmt::format("{}", fmt::ptr(a.hAdapterMemoryObject)); },
+      [](MemoryManager& memory, const auto* a) { memory.close(a); });
+}
+
+NTSTATUS APIENTRY get_device_information(HANDLE device_handle, PDXGK_DEVICE_INFO info) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbGetDeviceInformation");
+  PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
+  if (adapter == nullptr || info == nullptr) return call.done(STATUS_INVALID_PARAMETER);
+  adapter->device_information(*info, kernel.pages().total_pages() * hw::kPageSize,
+                              kernel.pages().highest_address());
+  return call.done(STATUS_SUCCESS);
+}
+
+NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_address, ULONG length,
+                             BOOLEAN in_io_space, BOOLEAN map_to_user_mode, MEMORY_CACHING_TYPE,
+                             PVOID* address) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbMapMemory",
+                 fmt::format("{:#x}+{:#x}", static_cast<std::uint64_t>(translated_address.QuadPart), length));
+  PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
+  if (adapter == nullptr || address == nullptr) return call.done(STATUS_INVALID_PARAMETER);
+  *address = nullptr;
+  // Register windows only, and only the function's own, from its begin: that is what the resource list says.
+  hw::Mmio& bar = *adapter->function().bar0;
+  if (static_cast<std::uint64_t>(translated_address.QuadPart) != bar.base() || length == 0 ||
+      length > bar.size() || in_io_space != FALSE)
+    return call.done(STATUS_INVALID_PARAMETER);
+  if (map_to_user_mode != FALSE) return call.done(STATUS_NOT_SUPPORTED);
+  *address = wdk::Runtime::active().map_mmio(bar);
+  return call.done(STATUS_SUCCESS);
+}
+
+NTSTATUS APIENTRY unmap_memory(HANDLE device_handle, PVOID address) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbUnmapMemory");
+  if (kernel.find_adapter(device_handle) == nullptr) return call.done(STATUS_INVALID_PARAMETER);
+  try {
+    wdk::Runtime::active().unmap_mmio(address);
+  } catch (const std::invalid_argument&) {
+    return call.done(STATUS_INVALID_PARAMETER);
+  }
+  return call.done(STATUS_SUCCESS);
+}
+
+/// The function behind a handle that must be right: these callbacks have no way to answer an error.
+PhysicalAdapter& adapter_of(Kernel& kernel, HANDLE handle, const char* name) {
+  PhysicalAdapter* adapter = kernel.find_adapter(handle);
+  if (adapter == nullptr)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},
+                   fmt::format("{}: {} is no adapter handle", name, fmt::ptr(handle)));
+  return *adapter;
+}
+
+BOOLEAN APIENTRY queue_dpc(HANDLE device_handle) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbQueueDpc");
+  return adapter_of(kernel, device_handle, "DxgkCbQueueDpc").queue_dpc();
+}
+
+VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTIFY_INTERRUPT_DATA data) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbNotifyInterrupt");
+  const PhysicalAdapter& function = adapter_of(kernel, adapter, "DxgkCbNotifyInterrupt");
+  if (data == nullptr)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, "DxgkCbNotifyInterrupt without data");
+  if (KeGetCurrentIrql() <= DISPATCH_LEVEL)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {KeGetCurrentIrql(), 0, 0, 0},
+                   "DxgkCbNotifyInterrupt below the device's interrupt level");
+  kernel.note_interrupt(function, *data);
+}
+
+VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbNotifyDpc");
+  (void)adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
+}
+
+NTSTATUS APIENTRY synchronize_execution(HANDLE device_handle, PKSYNCHRONIZE_ROUTINE routine, PVOID context,
+                                        ULONG message_number, PBOOLEAN return_value) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkCbSynchronizeExecution");
+  PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
+  if (adapter == nullptr || routine == nullptr || return_value == nullptr || message_number != 0)
+    return call.done(STATUS_INVALID_PARAMETER);
+  if (KeGetCurrentIrql() > DISPATCH_LEVEL)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {KeGetCurrentIrql(), 0, 0, 0},
+                   "DxgkCbSynchronizeExecution above DISPATCH_LEVEL");
+  *return_value = adapter->synchronize(routine, context);
+  return call.done(STATUS_SUCCESS);
+}
+
+}  // namespace
+
+void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG version) {
+  table = {};
+  table.Size = sizeof(table);
+  table.Version = version;
+  table.DeviceHandle = device_handle;
+  table.DxgkCbGetDeviceInformation = get_device_information;
+  table.DxgkCbMapMemory = map_memory;
+  table.DxgkCbUnmapMemory = unmap_memory;
+  table.DxgkCbQueueDpc = queue_dpc;
+  table.DxgkCbSynchronizeExecution = synchronize_execution;
+  table.DxgkCbNotifyInterrupt = notify_interrupt;
+  table.DxgkCbNotifyDpc = notify_dpc;
+  table.DxgkCbCreatePhysicalMemoryObject = create_physical_memory_object;
+  table.DxgkCbDestroyPhysicalMemoryObject = destroy_physical_memory_object;
+  table.DxgkCbMapPhysicalMemory = map_physical_memory;
+  table.DxgkCbUnmapPhysicalMemory = unmap_physical_memory;
+  table.DxgkCbAllocateAdl = allocate_adl;
+  table.DxgkCbFreeAdl = free_adl;
+  table.DxgkCbOpenPhysicalMemoryObject = open_physical_memory_object;
+  table.DxgkCbClosePhysicalMemoryObject = close_physical_memory_object;
+}
+
+}  // namespace gpudmar::dxgkrnl
+
+extern "C" {
+
+NTSTATUS DxgkInitialize(PDRIVER_OBJECT driver_object, PUNICODE_STRING,
+                        PDRIVER_INITIALIZATION_DATA initialization_data) {
+  using gpudmar::dxgkrnl::CallScope;
+  using gpudmar::dxgkrnl::Kernel;
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkInitialize");
+  if (driver_object == nullptr || initialization_data == nullptr) return call.done(STATUS_INVALID_PARAMETER);
+  return call.done(kernel.register_driver(*initialization_data));
+}
+
+NTSTATUS DxgkUnInitialize(PDRIVER_OBJECT driver_object) {
+  using gpudmar::dxgkrnl::CallScope;
+  using gpudmar::dxgkrnl::Kernel;
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkUnInitialize");
+  return call.done(driver_object == nullptr ? STATUS_INVALID_PARAMETER : kernel.unregister_driver());
+}
+
+}  // extern "C"

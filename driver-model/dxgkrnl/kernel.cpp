@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's life outside of adapter start: construction, loading, escapes, inspection.
+#include "driver-model/dxgkrnl/kernel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <stdexcept>
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+std::atomic<Kernel*> g_active{nullptr};  // callbacks carry no context: there is one system
+
+// sizeof(DRIVER_INITIALIZATION_DATA) by interface version: an older driver's struct ends earlier.
+constexpr std::size_t kInitBytes29 = 0x4F0;
+constexpr std::size_t kInitBytes30 = 0x510;
+
+}  // namespace
+
+Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
+    : platform_(platform),
+      config_(config),
+      runtime_(wdk::Runtime::active_or_null() == nullptr
+                   ? std::make_unique<wdk::Runtime>(platform, config.runtime)
+                   : nullptr),
+      calls_(*platform.time),
+      pages_(*platform.memory, *platform.time, {config.seed, config.placement, 1U << 16}),
+      handles_(config.seed),
+      memory_(pages_, *platform.time, handles_) {
+  Kernel* none = nullptr;
+  if (!g_active.compare_exchange_strong(none, this))
+    throw std::logic_error("dxgkrnl: a second Kernel while one exists");
+}
+
+Kernel::~Kernel() {
+  for (const auto& function : functions_) {
+    try {
+      function->disable_bus();
+    } catch (const std::exception&) {
+      // A dead device can not be told; the domain's end below stops it.
+    }
+  }
+  links_.clear();
+  unit_.reset();
+  g_active.store(nullptr);
+}
+
+Kernel& Kernel::active() {
+  Kernel* kernel = g_active.load();
+  if (kernel == nullptr) throw std::logic_error("dxgkrnl: a callback without a Kernel");
+  return *kernel;
+}
+
+NTSTATUS Kernel::load(DRIVER_INITIALIZE* entry) {
+  if (loaded_) return STATUS_INVALID_DEVICE_STATE;
+  UNICODE_STRING registry_path{};
+  CallScope call(calls_, "DriverEntry");
+  const NTSTATUS status = entry(reinterpret_cast<PDRIVER_OBJECT>(this), &registry_path);
+  if (!NT_SUCCESS(status)) {
+    loaded_ = false;
+    return call.done(status);
+  }
+  return call.done(loaded_ ? status : STATUS_DRIVER_UNABLE_TO_LOAD);
+}
+
+NTSTATUS Kernel::register_driver(const DRIVER_INITIALIZATION_DATA& data) {
+  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM2_9) return STATUS_REVISION_MISMATCH;
+  std::size_t bytes = sizeof(driver_);
+  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM3_0)
+    bytes = std::min(bytes, kInitBytes29);
+  else if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM3_1)
+    bytes = std::min(bytes, kInitBytes30);
+  driver_ = {};
+  std::memcpy(&driver_, &data, bytes);
+  if (driver_.DxgkDdiAddDevice == nullptr || driver_.DxgkDdiStartDevice == nullptr ||
+      driver_.DxgkDdiStopDevice == nullptr || driver_.DxgkDdiRemoveDevice == nullptr ||
+      driver_.DxgkDdiQueryAdapterInfo == nullptr)
+    return STATUS_INVALID_PARAMETER;
+  loaded_ = true;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS Kernel::unregister_driver() {
+  if (!loaded_ || !functions_.empty()) return STATUS_INVALID_DEVICE_STATE;
+  driver_ = {};
+  loaded_ = false;
+  return STATUS_SUCCESS;
+}
+
+void Kernel::unload() {
+  if (!loaded_) return;
+  if (!functions_.empty()) (void)stop();
+  if (driver_.DxgkDdiUnload != nullptr) {
+    CallScope call(calls_, "DxgkDdiUnload");
+    driver_.DxgkDdiUnload();
+  }
+  driver_ = {};
+  loaded_ = false;
+}
+
+NTSTATUS Kernel::escape(void* data, std::uint32_t size) {
+  if (links_.empty()) return STATUS_INVALID_DEVICE_STATE;
+  if (driver_.DxgkDdiEscape == nullptr) return STATUS_NOT_SUPPORTED;
+  DXGKARG_ESCAPE args{};
+  args.pPrivateDriverData = data;
+  args.PrivateDriverDataSize = size;
+  CallScope call(calls_, "DxgkDdiEscape", std::to_string(size) + " bytes");
+  return call.done(driver_.DxgkDdiEscape(links_.front()->lead->context, &args));
+}
+
+PhysicalAdapter* Kernel::find_adapter(HANDLE device_handle) const {
+  const auto it = by_handle_.find(device_handle);
+  return it == by_handle_.end() ? nullptr : it->second;
+}
+
+std::vector<AdapterView> Kernel::adapters() const {
+  std::vector<AdapterView> views;
+  for (const auto& link : links_) {
+    AdapterView view;
+    view.name = link->memory.name;
+    view.highest_visible_address = link->caps.highest_visible_address;
+    if (link->memory.space != nullptr) {
+      view.mode = link->memory.space->mode();
+      if (const vtd::Domain* domain = link->memory.space->domain()) {
+        view.domain_id = domain->id();
+        view.source_ids.assign(domain->devices().begin(), domain->devices().end());
+        view.logical_pages_used = link->memory.space->allocator()->used_pages();
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::vector<vtd::FaultRecord> Kernel::faults() const {
+  std::vector<vtd::FaultRecord> all = past_faults_;
+  if (unit_ != nullptr) {
+    const auto records = unit_->faults().records();
+    all.insert(all.end(), records.begin(), records.end());
+  }
+  return all;
+}
+
+std::vector<InterruptNotification> Kernel::notifications() const {
+  const std::lock_guard guard(notification_mutex_);
+  return notifications_;
+}
+
+void Kernel::note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data) {
+  InterruptNotification note{adapter.index(), data.InterruptType, 0, platform_.time->now()};
+  switch (data.InterruptType) {
+    case DXGK_INTERRUPT_DMA_COMPLETED:
+      note.fence_id = data.DmaCompleted.SubmissionFenceId;
+      break;
+    case DXGK_INTERRUPT_DMA_PREEMPTED:
+      note.fence_id = data.DmaPreempted.PreemptionFenceId;
+      break;
+    case DXGK_INTERRUPT_DMA_FAULTED:
+      note.fence_id = data.DmaFaulted.FaultedFenceId;
+      break;
+    case DXGK_INTERRUPT_DMA_PAGE_FAULTED:
+      note.fence_id = data.DmaPageFaulted.FaultedFenceId;
+      break;
+    default:
+      break;
+  }
+  const std::lock_guard guard(notification_mutex_);
+  notifications_.push_back(note);
+}
+
+void Kernel::on_fault(std::function<void(const vtd::FaultRecord&)> subscriber) {
+  fault_subscribers_.push_back(subscriber);
+  if (unit_ != nullptr) unit_->faults().subscribe(std::move(subscriber));
+}
+
+vtd::RemappingUnit& Kernel::bring_up_unit() {
+  if (unit_ == nullptr) {
+    unit_ = std::make_unique<vtd::RemappingUnit>(
+        *platform_.iommu, *platform_.time, *platform_.interrupts, pages_,
+        vtd::RemappingUnit::Config{config_.timeout_cycles, platform_.host_address_width});
+    for (const auto& subscriber : fault_subscribers_) unit_->faults().subscribe(subscriber);
+  }
+  return *unit_;
+}
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graphics kernel: loads a display miniport, starts its adapters in the documented order, serves its
+// callbacks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dispmprt.h"
+#include "driver-model/dxgkrnl/adapter.h"
+#include "driver-model/dxgkrnl/call_log.h"
+#include "driver-model/dxgkrnl/handles.h"
+#include "driver-model/dxgkrnl/memory_manager.h"
+#include "driver-model/hw/hw.h"
+#include "driver-model/mm/pages.h"
+#include "driver-model/vtd/remapping_unit.h"
+#include "driver-model/wdk/runtime/runtime.h"
+
+namespace gpudmar::dxgkrnl {
+
+/// Choices of a run.
+struct KernelConfig {
+  std::uint64_t seed = 1;      ///< of page placement and handle values
+  bool force_logical = false;  ///< logical mode also where the device sees all memory (R8)
+  mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
+  bool shuffle_logical = false;              ///< logical numbers of page-array ADLs in a pseudo-random order
+  std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
+  /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
+  wdk::Runtime::Options runtime;
+};
+
+/// A domain as it stands, for inspection.
+struct AdapterView {
+  std::string name;
+  RemappingMode mode = RemappingMode::kPhysical;
+  std::optional<std::uint16_t> domain_id;     ///< logical mode only
+  std::vector<std::uint16_t> source_ids;      ///< attached
+  std::uint64_t highest_visible_address = 0;  ///< inclusive
+  std::uint64_t logical_pages_used = 0;
+};
+
+/// One system. Callbacks carry no pointer to it, so only one Kernel may exist at a time; the constructor
+/// throws std::logic_error for a second one. Callbacks may come from several threads.
+class Kernel {
+ public:
+  explicit Kernel(const hw::Platform& platform, const KernelConfig& config = {});
+  /// Frees everything without calling the driver: a run that ends early does not trust it any more.
+  ~Kernel();
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  /// Run the driver's DriverEntry. Its status, or STATUS_DRIVER_UNABLE_TO_LOAD when it did not call
+  /// DxgkInitialize.
+  NTSTATUS load(DRIVER_INITIALIZE* entry);
+
+  /// Start all functions of the platform (R1): (AddDevice, LinkDevice) for each; then for each link
+  /// QueryAdapterInfo 34, 35 and DRIVERCAPS, the decision, the domain, attachment of all members, and
+  /// StartDevice, the lead last. On failure everything done is undone and start_error() says why.
+  NTSTATUS start();
+  [[nodiscard]] const std::string& start_error() const { return start_error_; }
+
+  /// StopDevice, the lead first (E2); leak check (R96, raises BugCheck); detach; RemoveDevice. Returns the
+  /// first failing status of the driver, if any.
+  NTSTATUS stop();
+  /// DxgkDdiUnload; the driver is gone. Stops first if needed.
+  void unload();
+
+  /// DxgkDdiEscape of the first link's lead: `data` in and out, `size` bytes.
+  NTSTATUS escape(void* data, std::uint32_t size);
+
+  // ---- Inspection
+  [[nodiscard]] CallLog& calls() { return calls_; }
+  [[nodiscard]] std::vector<ObjectView> objects() const { return memory_.objects(); }
+  [[nodiscard]] std::vector<AdapterView> adapters() const;
+  [[nodiscard]] std::vector<vtd::FaultRecord> faults() const;
+  [[nodiscard]] std::vector<InterruptNotification> notifications() const;
+  [[nodiscard]] mm::PageAllocator& pages() { return pages_; }
+  /// Null in physical mode. After stop() it stays, shut down, for its records and counters.
+  [[nodiscard]] vtd::RemappingUnit* remapping_unit() { return unit_.get(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<PhysicalAdapter>>& functions() const { return functions_; }
+  /// Called with each fault record, from the fault interrupt.
+  void on_fault(std::function<void(const vtd::FaultRecord&)> subscriber);
+
+  // ---- For the callbacks
+  /// The one live kernel. Throws std::logic_error when there is none.
+  [[nodiscard]] static Kernel& active();
+  [[nodiscard]] MemoryManager& memory() { return memory_; }
+  /// The function whose DeviceHandle it is, or null.
+  [[nodiscard]] PhysicalAdapter* find_adapter(HANDLE device_handle) const;
+  [[nodiscard]] hw::Platform& platform() { return platform_; }
+  NTSTATUS register_driver(const DRIVER_INITIALIZATION_DATA& data);
+  NTSTATUS unregister_driver();
+  void note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data);
+
+ private:
+  NTSTATUS add_devices();
+  NTSTATUS form_links();
+  NTSTATUS start_link(LogicalAdapter& link);
+  void query_caps(LogicalAdapter& link);
+  NTSTATUS query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
+                 std::uint32_t size);
+  NTSTATUS start_device(PhysicalAdapter& adapter, LogicalAdapter& link);
+  NTSTATUS stop_device(PhysicalAdapter& adapter);
+  void remove_devices();
+  NTSTATUS fail(NTSTATUS status, std::string why);
+  [[nodiscard]] vtd::RemappingUnit& bring_up_unit();
+
+  hw::Platform platform_;
+  KernelConfig config_;
+  std::unique_ptr<wdk::Runtime> runtime_;  // null when somebody else's is in use
+  CallLog calls_;
+  mm::PageAllocator pages_;
+  HandleTable handles_;
+  std::unique_ptr<vtd::RemappingUnit> unit_;
+  MemoryManager memory_;
+  DRIVER_INITIALIZATION_DATA driver_{};
+  bool loaded_ = false;
+  std::vector<std::unique_ptr<PhysicalAdapter>> functions_;
+  std::vector<std::unique_ptr<LogicalAdapter>> links_;
+  std::map<HANDLE, PhysicalAdapter*> by_handle_;
+  std::string start_error_;
+  std::vector<std::function<void(const vtd::FaultRecord&)>> fault_subscribers_;
+  std::vector<vtd::FaultRecord> past_faults_;  // of earlier starts
+  mutable std::mutex notification_mutex_;
+  std::vector<InterruptNotification> notifications_;
+};
+
+/// Fill the callback table that a driver gets at StartDevice. Callbacks that do not exist here are NULL.
+void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG version);
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adapter start and stop, in the documented order.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/kernel.h"
+#include "driver-model/vtd/error.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+constexpr ULONG kChainUid = 1;  // of the link that all functions of the platform form
+
+}  // namespace
+
+NTSTATUS Kernel::fail(NTSTATUS status, std::string why) {
+  start_error_ = std::move(why);
+  return status;
+}
+
+NTSTATUS Kernel::start() {
+  start_error_.clear();
+  if (!loaded_) return fail(STATUS_INVALID_DEVICE_STATE, "no driver is loaded");
+  if (!functions_.empty()) return fail(STATUS_INVALID_DEVICE_STATE, "the adapters are started already");
+  past_faults_ = faults();
+  unit_.reset();  // that of an earlier start, shut down since
+  NTSTATUS status = add_devices();
+  if (NT_SUCCESS(status)) status = form_links();
+  for (std::size_t i = 0; NT_SUCCESS(status) && i < links_.size(); ++i) status = start_link(*links_[i]);
+  if (NT_SUCCESS(status)) return status;
+  const std::string why = start_error_;
+  (void)stop();
+  start_error_ = why;
+  return status;
+}
+
+NTSTATUS Kernel::add_devices() {
+  for (std::size_t i = 0; i < platform_.functions.size(); ++i) {
+    auto adapter = std::make_unique<PhysicalAdapter>(i, platform_.functions[i], platform_, calls_, driver_);
+    {
+      CallScope call(calls_, "DxgkDdiAddDevice", adapter->function().name);
+      const NTSTATUS status =
+          call.done(driver_.DxgkDdiAddDevice(adapter->device_object(), &adapter->context));
+      if (!NT_SUCCESS(status))
+        return fail(status, fmt::format("AddDevice of {} failed: {:#x}", adapter->function().name,
+                                        static_cast<std::uint32_t>(status)));
+    }
+    if (adapter->context == nullptr) continue;  // E18: not this driver's; no further calls for it
+    // What the bus knows of the link; the driver confirms it or declares itself a chain of one (R149).
+    adapter->link.ChainUid = kChainUid;
+    adapter->link.NumberOfLinksInChain = static_cast<ULONG>(platform_.functions.size());
+    adapter->link.LeadLink = functions_.empty() ? TRUE : FALSE;
+    PhysicalAdapter& added = *adapter;
+    functions_.push_back(std::move(adapter));
+    if (driver_.DxgkDdiLinkDevice == nullptr) {
+      added.link = {static_cast<ULONG>(i), 1, TRUE};
+      continue;
+    }
+    CallScope call(calls_, "DxgkDdiLinkDevice", added.function().name);
+    const NTSTATUS status =
+        call.done(driver_.DxgkDdiLinkDevice(added.device_object(), added.context, &added.link));
+    if (!NT_SUCCESS(status))
+      return fail(status, fmt::format("LinkDevice of {} failed: {:#x}", added.function().name,
+                                      static_cast<std::uint32_t>(status)));
+  }
+  if (functions_.empty()) return fail(STATUS_NO_SUCH_DEVICE, "the driver takes no function");
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS Kernel::form_links() {
+  std::map<ULONG, LogicalAdapter*> chains;
+  for (const auto& function : functions_) {
+    LogicalAdapter* link = nullptr;
+    if (function->link.NumberOfLinksInChain > 1) {
+      const auto it = chains.find(function->link.ChainUid);
+      if (it != chains.end()) link = it->second;
+    }
+    if (link == nullptr) {
+      links_.push_back(std::make_unique<LogicalAdapter>());
+      link = links_.back().get();
+      link->memory.name = fmt::format("link{}", links_.size() - 1);
+      if (function->link.NumberOfLinksInChain > 1) chains.emplace(function->link.ChainUid, link);
+    }
+    link->members.push_back(function.get());
+    if (function->link.LeadLink == FALSE) continue;
+    if (link->lead != nullptr)
+      return fail(STATUS_GRAPHICS_INCONSISTENT_DEVICE_LINK_STATE,
+                  fmt::format("{} has two lead links", link->memory.name));
+    link->lead = function.get();
+  }
+  for (const auto& link : links_) {  // E1
+    if (link->lead == nullptr)
+      return fail(STATUS_GRAPHICS_LEADLINK_NOT_ENUMERATED,
+                  fmt::format("{} has no lead link", link->memory.name));
+    for (const PhysicalAdapter* member : link->members)
+      if (member->link.NumberOfLinksInChain != link->members.size())
+        return fail(STATUS_GRAPHICS_CHAINLINKS_NOT_ENUMERATED,
+                    fmt::format("{} has {} members, {} says {}", link->memory.name, link->members.size(),
+                                member->function().name, member->link.NumberOfLinksInChain));
+  }
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS Kernel::query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
+                       std::uint32_t size) {
+  DXGKARG_QUERYADAPTERINFO args{};
+  args.Type = type;
+  args.pOutputData = out;
+  args.OutputDataSize = size;
+  CallScope call(calls_, "DxgkDdiQueryAdapterInfo", fmt::format("type {}", static_cast<int>(type)));
+  return call.done(driver_.DxgkDdiQueryAdapterInfo(adapter.context, &args));
+}
+
+void Kernel::query_caps(LogicalAdapter& link) {
+  DXGK_PHYSICAL_MEMORY_CAPS memory_caps{};
+  DXGK_IOMMU_CAPS iommu_caps{};
+  DXGK_DRIVERCAPS driver_caps{};
+  ReportedCaps& caps = link.caps;
+  caps = {};
+  caps.physical_memory_caps_answered =
+      NT_SUCCESS(query(*link.lead, DXGKQAITYPE_PHYSICAL_MEMORY_CAPS, &memory_caps, sizeof(memory_caps)));
+  caps.iommu_caps_answered =
+      NT_SUCCESS(query(*link.lead, DXGKQAITYPE_IOMMU_CAPS, &iommu_caps, sizeof(iommu_caps)));
+  if (caps.physical_memory_caps_answered)
+    caps.highest_visible_address = static_cast<std::uint64_t>(memory_caps.HighestVisibleAddress.QuadPart);
+  if (caps.iommu_caps_answered) {
+    caps.isolation_supported = iommu_caps.IommuIsolationSupported != 0;
+    caps.isolation_required = iommu_caps.IommuIsolationRequired != 0;
+    caps.dma_remapping_supported = iommu_caps.DmaRemappingSupported != 0;
+  }
+  if (NT_SUCCESS(query(*link.lead, DXGKQAITYPE_DRIVERCAPS, &driver_caps, sizeof(driver_caps)))) {
+    caps.secure_mode_supported = driver_caps.MemoryManagementCaps.IoMmuSecureModeSupported != 0;
+    caps.secure_mode_required = driver_caps.MemoryManagementCaps.IoMmuSecureModeRequired != 0;
+    caps.map_aperture2_supported = driver_caps.MemoryManagementCaps.MapAperture2Supported != 0;
+  }
+}
+
+NTSTATUS Kernel::start_link(LogicalAdapter& link) {
+  query_caps(link);
+  link.decision =
+      decide_start(link.caps, platform_.iommu != nullptr, pages_.highest_address(), config_.force_logical);
+  if (!NT_SUCCESS(link.decision.status)) return fail(link.decision.status, link.decision.reason);
+
+  try {
+    if (link.decision.mode == RemappingMode::kLogical) {
+      const auto shuffle = config_.shuffle_logical ? std::optional(config_.seed) : std::nullopt;
+      link.memory.space = std::make_unique<DmaSpace>(*platform_.time, bring_up_unit(),
+                                                     link.caps.highest_visible_address, shuffle);
+      // R15, R16: one domain, every member attached before any of them can start a request.
+      for (PhysicalAdapter* member : link.members) link.memory.space->attach(member->function().source_id);
+    } else {
+      link.memory.space = std::make_unique<DmaSpace>(*platform_.time);
+    }
+  } catch (const vtd::VtdError& error) {
+    return fail(STATUS_NOT_SUPPORTED, error.what());
+  }
+
+  for (PhysicalAdapter* member : link.members) {
+    member->device_handle = handles_.insert(HandleKind::kAdapter, &link.memory);
+    by_handle_.emplace(member->device_handle, member);
+    member->enable_bus();
+  }
+  // E2: the lead comes after all others.
+  for (PhysicalAdapter* member : link.members)
+    if (member != link.lead)
+      if (const NTSTATUS status = start_device(*member, link); !NT_SUCCESS(status)) return status;
+  return start_device(*link.lead, link);
+}
+
+NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
+  DXGK_START_INFO start_info{};
+  start_info.AdapterLuid.LowPart = static_cast<ULONG>(adapter.index() + 1);
+  DXGKRNL_INTERFACE table{};
+  fill_interface(table, adapter.device_handle, driver_.Version);
+  ULONG sources = 0;
+  ULONG children = 0;
+  CallScope call(calls_, "DxgkDdiStartDevice",
+                 fmt::format("{}{}", adapter.function().name, &adapter == link.lead ? ", lead" : ""));
+  const NTSTATUS status =
+      call.done(driver_.DxgkDdiStartDevice(adapter.context, &start_info, &table, &sources, &children));
+  if (!NT_SUCCESS(status))
+    return fail(status, fmt::format("StartDevice of {} failed: {:#x}", adapter.function().name,
+                                    static_cast<std::uint32_t>(status)));
+  adapter.started = true;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS Kernel::stop_device(PhysicalAdapter& adapter) {
+  if (!adapter.started) return STATUS_SUCCESS;
+  adapter.started = false;
+  CallScope call(calls_, "DxgkDdiStopDevice", adapter.function().name);
+  return call.done(driver_.DxgkDdiStopDevice(adapter.context));
+}
+
+NTSTATUS Kernel::stop() {
+  NTSTATUS result = STATUS_SUCCESS;
+  const auto keep = [&](NTSTATUS status) {
+    if (NT_SUCCESS(result)) result = status;
+  };
+  for (auto it = links_.rbegin(); it != links_.rend(); ++it) {
+    LogicalAdapter& link = **it;
+    if (link.lead != nullptr) keep(stop_device(*link.lead));  // E2: the lead first
+    for (PhysicalAdapter* member : link.members) keep(stop_device(*member));
+    memory_.check_leaks(link.memory);
+    for (PhysicalAdapter* member : link.members) {
+      member->disable_bus();
+      handles_.erase(member->device_handle);
+      by_handle_.erase(member->device_handle);
+      member->device_handle = nullptr;
+    }
+    if (link.memory.space != nullptr) link.memory.space->close();
+  }
+  remove_devices();
+  links_.clear();
+  functions_.clear();
+  if (unit_ != nullptr) unit_->shut_down();
+  return result;
+}
+
+void Kernel::remove_devices() {
+  for (auto it = functions_.rbegin(); it != functions_.rend(); ++it) {
+    CallScope call(calls_, "DxgkDdiRemoveDevice", (*it)->function().name);
+    call.done(driver_.DxgkDdiRemoveDevice((*it)->context));
+    (*it)->context = nullptr;
+  }
+}
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Access to objects: CPU mappings, and address descriptor lists for devices.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/memory_objects.h"
+#include "driver-model/vtd/error.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+constexpr std::uint64_t kPage = hw::kPageSize;
+constexpr std::uint64_t kMaxAdlPages = 0xFFFF'FFFF;  // PageCount has 32 bits
+
+[[noreturn]] void misuse(const std::string& what) {
+  throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, what);
+}
+
+/// offset + size lies within `limit` and does not overflow.
+bool within(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
+  return offset <= limit && size <= limit - offset;
+}
+
+}  // namespace
+
+NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
+  args->pMappedAddress = nullptr;
+  const std::lock_guard guard(lock_);
+  Object* object = find_object(args->hPhysicalMemoryObject);
+  if (object == nullptr) return wrong_handle(args->hPhysicalMemoryObject);
+  if (args->AccessMode != DXGK_ACCESS_MODE_KERNEL_MODE && args->AccessMode != DXGK_ACCESS_MODE_USER_MODE)
+    return STATUS_INVALID_PARAMETER;
+  if (args->Size == 0 || !within(args->Offset, args->Size, object->backing->page_count() * kPage))
+    return STATUS_INVALID_PARAMETER;
+  if (object->type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE && args->AccessMode == DXGK_ACCESS_MODE_USER_MODE)
+    return STATUS_INVALID_PARAMETER;  // R103
+  const std::uint64_t first = args->Offset / kPage;
+  const std::uint64_t last = (args->Offset + args->Size - 1) / kPage;
+  const mm::AccessMode mode =
+      args->AccessMode == DXGK_ACCESS_MODE_USER_MODE ? mm::AccessMode::kUser : mm::AccessMode::kKernel;
+  std::unique_ptr<mm::CpuMapping> mapping;
+  try {
+    mapping = object->backing->map(first, last - first + 1, mode);
+  } catch (const hw::HardwareError&) {
+    return STATUS_INSUFFICIENT_RESOURCES;
+  }
+  args->pMappedAddress = mapping->base();
+  args->Offset %= kPage;
+  args->Size = mapping->bytes();
+  object->mappings.push_back(std::move(mapping));
+  return STATUS_SUCCESS;
+}
+
+void MemoryManager::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args) {
+  const std::lock_guard guard(lock_);
+  Object* object = find_object(args->hPhysicalMemoryObject);
+  if (object == nullptr)
+    misuse(fmt::format("Unmap: {} is no physical memory object", fmt::ptr(args->hPhysicalMemoryObject)));
+  const auto it = std::find_if(object->mappings.begin(), object->mappings.end(),
+                               [&](const auto& m) { return m->base() == args->pBaseAddress; });
+  if (it == object->mappings.end())
+    misuse(fmt::format("Unmap: nothing is mapped at {}", fmt::ptr(args->pBaseAddress)));
+  if ((*it)->bytes() != args->Size)
+    misuse(fmt::format("Unmap: size {:#x} of a mapping of {:#x} bytes", args->Size, (*it)->bytes()));
+  object->mappings.erase(it);
+}
+
+NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
+  args->pAdl = nullptr;
+  const std::lock_guard guard(lock_);
+  if (args->hAdapterMemoryObject == nullptr) return STATUS_INVALID_PARAMETER;  // R124
+  AdapterObject* opened = find_adapter_object(args->hAdapterMemoryObject);
+  if (opened == nullptr) return wrong_handle(args->hAdapterMemoryObject);
+  if (args->Flags.Reserved != 0) return STATUS_INVALID_PARAMETER;
+  if (args->Offset % kPage != 0 || args->Size % kPage != 0) return STATUS_INVALID_PARAMETER;
+  Object& object = *opened->object;
+  if (args->Size == 0 || args->Size / kPage > kMaxAdlPages ||
+      !within(args->Offset, args->Size, object.backing->page_count() * kPage))
+    return STATUS_INVALID_PARAMETER;
+  const bool require = args->Flags.RequireContiguous != 0;
+  if (require && object.type != DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY &&
+      object.type != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
+    return STATUS_INVALID_PARAMETER;  // R126, in logical mode too
+
+  auto adl = std::make_unique<Adl>();
+  adl->first_page = args->Offset / kPage;
+  const std::uint64_t count = args->Size / kPage;
+  adl->locked = object.backing->lock(adl->first_page, count);
+  const std::uint64_t locked_at = time_.now();
+  for (const mm::Pfn pfn : adl->locked)
+    if (const auto state = pages_.state(pfn); !state || state->locks == 0)
+      throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlOnUnlockedMemory, 0, 0, 0},
+                     fmt::format("AllocateAdl: page {:#x} is not locked", pfn << hw::kPageShift));
+  const Contiguity contiguity = require                             ? Contiguity::kRequire
+                                : args->Flags.PreferContiguous != 0 ? Contiguity::kPrefer
+                                                                    : Contiguity::kAny;
+  std::optional<DeviceRange> range;
+  try {
+    range = opened->adapter->space->map(adl->locked, contiguity);
+  } catch (const vtd::QueueError&) {
+    // The unit may have seen the new entries: the pages stay locked for ever rather than being reused.
+    return STATUS_DEVICE_HARDWARE_ERROR;
+  }
+  if (!range) {
+    object.backing->unlock(adl->locked);
+    return STATUS_INSUFFICIENT_RESOURCES;
+  }
+  adl->range = std::move(*range);
+  adl->adl.PageCount = static_cast<UINT32>(count);
+  adl->adl.Flags.Contiguous = adl->range.contiguous ? 1 : 0;
+  if (adl->range.contiguous) {
+    adl->adl.BasePageNumber = adl->range.pages.front();
+  } else {
+    adl->numbers.assign(adl->range.pages.begin(), adl->range.pages.end());
+    adl->adl.Pages = adl->numbers.data();
+  }
+  log(object, ObjectEvent::Kind::kLock, adl->first_page, count, locked_at);
+  log(object, ObjectEvent::Kind::kPteWrite, adl->first_page, count, time_.now());
+  args->pAdl = &adl->adl;
+  opened->adls.push_back(std::move(adl));
+  return STATUS_SUCCESS;
+}
+
+void MemoryManager::free_adl(const DXGKARGCB_FREE_ADL* args) {
+  const std::lock_guard guard(lock_);
+  AdapterObject* opened = find_adapter_object(args->hAdapterMemoryObject);
+  if (opened == nullptr)
+    misuse(fmt::format("FreeAdl: {} is no open adapter memory object", fmt::ptr(args->hAdapterMemoryObject)));
+  const auto it = std::find_if(opened->adls.begin(), opened->adls.end(),
+                               [&](const auto& a) { return &a->adl == args->pAdl; });
+  if (it == opened->adls.end())
+    misuse(fmt::format("FreeAdl: {} is no ADL of this object", fmt::ptr(args->pAdl)));
+  Adl& adl = **it;
+  Object& object = *opened->object;
+  const std::uint64_t count = adl.range.pages.size();
+  const DmaSpace::UnmapTimes times = opened->adapter->space->unmap(adl.range);
+  object.backing->unlock(adl.locked);
+  log(object, ObjectEvent::Kind::kPteWrite, adl.first_page, count, times.pte_write);
+  log(object, ObjectEvent::Kind::kInvalidateBegin, adl.first_page, count, times.invalidate_begin);
+  log(object, ObjectEvent::Kind::kInvalidateDone, adl.first_page, count, times.invalidate_done);
+  log(object, ObjectEvent::Kind::kUnlock, adl.first_page, count, time_.now());
+  opened->adls.erase(it);
+}
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Life of objects: create, open, close, destroy; the checks of their arguments stand in create_checks.cpp.
+#include "driver-model/dxgkrnl/memory_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/memory_objects.h"
+
+namespace gpudmar::dxgkrnl {
+
+namespace {
+
+[[noreturn]] void misuse(const std::string& what) {
+  throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, what);
+}
+
+NTSTATUS to_status(mm::BackingError error) {
+  switch (error) {
+    case mm::BackingError::kNone:
+      return STATUS_SUCCESS;
+    case mm::BackingError::kNotSupported:
+      return STATUS_NOT_SUPPORTED;
+    case mm::BackingError::kNoMemory:
+      return STATUS_NO_MEMORY;
+    case mm::BackingError::kInsufficientResources:
+      return STATUS_INSUFFICIENT_RESOURCES;
+    case mm::BackingError::kCommitmentLimit:
+      return STATUS_COMMITMENT_LIMIT;
+  }
+  return STATUS_NOT_SUPPORTED;
+}
+
+}  // namespace
+
+MemoryManager::MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles)
+    : pages_(pages), time_(time), handles_(handles), lock_(time) {}
+
+MemoryManager::~MemoryManager() = default;
+
+MemoryManager::Object* MemoryManager::find_object(HANDLE handle) const {
+  return handles_.find<Object>(handle, HandleKind::kObject);
+}
+
+MemoryManager::AdapterObject* MemoryManager::find_adapter_object(HANDLE handle) const {
+  return handles_.find<AdapterObject>(handle, HandleKind::kAdapterObject);
+}
+
+NTSTATUS MemoryManager::wrong_handle(HANDLE handle) const {
+  return handles_.kind(handle) == HandleKind::kNone ? STATUS_INVALID_HANDLE : STATUS_OBJECT_TYPE_MISMATCH;
+}
+
+void MemoryManager::log(Object& object, ObjectEvent::Kind kind, std::uint64_t first, std::uint64_t count,
+                        std::uint64_t cycle) {
+  object.events.push_back({kind, cycle, first, count});
+}
+
+HANDLE MemoryManager::attach_adapter_object(Object& object, AdapterSpace& adapter) {
+  object.opened = std::make_unique<AdapterObject>();
+  object.opened->object = &object;
+  object.opened->adapter = &adapter;
+  object.opened->handle = handles_.insert(HandleKind::kAdapterObject, object.opened.get());
+  log(object, ObjectEvent::Kind::kOpen, 0, object.backing->page_count(), time_.now());
+  return object.opened->handle;
+}
+
+void MemoryManager::detach_adapter_object(Object& object) {
+  handles_.erase(object.opened->handle);
+  object.opened.reset();
+  log(object, ObjectEvent::Kind::kClose, 0, object.backing->page_count(), time_.now());
+}
+
+NTSTATUS MemoryManager::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
+  args->hPhysicalMemoryObject = nullptr;
+  args->hAdapterMemoryObject = nullptr;
+  AdapterSpace* adapter = nullptr;
+  if (args->hAdapter != nullptr) {
+    adapter = handles_.find<AdapterSpace>(args->hAdapter, HandleKind::kAdapter);
+    if (adapter == nullptr) return STATUS_INVALID_PARAMETER;  // R43
+  }
+  mm::BackingRequest request;
+  if (const NTSTATUS status = check_create(*args, request); !NT_SUCCESS(status)) return status;
+
+  const std::lock_guard guard(lock_);
+  mm::BackingResult result = mm::make_backing(pages_, request);
+  if (result.error != mm::BackingError::kNone) return to_status(result.error);
+  auto object = std::make_unique<Object>();
+  object->type = args->Type;
+  object->cache_type = args->CacheType;
+  object->size = args->Size;
+  object->context = args->Context;
+  object->backing = std::move(result.backing);
+  object->handle = handles_.insert(HandleKind::kObject, object.get());
+  log(*object, ObjectEvent::Kind::kCreate, 0, object->backing->page_count(), time_.now());
+  args->hPhysicalMemoryObject = object->handle;
+  if (adapter != nullptr) args->hAdapterMemoryObject = attach_adapter_object(*object, *adapter);
+  objects_.push_back(std::move(object));
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS MemoryManager::open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args) {
+  args->hAdapterMemoryObject = nullptr;
+  const std::lock_guard guard(lock_);
+  Object* object = find_object(args->hPhysicalMemoryObject);
+  if (object == nullptr) return wrong_handle(args->hPhysicalMemoryObject);
+  AdapterSpace* adapter = handles_.find<AdapterSpace>(args->hAdapter, HandleKind::kAdapter);
+  if (adapter == nullptr) return STATUS_INVALID_PARAMETER;
+  if (object->opened != nullptr)
+    return object->opened->adapter == adapter ? STATUS_ALREADY_REGISTERED : STATUS_NOT_SUPPORTED;
+  args->hAdapterMemoryObject = attach_adapter_object(*object, *adapter);
+  return STATUS_SUCCESS;
+}
+
+void MemoryManager::close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args) {
+  const std::lock_guard guard(lock_);
+  AdapterObject* opened = find_adapter_object(args->hAdapterMemoryObject);
+  if (opened == nullptr)
+    misuse(fmt::format("Close: {} is no open adapter memory object", fmt::ptr(args->hAdapterMemoryObject)));
+  if (!opened->adls.empty())
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlLeaked, 0, 0, 0},
+                   fmt::format("Close: {} ADLs are alive", opened->adls.size()));
+  detach_adapter_object(*opened->object);
+}
+
+void MemoryManager::destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args) {
+  const std::lock_guard guard(lock_);
+  Object* object = find_object(args->hPhysicalMemoryObject);
+  if (object == nullptr)
+    misuse(fmt::format("Destroy: {} is no physical memory object", fmt::ptr(args->hPhysicalMemoryObject)));
+  if (args->hAdapterMemoryObject != nullptr) {
+    AdapterObject* named = find_adapter_object(args->hAdapterMemoryObject);
+    if (named == nullptr)
+      misuse(
+          fmt::format("Destroy: {} is no open adapter memory object", fmt::ptr(args->hAdapterMemoryObject)));
+    if (named->object != object) misuse("Destroy: the adapter memory object belongs to another object");
+  }
+  if (object->opened != nullptr) {
+    if (!object->opened->adls.empty())
+      throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlLeaked, 0, 0, 0},
+                     fmt::format("Destroy: {} ADLs are alive", object->opened->adls.size()));
+    if (args->hAdapterMemoryObject == nullptr)
+      throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdapterObjectsLeaked, 0, 0, 0},
+                     "Destroy: the object is open and its adapter memory object is not named");
+  }
+  if (!object->mappings.empty())
+    misuse(fmt::format("Destroy: {} CPU mappings are alive", object->mappings.size()));
+  if (object->opened != nullptr) detach_adapter_object(*object);
+  log(*object, ObjectEvent::Kind::kDestroy, 0, object->backing->page_count(), time_.now());
+  try {
+    object->backing->release();
+  } catch (const mm::PageStateError& error) {
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kUnlockWithAdls, 0, 0, 0},
+                   error.what());
+  }
+  handles_.erase(object->handle);
+  objects_.remove_if([&](const auto& o) { return o.get() == object; });
+}
+
+void MemoryManager::check_leaks(const AdapterSpace& adapter) const {
+  const std::lock_guard guard(lock_);
+  std::size_t adls = 0;
+  std::size_t adapter_objects = 0;
+  for (const auto& object : objects_) {
+    if (object->opened == nullptr || object->opened->adapter != &adapter) continue;
+    ++adapter_objects;
+    adls += object->opened->adls.size();
+  }
+  if (adls != 0)
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlLeaked, 0, 0, 0},
+                   fmt::format("adapter {} stops with {} ADLs alive", adapter.name, adls));
+  if (adapter_objects != 0)
+    throw BugCheck(
+        bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdapterObjectsLeaked, 0, 0, 0},
+        fmt::format("adapter {} stops with {} adapter memory objects open", adapter.name, adapter_objects));
+}
+
+std::vector<ObjectView> MemoryManager::objects() const {
+  const std::lock_guard guard(lock_);
+  std::vector<ObjectView> views;
+  for (const auto& object : objects_) {
+    ObjectView view;
+    view.handle = object->handle;
+    view.type = object->type;
+    view.cache_type = object->cache_type;
+    view.size = object->size;
+    view.context = object->context;
+    view.page_frames = object->backing->pages();
+    view.events = object->events;
+    for (const auto& mapping : object->mappings)
+      view.mappings.push_back({mapping->base(), mapping->bytes(), mapping->mode() == mm::AccessMode::kUser});
+    if (object->opened != nullptr) {
+      view.adapter_object = object->opened->handle;
+      view.adapter = object->opened->adapter->name;
+      for (const auto& adl : object->opened->adls)
+        view.adls.push_back(
+            {&adl->adl, adl->range.contiguous, adl->first_page, adl->range.pages, adl->locked});
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+}  // namespace gpudmar::dxgkrnl

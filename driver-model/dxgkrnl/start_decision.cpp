@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Statuses are the proposals of the rules: documentation fixes that a start fails, not with what.
+#include "driver-model/dxgkrnl/start_decision.h"
+
+#include <fmt/format.h>
+
+#include "wdm.h"
+
+namespace gpudmar::dxgkrnl {
+
+StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::uint64_t highest_ram,
+                           bool force_logical) {
+  if (caps.iommu_caps_answered) {
+    // R10, R11: the two reports of one fact must agree. R12: required without supported makes no sense.
+    if (caps.isolation_supported != caps.secure_mode_supported)
+      return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
+              fmt::format("IommuIsolationSupported = {} but IoMmuSecureModeSupported = {}",
+                          caps.isolation_supported, caps.secure_mode_supported)};
+    if (caps.isolation_required != caps.secure_mode_required)
+      return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
+              fmt::format("IommuIsolationRequired = {} but IoMmuSecureModeRequired = {}",
+                          caps.isolation_required, caps.secure_mode_required)};
+    if (caps.isolation_required && !caps.isolation_supported)
+      return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
+              "IommuIsolationRequired without ...Supported"};
+  }
+
+  // R4: both reports are needed. R14: remapping implies the callbacks of isolation. R9: and operation 17.
+  const bool remapping = caps.physical_memory_caps_answered && caps.iommu_caps_answered && iommu_present &&
+                         caps.dma_remapping_supported && caps.isolation_supported &&
+                         caps.map_aperture2_supported;
+  const std::uint64_t visible = caps.physical_memory_caps_answered ? caps.highest_visible_address : ~0ULL;
+  const bool all_visible = visible >= highest_ram;  // R7: both are inclusive, so equality will do
+
+  if (remapping && (!all_visible || force_logical || caps.isolation_required))
+    return {RemappingMode::kLogical, STATUS_SUCCESS,
+            all_visible ? "logical remapping on request" : "memory lies beyond the visible addresses"};
+  if (!all_visible)
+    return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED,
+            fmt::format("memory up to {:#x}, visible up to {:#x}, and no logical remapping ({})", highest_ram,
+                        visible,
+                        !iommu_present                  ? "no IOMMU"
+                        : !caps.dma_remapping_supported ? "DmaRemappingSupported = 0"
+                        : !caps.isolation_supported     ? "IommuIsolationSupported = 0"
+                                                        : "MapAperture2Supported = 0")};
+  if (caps.isolation_required)
+    return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED,
+            iommu_present ? "isolation required, and the driver can not use logical remapping"
+                          : "isolation required, and there is no IOMMU"};
+  return {RemappingMode::kPhysical, STATUS_SUCCESS, "all memory is visible"};
+}
+
+}  // namespace gpudmar::dxgkrnl
