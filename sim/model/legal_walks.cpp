@@ -116,6 +116,9 @@ bool LegalWalks::feasible(const Request& request, const WalkWindow& window, cons
   Sequence time = std::max(floors.context, pointer.start);
   if (loads.empty() && fresh_last) time = std::max(time, window.arrival);
   if (time >= pointer.end) return false;
+  // Faulty root and context entries are never cached: a request that came after SRTP finds them through the
+  // new pointer.
+  if (fresh_last && loads.size() <= kContextLoads && window.arrival >= pointer.end) return false;
   for (std::size_t i = 0; i < loads.size(); ++i) {
     const bool last = i + 1 == loads.size();
     if (i >= kContextLoads) time = std::max(time, last && translated != nullptr ? floors.leaf : floors.upper);
@@ -124,6 +127,8 @@ bool LegalWalks::feasible(const Request& request, const WalkWindow& window, cons
     }
     time = std::max(time, loads[i].version.start);
     if (time >= loads[i].version.end) return false;
+    if (i < 2 && time >= pointer.end)
+      return false;  // the root entry is fetched through the pointer of that moment
     // The high qword pulls the moment of the fetch forward; the low one must still have stood then.
     if (i < kContextLoads && i % 2 == 1 && time >= loads[i - 1].version.end) return false;
   }
@@ -202,6 +207,10 @@ bool LegalWalks::refresh(Sequence now, const Request& request) {
 }
 
 void LegalWalks::root_state_requested(Sequence now, const RootState& state) {
+  // Before remapping was ever on, nothing was fetched through the old pointer.
+  if (std::none_of(remapping_.begin(), remapping_.end(), [](const Remapping& r) { return r.te; })) {
+    pointers_ = {{state.root, state.ttm, now, kForever}};
+  }
   if (remapping_.back().te != state.te) remapping_.push_back({state.te, now, kForever});
   if (pointers_.back().root != state.root || pointers_.back().ttm != state.ttm) {
     pointers_.push_back({state.root, state.ttm, now, kForever});
