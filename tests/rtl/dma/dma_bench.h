@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// One Verilated dma_engine between two AxiMemory slaves, with MMIO and a ring, for the engine's tests.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <verilated.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+#include "driver-model/hw/regs/dma_regs.h"
+#include "tests/rtl/dma/axi_memory.h"
+
+namespace gpudmar::test {
+
+namespace dma = regs::dma;
+
+inline constexpr unsigned kIdData = 0, kIdRing = 1, kIdFence = 1, kIdMsi = 2;  // reads 0, 1; writes 0, 1, 2
+inline constexpr unsigned kAddrBits = 40, kVramBits = 28, kReads = 64, kMaxBurst = 16;
+
+/// The seed of a random test: GPUDMAR_SEED, or `fallback`.
+inline std::uint64_t seed_of(std::uint64_t fallback) {
+  const char* text = std::getenv("GPUDMAR_SEED");
+  return text == nullptr ? fallback : std::strtoull(text, nullptr, 0);
+}
+
+/// The line that tells how to run a random test again.
+inline std::string rerun(std::uint64_t seed) {
+  const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+  return fmt::format("re-run: GPUDMAR_SEED={} rtl_dma_test --gtest_filter={}.{}", seed,
+                     info->test_suite_name(), info->name());
+}
+
+/// A ring descriptor.
+struct Descriptor {
+  std::array<std::uint64_t, 8> qw{};
+
+  static Descriptor nop(std::uint64_t tag = 0) {
+    Descriptor d;
+    dma::descriptor::OPCODE.set(d.qw.data(), dma::opcode::NOP);
+    dma::descriptor::TAG.set(d.qw.data(), tag);
+    return d;
+  }
+  static Descriptor copy(unsigned src_space, std::uint64_t src, unsigned dst_space, std::uint64_t dst,
+                         std::uint64_t bytes, std::uint64_t tag = 0) {
+    Descriptor d;
+    dma::descriptor::OPCODE.set(d.qw.data(), dma::opcode::COPY);
+    dma::descriptor::SRC_SPACE.set(d.qw.data(), src_space);
+    dma::descriptor::SRC.set(d.qw.data(), src);
+    dma::descriptor::DST_SPACE.set(d.qw.data(), dst_space);
+    dma::descriptor::DST.set(d.qw.data(), dst);
+    dma::descriptor::LENGTH.set(d.qw.data(), bytes - 1);
+    dma::descriptor::TAG.set(d.qw.data(), tag);
+    return d;
+  }
+  static Descriptor fence(unsigned space, std::uint64_t addr, std::uint64_t value, bool interrupt,
+                          std::uint64_t tag = 0) {
+    Descriptor d;
+    dma::descriptor::OPCODE.set(d.qw.data(), dma::opcode::FENCE);
+    dma::descriptor::INTERRUPT.set(d.qw.data(), interrupt ? 1 : 0);
+    dma::descriptor::DST_SPACE.set(d.qw.data(), space);
+    dma::descriptor::DST.set(d.qw.data(), addr);
+    dma::descriptor::SRC_SLICE.set(d.qw.data(), value);
+    dma::descriptor::TAG.set(d.qw.data(), tag);
+    return d;
+  }
+};
+
+/// The engine, its two memories and its channel. `V` is the Verilated class, `Bytes` the bytes of a beat.
+template <class V, unsigned Bytes>
+class DmaBench {
+ public:
+  static constexpr unsigned kBytes = Bytes;
+  static constexpr std::uint64_t kMsiAddr = 0xfee0'1004;
+  static constexpr std::uint32_t kMsiData = 0x4041;
+
+  explicit DmaBench(std::uint64_t seed = 1)
+      : host("host", Bytes, kMaxBurst, (1ULL << kAddrBits) - 1, kIdMsi, seed),
+        vram("vram", Bytes, kMaxBurst, (1ULL << kVramBits) - 1, ~0U, seed + 1) {
+    context_.randReset(2);
+    context_.randSeed(static_cast<int>(seed % 0x7fff'ffff) + 1);
+    top_ = std::make_unique<V>(&context_);
+    top_->rst_ni = 0;
+    for (int i = 0; i < 4; ++i) tick();
+    top_->rst_ni = 1;
+    tick();
+  }
+  ~DmaBench() {
+    for (AxiMemory* port : {&host, &vram}) {
+      for (const std::string& what : port->violations) ADD_FAILURE() << what;
+    }
+    top_->final();
+  }
+  DmaBench(const DmaBench&) = delete;
+  DmaBench& operator=(const DmaBench&) = delete;
+
+  AxiMemory host, vram;
+
+  [[nodiscard]] std::uint64_t cycle() const { return cycle_; }
+
+  void tick() {
+    apply_host(host.drive(cycle_));
+    apply_vram(vram.drive(cycle_));
+    top_->clk_i = 0;
+    top_->eval();
+    if (top_->rst_ni != 0) {
+      sample();
+    }
+    lite_write_taken_ = top_->s_axil_awready_o != 0 && top_->s_axil_wready_o != 0;
+    lite_read_taken_ = top_->s_axil_arready_o != 0;
+    lite_b_ = top_->s_axil_bvalid_o != 0;
+    lite_r_ = top_->s_axil_rvalid_o != 0;
+    lite_data_ = top_->s_axil_rdata_o;
+    top_->clk_i = 1;
+    top_->eval();
+    ++cycle_;
+    if (host.reads_in_flight(kIdData) + vram.reads_in_flight(kIdData) > kReads) {
+      ADD_FAILURE() << "cycle " << cycle_ << ": more copy reads in flight than Reads";
+    }
+  }
+  void run(std::uint64_t cycles) {
+    for (std::uint64_t i = 0; i < cycles; ++i) tick();
+  }
+  /// Ticks until `done()`, at most `limit` cycles; false and a failure when it did not come.
+  template <class F>
+  bool wait(const char* what, F done, std::uint64_t limit = 200'000) {
+    for (std::uint64_t i = 0; i < limit; ++i) {
+      if (done()) return true;
+      tick();
+    }
+    ADD_FAILURE() << "waited " << limit << " cycles for " << what << "; head " << head() << " status "
+                  << read32(dma::CH_STATUS::kOffset);
+    return false;
+  }
+
+  /// MMIO. An access that is not answered within 1000 cycles throws std::runtime_error.
+  void write(std::uint64_t offset, std::uint64_t value, unsigned bytes) {
+    top_->s_axil_awvalid_i = 1;
+    top_->s_axil_wvalid_i = 1;
+    top_->s_axil_bready_i = 1;
+    top_->s_axil_awaddr_i = static_cast<std::uint16_t>(offset);
+    top_->s_axil_wdata_i = value << (8 * (offset % 8));
+    top_->s_axil_wstrb_i = static_cast<std::uint8_t>(((1U << bytes) - 1) << (offset % 8));
+    until("AXI-Lite write", [this] { return lite_write_taken_; });
+    top_->s_axil_awvalid_i = 0;
+    top_->s_axil_wvalid_i = 0;
+    until("AXI-Lite B", [this] { return lite_b_; });
+  }
+  void write32(std::uint64_t offset, std::uint32_t value) { write(offset, value, 4); }
+  void write64(std::uint64_t offset, std::uint64_t value) { write(offset, value, 8); }
+  std::uint64_t read64(std::uint64_t offset) {
+    top_->s_axil_arvalid_i = 1;
+    top_->s_axil_rready_i = 1;
+    top_->s_axil_araddr_i = static_cast<std::uint16_t>(offset);
+    until("AXI-Lite read", [this] { return lite_read_taken_; });
+    top_->s_axil_arvalid_i = 0;
+    until("AXI-Lite R", [this] { return lite_r_; });
+    return lite_data_;
+  }
+  std::uint32_t read32(std::uint64_t offset) {
+    return static_cast<std::uint32_t>(read64(offset & ~7ULL) >> (8 * (offset % 8)));
+  }
+
+  /// Sets up the ring (empty, enabled), messages and bus mastering.
+  void start(unsigned space, std::uint64_t base, unsigned size_log2, std::uint32_t interrupts = 3) {
+    ring_space_ = space;
+    ring_base_ = base;
+    size_ = 1U << size_log2;
+    tail_ = 0;
+    write64(dma::CFG_MSI_ADDR::kOffset, kMsiAddr);
+    write32(dma::CFG_MSI_DATA::kOffset, kMsiData);
+    write32(dma::CFG_COMMAND::kOffset, 3);
+    write32(dma::INT_ENABLE::kOffset, interrupts);
+    write64(dma::CH_RING_BASE::kOffset, base);
+    write32(dma::CH_RING_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_RING_CFG::SIZE_LOG2.put(size_log2) |
+                                                                  dma::CH_RING_CFG::SPACE.put(space)));
+    write32(dma::CH_CTRL::kOffset, 1);
+  }
+  /// Writes a descriptor at the tail, without the doorbell.
+  void push(const Descriptor& d) {
+    for (unsigned i = 0; i < 8; ++i)
+      memory(ring_space_).memory.set64(ring_base_ + tail_ * 64ULL + i * 8, d.qw[i]);
+    tail_ = (tail_ + 1) % size_;
+  }
+  void doorbell() { write32(dma::CH_TAIL::kOffset, tail_); }
+  [[nodiscard]] unsigned tail() const { return tail_; }
+  unsigned head() { return read32(dma::CH_HEAD::kOffset); }
+  bool idle() { return dma::CH_STATUS::IDLE.get(read32(dma::CH_STATUS::kOffset)) != 0; }
+  bool error() { return dma::CH_STATUS::ERROR.get(read32(dma::CH_STATUS::kOffset)) != 0; }
+  bool wait_idle(std::uint64_t limit = 400'000) {
+    return wait(
+        "the channel to be idle", [this] { return idle(); }, limit);
+  }
+  bool reset_channel() {
+    write32(dma::CH_CTRL::kOffset, 3);
+    tail_ = 0;
+    return wait("CH_CTRL.RESET", [this] { return (read32(dma::CH_CTRL::kOffset) & 2) == 0; });
+  }
+  AxiMemory& memory(unsigned space) { return space == dma::space::VRAM ? vram : host; }
+
+ private:
+  template <class F>
+  void until(const char* what, F done) {
+    for (int i = 0; i < 1000; ++i) {
+      tick();
+      if (done()) return;
+    }
+    throw std::runtime_error(fmt::format("cycle {}: no answer to {}", cycle_, what));
+  }
+  template <class Wide>
+  static void to_pins(const std::array<std::uint8_t, 64>& from, Wide& to) {
+    for (unsigned i = 0; i < Bytes / 4; ++i) {
+      to[i] = from[4 * i] | from[4 * i + 1] << 8 | from[4 * i + 2] << 16 |
+              static_cast<std::uint32_t>(from[4 * i + 3]) << 24;
+    }
+  }
+  template <class Wide>
+  static void from_pins(const Wide& from, std::array<std::uint8_t, 64>& to) {
+    for (unsigned i = 0; i < Bytes; ++i) to[i] = static_cast<std::uint8_t>(from[i / 4] >> (8 * (i % 4)));
+  }
+
+#define GPUDMAR_APPLY(port)                                            \
+  void apply_##port(const SlavePins& s) {                              \
+    top_->m_axi_##port##_arready_i = s.arready;                        \
+    top_->m_axi_##port##_rvalid_i = s.rvalid;                          \
+    top_->m_axi_##port##_rid_i = static_cast<std::uint8_t>(s.rid);     \
+    top_->m_axi_##port##_rresp_i = static_cast<std::uint8_t>(s.rresp); \
+    top_->m_axi_##port##_rlast_i = s.rlast;                            \
+    to_pins(s.rdata, top_->m_axi_##port##_rdata_i);                    \
+    top_->m_axi_##port##_awready_i = s.awready;                        \
+    top_->m_axi_##port##_wready_i = s.wready;                          \
+    top_->m_axi_##port##_bvalid_i = s.bvalid;                          \
+    top_->m_axi_##port##_bid_i = static_cast<std::uint8_t>(s.bid);     \
+    top_->m_axi_##port##_bresp_i = static_cast<std::uint8_t>(s.bresp); \
+  }                                                                    \
+  MasterPins pins_##port() const {                                     \
+    MasterPins p;                                                      \
+    p.arvalid = top_->m_axi_##port##_arvalid_o != 0;                   \
+    p.arid = top_->m_axi_##port##_arid_o;                              \
+    p.araddr = top_->m_axi_##port##_araddr_o;                          \
+    p.arlen = top_->m_axi_##port##_arlen_o;                            \
+    p.arsize = top_->m_axi_##port##_arsize_o;                          \
+    p.rready = top_->m_axi_##port##_rready_o != 0;                     \
+    p.awvalid = top_->m_axi_##port##_awvalid_o != 0;                   \
+    p.awid = top_->m_axi_##port##_awid_o;                              \
+    p.awaddr = top_->m_axi_##port##_awaddr_o;                          \
+    p.awlen = top_->m_axi_##port##_awlen_o;                            \
+    p.awsize = top_->m_axi_##port##_awsize_o;                          \
+    p.wvalid = top_->m_axi_##port##_wvalid_o != 0;                     \
+    p.wlast = top_->m_axi_##port##_wlast_o != 0;                       \
+    p.wstrb = top_->m_axi_##port##_wstrb_o;                            \
+    p.bready = top_->m_axi_##port##_bready_o != 0;                     \
+    from_pins(top_->m_axi_##port##_wdata_o, p.wdata);                  \
+    return p;                                                          \
+  }
+  GPUDMAR_APPLY(host)
+  GPUDMAR_APPLY(vram)
+#undef GPUDMAR_APPLY
+
+  void sample() {
+    host.sample(pins_host(), cycle_);
+    vram.sample(pins_vram(), cycle_);
+  }
+
+  VerilatedContext context_;
+  std::unique_ptr<V> top_;
+  std::uint64_t cycle_ = 0;
+  bool lite_write_taken_ = false, lite_read_taken_ = false, lite_b_ = false, lite_r_ = false;
+  std::uint64_t lite_data_ = 0;
+  unsigned ring_space_ = 0;
+  std::uint64_t ring_base_ = 0;
+  unsigned size_ = 2, tail_ = 0;
+};
+
+}  // namespace gpudmar::test

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors: what is reported, what was written, and that the channel works again after a reset.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/rtl/dma/dma_variants.h"
+#include "tests/support/covers.h"
+
+namespace gpudmar::test {
+namespace {
+
+using Kind = BusEvent::Kind;
+namespace info = dma::CH_ERR_INFO;
+
+template <class Bench>
+class DmaError : public ::testing::Test {
+ protected:
+  struct Report {
+    unsigned code, operand, resp, index;
+    std::uint64_t addr, tag;
+    bool operator==(const Report& o) const {
+      return code == o.code && operand == o.operand && resp == o.resp && index == o.index && addr == o.addr &&
+             tag == o.tag;
+    }
+    friend std::ostream& operator<<(std::ostream& out, const Report& r) {
+      return out << fmt::format("code {} operand {} resp {} index {} addr {:#x} tag {:#x}", r.code, r.operand,
+                                r.resp, r.index, r.addr, r.tag);
+    }
+  };
+  static Report report(Bench& bench) {
+    const std::uint32_t word = bench.read32(info::kOffset);
+    return {static_cast<unsigned>(info::CODE.get(word)), static_cast<unsigned>(info::OPERAND.get(word)),
+            static_cast<unsigned>(info::RESP.get(word)), static_cast<unsigned>(info::INDEX.get(word)),
+            bench.read64(dma::CH_ERR_ADDR::kOffset),     bench.read64(dma::CH_ERR_TAG::kOffset)};
+  }
+  /// After an error: reset, then one good copy.
+  static void works_again(Bench& bench) {
+    bench.host.read_errors.clear();
+    bench.vram.read_errors.clear();
+    bench.host.write_errors.clear();
+    bench.vram.write_errors.clear();
+    bench.write32(dma::INT_STATUS::kOffset, 3);
+    ASSERT_TRUE(bench.reset_channel());
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.head(), 0U);
+    EXPECT_EQ(bench.read32(info::kOffset), 0U);
+    const std::uint64_t value = 0x0102'0304'0506'0708;
+    bench.vram.memory.set64(0xf'0003, value);
+    bench.push(Descriptor::copy(dma::space::VRAM, 0xf'0003, dma::space::VRAM, 0xf'1001, 8));
+    bench.push(Descriptor::fence(dma::space::VRAM, 0xf'2000, 99, true));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(bench.vram.memory.get64(0xf'1001), value);
+    EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), 99U);
+    EXPECT_EQ(bench.head(), 2U);
+  }
+};
+TYPED_TEST_SUITE(DmaError, Widths);
+
+constexpr unsigned kVram = dma::space::VRAM, kLogical = dma::space::LOGICAL;
+
+TYPED_TEST(DmaError, RefusedDescriptors) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  const std::uint64_t ring = 0x1000, logical_end = 1ULL << kAddrBits, vram_end = 1ULL << kVramBits;
+  struct Case {
+    const char* name;
+    Descriptor descriptor;
+    unsigned code, operand;
+    bool bus_master = true;
+  };
+  Descriptor unknown = Descriptor::nop(5);
+  dma::descriptor::OPCODE.set(unknown.qw.data(), 0x77);
+  const std::vector<Case> cases = {
+      {"opcode", unknown, dma::error::BAD_OPCODE, 0},
+      {"aperture source", Descriptor::copy(dma::space::APERTURE, 0, kVram, 0, 4, 5), dma::error::BAD_SPACE,
+       1},
+      {"virtual target", Descriptor::copy(kVram, 0, dma::space::VIRTUAL, 0, 4, 5), dma::error::BAD_SPACE, 2},
+      {"unknown space", Descriptor::copy(7, 0, kVram, 0, 4, 5), dma::error::BAD_SPACE, 1},
+      {"fence space", Descriptor::fence(dma::space::APERTURE, 0, 0, true, 5), dma::error::BAD_SPACE, 2},
+      {"logical source end", Descriptor::copy(kLogical, logical_end - 8, kVram, 0, 9, 5),
+       dma::error::BAD_ADDRESS, 1},
+      {"logical target", Descriptor::copy(kVram, 0, kLogical, logical_end, 1, 5), dma::error::BAD_ADDRESS, 2},
+      {"VRAM source end", Descriptor::copy(kVram, vram_end - 1, kVram, 0, 2, 5), dma::error::BAD_ADDRESS, 1},
+      {"VRAM target end", Descriptor::copy(kVram, 0, kVram, vram_end - 1, 2, 5), dma::error::BAD_ADDRESS, 2},
+      {"wrap", Descriptor::copy(kLogical, ~0ULL - 3, kVram, 0, 8, 5), dma::error::BAD_ADDRESS, 1},
+      {"fence alignment", Descriptor::fence(kVram, 0x44, 0, true, 5), dma::error::BAD_ADDRESS, 2},
+      {"fence end", Descriptor::fence(kVram, vram_end, 0, true, 5), dma::error::BAD_ADDRESS, 2},
+      {"no bus master, source", Descriptor::copy(kLogical, 0, kVram, 0, 8, 5), dma::error::BUS_MASTER, 1,
+       false},
+      {"no bus master, target", Descriptor::copy(kVram, 0, kLogical, 0, 8, 5), dma::error::BUS_MASTER, 2,
+       false},
+      {"no bus master, fence", Descriptor::fence(kLogical, 0, 0, true, 5), dma::error::BUS_MASTER, 2, false},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    TypeParam bench;
+    bench.start(kVram, ring, 4);
+    if (!c.bus_master) bench.write32(dma::CFG_COMMAND::kOffset, 2);
+    bench.vram.memory.set64(0x5000, 0x1111);
+    bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 8));
+    bench.push(Descriptor::nop());
+    bench.push(c.descriptor);
+    bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x7000, 8));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_TRUE(bench.error());
+    EXPECT_EQ(bench.head(), 2U);
+    EXPECT_EQ(this->report(bench), (Report{c.code, c.operand, 0, 2, ring + 128, 5}));
+    EXPECT_EQ(bench.vram.memory.get64(0x6000), 0x1111U) << "the one before is done";
+    EXPECT_EQ(bench.vram.memory.get64(0x7000), 0U) << "the one behind is not";
+    EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 2U);
+    this->works_again(bench);
+  }
+}
+
+TYPED_TEST(DmaError, RingCannotBeRead) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  const unsigned beats = 64 / TypeParam::kBytes;
+  for (unsigned beat = 0; beat < beats; ++beat) {
+    TypeParam bench;
+    bench.start(kLogical, 0x1'0000, 4);
+    const std::uint64_t bad = 0x1'0000 + 3 * 64 + beat * TypeParam::kBytes;
+    bench.host.read_errors[bad] = 2;
+    for (unsigned i = 0; i < 6; ++i) bench.push(Descriptor::nop(i));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(this->report(bench), (Report{dma::error::RING_READ, 0, 2, 3, bad, 0}));
+    EXPECT_EQ(bench.head(), 3U);
+    this->works_again(bench);
+  }
+  // A ring that cannot be: named with its first descriptor.
+  for (const auto& [space, base, code] :
+       {std::tuple<unsigned, std::uint64_t, unsigned>{dma::space::APERTURE, 0, dma::error::BAD_SPACE},
+        {kVram, (1ULL << kVramBits) - 512, dma::error::BAD_ADDRESS},
+        {kLogical, (1ULL << kAddrBits) - 512, dma::error::BAD_ADDRESS}}) {
+    TypeParam bench;
+    bench.start(space, base, 4);
+    bench.push(Descriptor::nop());
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(this->report(bench), (Report{code, 0, 0, 0, base, 0}));
+    EXPECT_TRUE(bench.vram.log.empty());
+  }
+}
+
+// A random beat of a random copy in a queue fails: exactly the bytes before it are written.
+TYPED_TEST(DmaError, FailedReadWritesNothingFromTheFailedBeatOn) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  const std::uint64_t seed = seed_of(11);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 150; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    constexpr std::uint64_t kB = TypeParam::kBytes;
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 30;
+      port->timing.read_jitter = random() % 10;
+      port->timing.write_latency = 1 + random() % 60;
+      port->timing.ready_percent = round % 2 == 0 ? 100 : 40;
+      port->timing.shuffle_ids = round % 4 > 1;
+    }
+    bench.start(kVram, 0x1000, 5);
+    const unsigned count = 1 + random() % 12, failing = random() % count;
+    struct Copy {
+      unsigned src_space, dst_space;
+      std::uint64_t src, dst, bytes;
+    };
+    std::vector<Copy> copies;
+    for (unsigned i = 0; i < count; ++i) {
+      copies.push_back({random() % 2 == 0 ? kVram : kLogical, random() % 2 == 0 ? kVram : kLogical,
+                        0x10'0000 + i * 0x4000 + random() % 64, 0x40'0000 + i * 0x4000 + random() % 64,
+                        1 + random() % (random() % 2 == 0 ? 100 : 6000)});
+      const Copy& c = copies.back();
+      for (std::uint64_t a = 0; a < c.bytes; ++a) {
+        bench.memory(c.src_space).memory.set(c.src + a, static_cast<std::uint8_t>(1 + random() % 255));
+      }
+      bench.push(Descriptor::copy(c.src_space, c.src, c.dst_space, c.dst, c.bytes, 0x7700 + i));
+    }
+    const Copy& bad = copies[failing];
+    const std::uint64_t bad_beat = (bad.src + random() % bad.bytes) / kB * kB;
+    const unsigned resp = 2 + random() % 2;
+    bench.memory(bad.src_space).read_errors[bad_beat] = resp;
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_TRUE(bench.host.quiet() && bench.vram.quiet()) << "drained";
+    ASSERT_EQ(this->report(bench), (Report{dma::error::READ, 1, resp, failing, bad_beat, 0x7700 + failing}));
+    EXPECT_EQ(bench.head(), failing);
+    for (unsigned i = 0; i < count; ++i) {
+      const Copy& c = copies[i];
+      const std::uint64_t good = i < failing        ? c.bytes
+                                 : i > failing      ? 0
+                                 : bad_beat > c.src ? bad_beat - c.src
+                                                    : 0;
+      for (std::uint64_t a = 0; a < c.bytes; ++a) {
+        ASSERT_EQ(bench.memory(c.dst_space).memory.get(c.dst + a),
+                  a < good ? bench.memory(c.src_space).memory.get(c.src + a) : 0)
+            << fmt::format("copy {} byte {} of {}, good {}", i, a, c.bytes, good);
+      }
+    }
+    this->works_again(bench);
+  }
+}
+
+// A random burst is answered with an error: reported exactly, everything before it complete, later copies not
+// begun after the failure was seen.
+TYPED_TEST(DmaError, FailedWriteIsReportedExactly) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  const std::uint64_t seed = seed_of(12);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 150; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 30;
+      port->timing.write_latency = 1 + random() % 60;
+      port->timing.write_jitter = random() % 60;
+      port->timing.ready_percent = round % 2 == 0 ? 100 : 40;
+      port->timing.shuffle_ids = true;
+    }
+    bench.start(kLogical, 0x1000, 5);
+    const unsigned count = 2 + random() % 20, failing = random() % count, also = random() % count;
+    std::uint64_t bad_burst = 0;
+    unsigned resp = 2 + random() % 2;
+    for (unsigned i = 0; i < count; ++i) {
+      const unsigned space = random() % 2 == 0 ? kVram : kLogical;
+      const std::uint64_t bursts = 1 + random() % 3, step = kMaxBurst * TypeParam::kBytes;
+      const std::uint64_t dst = 0x40'0000 + i * 0x4000;
+      for (std::uint64_t a = 0; a < bursts * step; a += 8)
+        bench.vram.memory.set64(0x10'0000 + i * 0x4000 + a, ~a);
+      bench.push(Descriptor::copy(kVram, 0x10'0000 + i * 0x4000, space, dst, bursts * step, 0x7700 + i));
+      if (i == failing || i == also) {
+        const std::uint64_t burst = dst + random() % bursts * step;
+        bench.memory(space).write_errors[burst] = resp;
+        if (i == std::min(failing, also)) bad_burst = burst;
+      }
+    }
+    const unsigned first = std::min(failing, also);
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_TRUE(bench.host.quiet() && bench.vram.quiet());
+    ASSERT_EQ(this->report(bench), (Report{dma::error::WRITE, 2, resp, first, bad_burst, 0x7700 + first}));
+    EXPECT_EQ(bench.head(), first);
+    // No burst starts more than a few cycles after the answer of the failed one.
+    std::uint64_t failed_at = ~0ULL;
+    for (const AxiMemory* port : {&bench.host, &bench.vram}) {
+      for (const BusEvent& e : port->log) {
+        if (e.kind == Kind::B && e.resp != 0) failed_at = std::min(failed_at, e.cycle);
+      }
+    }
+    for (const AxiMemory* port : {&bench.host, &bench.vram}) {
+      for (const BusEvent& e : port->log) {
+        if (e.kind == Kind::Aw && e.id == kIdData && port->timing.ready_percent == 100) {
+          EXPECT_LE(e.cycle, failed_at + 2) << "a burst after the failure";
+        }
+      }
+    }
+    this->works_again(bench);
+  }
+}
+
+TYPED_TEST(DmaError, FailedFence) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  TypeParam bench;
+  bench.start(kVram, 0x1000, 4);
+  bench.host.write_errors[0x9008] = 3;
+  bench.push(Descriptor::fence(kLogical, 0x9008, 7, true, 0xabc));
+  bench.push(Descriptor::copy(kVram, 0, kVram, 0x7000, 8));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(this->report(bench), (Report{dma::error::WRITE, 2, 3, 0, 0x9008, 0xabc}));
+  EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), 0U);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 2U);
+  this->works_again(bench);
+}
+
+// Bus mastering is taken away in the middle of work: host requests stop and the error names the descriptor.
+TYPED_TEST(DmaError, BusMasterTakenAwayInTheMiddle) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  for (const bool read : {true, false}) {
+    for (unsigned offset = 40; offset < 140; offset += 7) {
+      SCOPED_TRACE(fmt::format("{} offset {}", read ? "read" : "write", offset));
+      TypeParam bench;
+      bench.start(kVram, 0x1000, 4);
+      bench.push(Descriptor::copy(kVram, 0, kVram, 0x10'0000, 100));
+      bench.push(
+          Descriptor::copy(read ? kLogical : kVram, 0, read ? kVram : kLogical, 0x20'0000, 1 << 20, 0x99));
+      bench.doorbell();
+      bench.run(offset);
+      bench.write32(dma::CFG_COMMAND::kOffset, 2);
+      const std::uint64_t taken = bench.cycle();
+      ASSERT_TRUE(bench.wait_idle());
+      EXPECT_EQ(this->report(bench), (Report{dma::error::BUS_MASTER, read ? 1U : 2U, 0, 1, 0x1040, 0x99}));
+      for (const BusEvent& e : bench.host.log) {
+        if (e.kind == Kind::Ar || e.kind == Kind::Aw) EXPECT_LE(e.cycle, taken + 2);
+      }
+      bench.write32(dma::CFG_COMMAND::kOffset, 3);
+      this->works_again(bench);
+    }
+  }
+}
+
+// Reset at any moment of a busy queue, with slow answers and back-pressure: drained, never stuck, usable.
+TYPED_TEST(DmaError, ResetAtAnyMoment) {
+  covers("contract.dma.reset");
+  const std::uint64_t seed = seed_of(13);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 150; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 50;
+      port->timing.write_latency = 1 + random() % 50;
+      port->timing.ready_percent = 20 + random() % 81;
+      port->timing.shuffle_ids = true;
+    }
+    bench.start(random() % 2 == 0 ? kVram : kLogical, 0x1000, 5);
+    for (unsigned i = 0; i < 30; ++i) {
+      if (random() % 4 == 0) {
+        bench.push(Descriptor::fence(random() % 2 == 0 ? kVram : kLogical, 0x8000, i, true));
+      } else {
+        bench.push(Descriptor::copy(random() % 2 == 0 ? kVram : kLogical, 0x10'0000 + random() % 64,
+                                    random() % 2 == 0 ? kVram : kLogical, 0x20'0000 + random() % 64,
+                                    1 + random() % 3000));
+      }
+    }
+    bench.doorbell();
+    bench.run(random() % 400);
+    this->works_again(bench);
+    EXPECT_EQ(bench.host.reads_in_flight(kIdData) + bench.vram.reads_in_flight(kIdData), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace gpudmar::test

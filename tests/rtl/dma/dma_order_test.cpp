@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Order: fences, messages, the doorbell, disabling.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/rtl/dma/dma_variants.h"
+#include "tests/support/covers.h"
+
+namespace gpudmar::test {
+namespace {
+
+using Kind = BusEvent::Kind;
+
+template <class Bench>
+class DmaOrder : public ::testing::Test {};
+TYPED_TEST_SUITE(DmaOrder, Widths);
+
+struct Timed {
+  BusEvent event;
+  bool host;
+};
+
+/// Both ports' events of a kind, by cycle; W events carry no id and are left out.
+template <class Bench>
+std::vector<Timed> both(const Bench& bench, Kind kind) {
+  std::vector<Timed> all;
+  for (const BusEvent& e : bench.host.log) {
+    if (e.kind == kind) all.push_back({e, true});
+  }
+  for (const BusEvent& e : bench.vram.log) {
+    if (e.kind == kind) all.push_back({e, false});
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Timed& a, const Timed& b) { return a.event.cycle < b.event.cycle; });
+  return all;
+}
+
+constexpr std::uint64_t kFenceAddr = 0x8000;
+
+// Random copies and fences with random answers: a fence's AW after every earlier B, nothing later before its
+// B, its message after its B; and a copy behind a fence reads what the copy before it wrote.
+TYPED_TEST(DmaOrder, FenceSeparatesEverything) {
+  covers("contract.dma.fence");
+  const std::uint64_t seed = seed_of(77);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 20; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 20;
+      port->timing.read_jitter = random() % 20;
+      port->timing.write_latency = 1 + random() % 80;
+      port->timing.write_jitter = random() % 80;
+      port->timing.ready_percent = 30 + random() % 71;
+      port->timing.shuffle_ids = round % 2 == 1;
+    }
+    for (unsigned i = 0; i < 2048; i += 8) bench.vram.memory.set64(0x10'0000 + i, random());
+    bench.start(dma::space::LOGICAL, 0x4000, 6);
+    // A chain: each copy reads what the one before the fence wrote.
+    const unsigned links = 6;
+    unsigned from_space = dma::space::VRAM;
+    std::uint64_t from = 0x10'0000;
+    const unsigned bytes = 1 + random() % 2000;
+    for (unsigned i = 0; i < links; ++i) {
+      const unsigned to_space = random() % 2 == 0 ? dma::space::VRAM : dma::space::LOGICAL;
+      const std::uint64_t to = 0x20'0000 + i * 0x1'0000 + random() % 64;
+      bench.push(Descriptor::copy(from_space, from, to_space, to, bytes));
+      bench.push(Descriptor::fence(random() % 2 == 0 ? dma::space::VRAM : dma::space::LOGICAL,
+                                   kFenceAddr + 8 * i, 0x1234'5678'0000'0000 + i, false));
+      from_space = to_space;
+      from = to;
+    }
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    ASSERT_FALSE(bench.error());
+    for (unsigned i = 0; i < bytes; ++i) {
+      ASSERT_EQ(bench.memory(from_space).memory.get(from + i), bench.vram.memory.get(0x10'0000 + i)) << i;
+    }
+    EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), 0x1234'5678'0000'0000 + links - 1);
+    // Cycle by cycle: between a fence's AW and its B nothing of a copy is under way on either port.
+    const auto aws = both(bench, Kind::Aw), bs = both(bench, Kind::B), ars = both(bench, Kind::Ar);
+    unsigned fences = 0;
+    for (const Timed& aw : aws) {
+      if (aw.event.id != kIdFence) continue;
+      EXPECT_EQ((aw.host ? bench.host : bench.vram).memory.get64(aw.event.addr),
+                0x1234'5678'0000'0000 + fences);
+      ++fences;
+      const auto b = std::find_if(bs.begin(), bs.end(), [&](const Timed& t) {
+        return t.event.id == kIdFence && t.event.cycle > aw.event.cycle;
+      });
+      ASSERT_NE(b, bs.end());
+      for (const Timed& t : ars) {
+        if (t.event.id == kIdRing) continue;
+        EXPECT_TRUE(t.event.cycle < aw.event.cycle || t.event.cycle > b->event.cycle) << "AR under a fence";
+      }
+      std::size_t issued = 0, answered = 0;
+      for (const Timed& t : aws) issued += t.event.id == kIdData && t.event.cycle < b->event.cycle ? 1 : 0;
+      for (const Timed& t : bs) answered += t.event.id == kIdData && t.event.cycle < aw.event.cycle ? 1 : 0;
+      EXPECT_EQ(issued, answered) << "a copy's write is open at a fence";
+    }
+    EXPECT_EQ(fences, links);
+  }
+}
+
+TYPED_TEST(DmaOrder, MessageAfterTheFencesAnswerAndOncePerRise) {
+  covers("contract.dma.fence");
+  for (const unsigned b_latency : {1U, 7U, 90U}) {
+    TypeParam bench;
+    bench.host.timing.write_latency = bench.vram.timing.write_latency = b_latency;
+    bench.start(dma::space::VRAM, 0x1000, 4);
+    bench.push(Descriptor::fence(dma::space::LOGICAL, kFenceAddr, 1, true));
+    bench.push(Descriptor::fence(dma::space::LOGICAL, kFenceAddr, 2, true));
+    bench.push(Descriptor::fence(dma::space::LOGICAL, kFenceAddr, 3, false));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    bench.run(2 * b_latency + 20);
+    const auto messages = [&] {
+      std::vector<BusEvent> found;
+      for (const BusEvent& e : bench.host.log) {
+        if (e.kind == Kind::Aw && e.id == kIdMsi) found.push_back(e);
+      }
+      return found;
+    };
+    // The second fence found its cause still set: one message.
+    ASSERT_EQ(messages().size(), 1U);
+    EXPECT_EQ(messages()[0].addr, TypeParam::kMsiAddr);
+    EXPECT_EQ(messages()[0].len, 0U);
+    const auto b = std::find_if(bench.host.log.begin(), bench.host.log.end(),
+                                [](const BusEvent& e) { return e.kind == Kind::B && e.id == kIdFence; });
+    ASSERT_NE(b, bench.host.log.end());
+    EXPECT_GT(messages()[0].cycle, b->cycle);
+    std::uint64_t word = bench.host.memory.get64(TypeParam::kMsiAddr & ~7ULL);
+    EXPECT_EQ(word, std::uint64_t{TypeParam::kMsiData} << 32) << "four bytes, on their lanes";
+    // Cleared and raised again: another message.
+    EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U);
+    bench.write32(dma::INT_STATUS::kOffset, 1);
+    EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 0U);
+    bench.push(Descriptor::fence(dma::space::VRAM, kFenceAddr, 4, true));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    bench.run(2 * b_latency + 20);
+    EXPECT_EQ(messages().size(), 2U);
+    EXPECT_EQ(bench.vram.memory.get64(kFenceAddr), 4U);
+    EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), 4U);
+  }
+}
+
+TYPED_TEST(DmaOrder, NoMessageWhenDisabledAndOneWhenEnabledLater) {
+  covers("contract.dma.fence");
+  TypeParam bench;
+  bench.start(dma::space::VRAM, 0x1000, 4, 0);
+  bench.push(Descriptor::fence(dma::space::VRAM, kFenceAddr, 1, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  bench.run(50);
+  const auto messages = [&] {
+    return std::count_if(bench.host.log.begin(), bench.host.log.end(),
+                         [](const BusEvent& e) { return e.kind == Kind::Aw && e.id == kIdMsi; });
+  };
+  EXPECT_EQ(messages(), 0);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U);
+  bench.write32(dma::CFG_COMMAND::kOffset, 1);
+  bench.write32(dma::INT_ENABLE::kOffset, 3);
+  bench.run(50);
+  EXPECT_EQ(messages(), 0) << "MSI_ENABLE is 0";
+  bench.write32(dma::CFG_COMMAND::kOffset, 3);
+  bench.run(50);
+  EXPECT_EQ(messages(), 1);
+}
+
+// A cause that is cleared in the very cycle in which it is raised again must not be lost: every offset is
+// tried.
+TYPED_TEST(DmaOrder, ClearAgainstRaiseAtEveryOffset) {
+  covers("contract.dma.fence");
+  for (unsigned offset = 0; offset < 40; ++offset) {
+    TypeParam bench;
+    bench.start(dma::space::VRAM, 0x1000, 4);
+    bench.push(Descriptor::fence(dma::space::VRAM, kFenceAddr, 1, true));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    bench.push(Descriptor::fence(dma::space::VRAM, kFenceAddr, 2, true));
+    bench.doorbell();
+    bench.run(offset);
+    bench.write32(dma::INT_STATUS::kOffset, 1);
+    ASSERT_TRUE(bench.wait_idle());
+    bench.run(30);
+    const auto messages = std::count_if(bench.host.log.begin(), bench.host.log.end(), [](const BusEvent& e) {
+      return e.kind == Kind::Aw && e.id == kIdMsi;
+    });
+    // Either the second fence came after the clearing (set again, a second message), or before (cleared).
+    const bool set = bench.read32(dma::INT_STATUS::kOffset) == 1;
+    EXPECT_EQ(messages, set ? 2 : 1) << "offset " << offset;
+  }
+}
+
+TYPED_TEST(DmaOrder, DisableStopsAndEnableGoesOn) {
+  covers("contract.dma.disable");
+  for (unsigned offset = 0; offset < 120; offset += 3) {
+    SCOPED_TRACE(fmt::format("disabled after {} cycles", offset));
+    TypeParam bench;
+    bench.host.timing.read_latency = bench.vram.timing.read_latency = 10;
+    bench.start(dma::space::LOGICAL, 0x1000, 6);
+    for (unsigned i = 0; i < 40; ++i) {
+      bench.vram.memory.set64(0x1'0000 + 64 * i, 0x100 + i);
+      bench.push(
+          Descriptor::copy(dma::space::VRAM, 0x1'0000 + 64 * i, dma::space::VRAM, 0x2'0000 + 64 * i, 64));
+    }
+    bench.doorbell();
+    bench.run(offset);
+    bench.write32(dma::CH_CTRL::kOffset, 0);
+    ASSERT_TRUE(bench.wait_idle());
+    const unsigned head = bench.head();
+    for (unsigned i = 0; i < 40; ++i) {
+      ASSERT_EQ(bench.vram.memory.get64(0x2'0000 + 64 * i), i < head ? 0x100 + i : 0U) << i;
+    }
+    // What was prefetched counts no more: the descriptor at HEAD is changed before going on.
+    if (head < 40) {
+      const Descriptor d = Descriptor::copy(dma::space::VRAM, 0x1'0000, dma::space::VRAM, 0x3'0000, 8);
+      for (unsigned i = 0; i < 8; ++i) bench.host.memory.set64(0x1000 + 64ULL * head + 8 * i, d.qw[i]);
+    }
+    bench.write32(dma::CH_CTRL::kOffset, 1);
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(bench.head(), 40U);
+    if (head < 40) {
+      EXPECT_EQ(bench.vram.memory.get64(0x3'0000), 0x100U);
+    }
+  }
+}
+
+TYPED_TEST(DmaOrder, RegistersReadAsDescribed) {
+  covers("contract.dma.registers");
+  TypeParam bench;
+  EXPECT_EQ(bench.read32(dma::ID::kOffset), 0x414D4447U);
+  EXPECT_EQ(bench.read32(dma::VERSION::kOffset), 0x10000U);
+  const std::uint64_t caps = bench.read64(dma::CAPS::kOffset);
+  EXPECT_EQ(dma::CAPS::ADDR_BITS.get(caps), kAddrBits);
+  EXPECT_EQ(dma::CAPS::VRAM_BITS.get(caps), kVramBits);
+  EXPECT_EQ(dma::CAPS::CHANNELS.get(caps), 1U);
+  EXPECT_EQ(dma::CAPS::BUS_BYTES.get(caps), TypeParam::kBytes);
+  EXPECT_EQ(dma::CAPS::READS.get(caps), kReads);
+  EXPECT_EQ(bench.read32(dma::CFG_SID::kOffset), 0x100U);
+  EXPECT_TRUE(bench.idle());
+  // 32-bit halves do not touch each other; read-only and reserved bits stay.
+  bench.write64(dma::CFG_MSI_ADDR::kOffset, 0xffff'ffff'ffff'ffff);
+  bench.write32(dma::CFG_MSI_ADDR::kOffset + 4, 0x1111'2222);
+  EXPECT_EQ(bench.read64(dma::CFG_MSI_ADDR::kOffset), 0x1111'2222'ffff'fffcULL);
+  bench.write32(dma::CFG_MSI_DATA::kOffset, 0xcafe);
+  bench.write32(dma::CFG_COMMAND::kOffset, 0xffff'ffff);
+  EXPECT_EQ(bench.read64(dma::CFG_MSI_DATA::kOffset), 0x3'0000'cafeULL);
+  bench.write64(dma::CH_RING_BASE::kOffset, 0x1234'5678'9abc'deff);
+  EXPECT_EQ(bench.read64(dma::CH_RING_BASE::kOffset), 0x1234'5678'9abc'dec0ULL);
+  bench.write64(0x200, ~0ULL);
+  EXPECT_EQ(bench.read64(0x200), 0U);
+}
+
+}  // namespace
+}  // namespace gpudmar::test

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Verilated widths of the engine that every test runs on.
+#pragma once
+
+#include "Vdma128.h"
+#include "Vdma256.h"
+#include "tests/rtl/dma/dma_bench.h"
+
+namespace gpudmar::test {
+
+using Bench256 = DmaBench<Vdma256, 32>;
+using Bench128 = DmaBench<Vdma128, 16>;
+using Widths = ::testing::Types<Bench256, Bench128>;
+
+}  // namespace gpudmar::test
