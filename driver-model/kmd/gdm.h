@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the gdmkmd miniport: adapters, links, the ring, driver memory, and the objects of user mode.
+#pragma once
+
+#include "dispmprt.h"
+#include "driver-model/kmd/escape.h"
+#include "driver-model/kmd/parameters.h"
+#include "ntddk.h"
+
+constexpr ULONG kGdmPoolTag = 'kmdG';
+constexpr ULONG kGdmAddressBits = 40;  // what the ASIC drives; CAPS.ADDR_BITS has to confirm it
+
+/// Memory of the driver itself: an object, one ADL over all of it, and a kernel mapping.
+struct GDM_MEMORY {
+  HANDLE Physical;
+  HANDLE Adapter;
+  DXGK_ADL* Adl;
+  PVOID MapBase;  // as mapped; Data = MapBase + offset
+  SIZE_T MapSize;
+  UCHAR* Data;
+  SIZE_T Size;
+};
+
+struct GDM_LINK;
+
+/// One function: the MiniportDeviceContext.
+struct GDM_ADAPTER {
+  LIST_ENTRY LinkEntry;  // GDM_LINK::Adapters
+  GDM_LINK* Link;
+  PDEVICE_OBJECT PhysicalDeviceObject;
+  ULONG Index;  // within the link
+  BOOLEAN Lead;
+  ULONGLONG HighestVisibleAddress;
+
+  // From StartDevice to StopDevice.
+  BOOLEAN Started;
+  DXGKRNL_INTERFACE Dxgk;
+  DXGK_START_INFO StartInfo;
+  DXGK_DEVICE_INFO DeviceInfo;
+  UCHAR* Registers;
+  ULONGLONG VramSize;  // bytes
+
+  // Interrupt routine -> DPC -> waiting thread.
+  volatile LONG PendingCauses;
+  volatile LONG ErrorSeen;
+  KEVENT WorkEvent;
+
+  // Channel 0.
+  GDM_MEMORY RingMemory;
+  ULONG RingSizeLog2;
+  ULONG RingTail;  // next free slot; the doorbell may be behind it
+  GDM_MEMORY FenceMemory;
+  ULONG64 LastFence;
+  ULONG64 NextTag;
+};
+
+struct GDM_LINK {
+  LIST_ENTRY Entry;     // all links
+  LIST_ENTRY Adapters;  // GDM_ADAPTER::LinkEntry
+  ULONG ChainUid;
+  ULONG ExpectedMembers;
+  ULONG Members;
+  KEVENT Lock;  // a synchronization event: unlike a fast mutex its holder stays at PASSIVE_LEVEL
+  LIST_ENTRY Objects;
+  ULONG NextId;
+};
+
+/// One side of a copy, resolved against the link's ADLs.
+struct GDM_OPERAND {
+  ULONG Space;          // the device's
+  const DXGK_ADL* Adl;  // Address counts from its start; NULL: Address is the device's
+  ULONGLONG Address;
+};
+
+// ---- device.cpp
+
+NTSTATUS GdmDeviceStart(GDM_ADAPTER* Adapter);
+/// Stop the channel, drain it and mask interrupts; the device makes no request afterwards.
+VOID GdmDeviceQuiesce(GDM_ADAPTER* Adapter);
+/// Back from a quiesced or powered-down state, with an empty ring.
+NTSTATUS GdmDeviceResume(GDM_ADAPTER* Adapter);
+/// Like quiesce, without waiting; any IRQL.
+VOID GdmDeviceReset(GDM_ADAPTER* Adapter);
+VOID GdmDeviceStop(GDM_ADAPTER* Adapter);
+BOOLEAN GdmDeviceInterrupt(GDM_ADAPTER* Adapter);
+VOID GdmDeviceDpc(GDM_ADAPTER* Adapter);
+
+// ---- ring.cpp
+
+NTSTATUS GdmRingCreate(GDM_ADAPTER* Adapter);
+VOID GdmRingDestroy(GDM_ADAPTER* Adapter);
+/// Bring the channel from any state to an empty, enabled ring. STATUS_IO_TIMEOUT if the device does not
+/// finish.
+NTSTATUS GdmRingRestart(GDM_ADAPTER* Adapter);
+/// Write the descriptors of a copy, split where an operand's pages are not consecutive. Does not ring.
+NTSTATUS GdmRingCopy(GDM_ADAPTER* Adapter, const GDM_OPERAND* Source, const GDM_OPERAND* Destination,
+                     ULONGLONG Size, ULONG* Descriptors);
+/// Write a fence descriptor; Value receives what it will write. Does not ring.
+NTSTATUS GdmRingFence(GDM_ADAPTER* Adapter, ULONG64* Value);
+VOID GdmRingDoorbell(GDM_ADAPTER* Adapter);
+/// The channel stopped: keep what it said and make the ring usable again. STATUS_DEVICE_DATA_ERROR, or why
+/// not.
+NTSTATUS GdmRingRecover(GDM_ADAPTER* Adapter, GdmChannelError* Error);
+/// Wait for a fence. STATUS_DEVICE_DATA_ERROR: the channel stopped, Error says why and the ring is empty
+/// again. STATUS_IO_TIMEOUT: neither came.
+NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, GdmChannelError* Error);
+
+// ---- memory.cpp
+
+NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, GDM_MEMORY* Memory);
+VOID GdmMemoryDestroy(GDM_ADAPTER* Adapter, GDM_MEMORY* Memory);
+/// Logical address of byte Offset of an ADL, and how many bytes from there on lie in consecutive pages.
+ULONGLONG GdmAdlAddress(const DXGK_ADL* Adl, ULONGLONG Offset, ULONGLONG* Run);
+
+// ---- objects.cpp: what user mode asked for; all under the link's lock
+
+struct GDM_OBJECT;
+struct GDM_USER_ADL {
+  LIST_ENTRY Entry;  // GDM_OBJECT::Adls
+  ULONG Id;
+  GDM_OBJECT* Object;
+  DXGK_ADL* Adl;
+};
+
+NTSTATUS GdmObjectCreate(GDM_ADAPTER* Lead, GdmCreateObject* Args);
+NTSTATUS GdmObjectOpen(GDM_ADAPTER* Lead, const GdmObjectCommand* Args);
+NTSTATUS GdmObjectClose(GDM_ADAPTER* Lead, const GdmObjectCommand* Args);
+NTSTATUS GdmObjectDestroy(GDM_ADAPTER* Lead, const GdmDestroyObject* Args);
+NTSTATUS GdmObjectMap(GDM_ADAPTER* Lead, GdmMapObject* Args);
+NTSTATUS GdmObjectUnmap(GDM_ADAPTER* Lead, const GdmMapObject* Args);
+NTSTATUS GdmObjectAllocateAdl(GDM_ADAPTER* Lead, GdmAllocateAdl* Args);
+GDM_USER_ADL* GdmObjectFindAdl(GDM_LINK* Link, ULONG Id);
+VOID GdmObjectFreeAdl(GDM_ADAPTER* Lead, GDM_USER_ADL* Adl);
+/// Free everything user mode left behind.
+VOID GdmObjectDestroyAll(GDM_ADAPTER* Lead);
+
+// ---- escape.cpp
+
+NTSTATUS GdmEscape(GDM_ADAPTER* Lead, const DXGKARG_ESCAPE* Escape);
+
+// ---- link.cpp
+
+VOID GdmLinkInitialize(VOID);
+NTSTATUS GdmLinkJoin(GDM_ADAPTER* Adapter, LINKED_DEVICE* LinkedDevice);
+VOID GdmLinkLeave(GDM_ADAPTER* Adapter);
+/// Member of a link by index; NULL if there is none.
+GDM_ADAPTER* GdmLinkMember(GDM_LINK* Link, ULONG Index);
+/// The smallest limit of all members: what the link as a whole can address, inclusive.
+ULONGLONG GdmLinkHighestVisibleAddress(const GDM_LINK* Link);
+VOID GdmLinkLock(GDM_LINK* Link);
+VOID GdmLinkUnlock(GDM_LINK* Link);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Register access of one adapter by name of the register source.
+#pragma once
+
+#include "driver-model/hw/regs/dma_regs.h"
+#include "driver-model/kmd/gdm.h"
+
+namespace dma = gpudmar::regs::dma;
+
+inline ULONG GdmRead32(const GDM_ADAPTER* Adapter, ULONG64 Offset) {
+  return READ_REGISTER_ULONG(reinterpret_cast<volatile ULONG*>(Adapter->Registers + Offset));
+}
+
+inline ULONG64 GdmRead64(const GDM_ADAPTER* Adapter, ULONG64 Offset) {
+  return READ_REGISTER_ULONG64(reinterpret_cast<volatile ULONG64*>(Adapter->Registers + Offset));
+}
+
+inline VOID GdmWrite32(const GDM_ADAPTER* Adapter, ULONG64 Offset, ULONG64 Value) {
+  WRITE_REGISTER_ULONG(reinterpret_cast<volatile ULONG*>(Adapter->Registers + Offset),
+                       static_cast<ULONG>(Value));
+}
+
+inline VOID GdmWrite64(const GDM_ADAPTER* Adapter, ULONG64 Offset, ULONG64 Value) {
+  WRITE_REGISTER_ULONG64(reinterpret_cast<volatile ULONG64*>(Adapter->Registers + Offset), Value);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an installed driver would read from its registry key. The defaults describe the ASIC; tests override
+// them.
+#pragma once
+
+#include "driver-model/kmd/escape.h"
+#include "ntddk.h"
+
+struct GDM_PARAMETERS {
+  /// Highest byte address each function drives, by order of AddDevice; 0 = the ASIC's own limit (40 bits).
+  ULONGLONG HighestVisibleAddress[GDM_MAX_ADAPTERS];
+  /// Every function is a chain of its own, whatever the bus says.
+  BOOLEAN Unlinked;
+  /// Answer no query for PHYSICAL_MEMORY_CAPS and IOMMU_CAPS, as drivers before 2.9.
+  BOOLEAN NoMemoryCaps;
+  BOOLEAN IommuIsolationSupported;
+  BOOLEAN IommuIsolationRequired;
+  BOOLEAN DmaRemappingSupported;
+  BOOLEAN IoMmuSecureModeSupported;
+  BOOLEAN IoMmuSecureModeRequired;
+  BOOLEAN MapAperture2Supported;
+  /// Longest wait for a fence or for ring space, in 100 ns.
+  LONGLONG FenceTimeout;
+  /// log2 of the descriptors of a ring, at most 8.
+  ULONG RingSizeLog2;
+};
+
+EXTERN_C GDM_PARAMETERS GdmParameters;
+/// The defaults, for tests that put them back.
+EXTERN_C const GDM_PARAMETERS GdmDefaultParameters;
+EXTERN_C DRIVER_INITIALIZE DriverEntry;
