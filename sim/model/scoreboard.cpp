@@ -144,8 +144,13 @@ void Scoreboard::leave(std::uint64_t cycle, std::uint64_t serial, std::uint64_t 
   flight.out_address = address;
   at_memory_[stream_key(flight.port, flight.request.is_write, flight.id)].push_back(serial);
   if (flight.fault_seen) {
-    violation(cycle, ViolationKind::kFaultedRequest,
-              fmt::format("{} left with {:#x} although its fault was reported", name(flight), address));
+    // A record carries no id: it may have been meant for another request to the same page.
+    if (Flight* other = match_fault(flight.fault_record, true); other != nullptr) {
+      settle_fault(*other, flight.fault_record);
+    } else {
+      violation(cycle, ViolationKind::kFaultedRequest,
+                fmt::format("{} left with {:#x} although its fault was reported", name(flight), address));
+    }
   }
   for (const Outcome& outcome : set.outcomes) {
     if (outgoing_address(outcome) != address) continue;

@@ -128,7 +128,8 @@ class Scoreboard {
     bool responded = false;
     std::uint64_t responded_cycle = 0;
     bool fault_seen = false;
-    bool record_due = false;  ///< answered with an error, its fault is still to come
+    FaultRecord fault_record;  ///< if fault_seen
+    bool record_due = false;   ///< answered with an error, its fault is still to come
   };
   using Key = std::uint64_t;
   static Key stream_key(unsigned port, bool is_write, unsigned id);
@@ -147,6 +148,7 @@ class Scoreboard {
   void check_due(std::uint64_t cycle, bool all);
   void follow_waiting();
   void request_root_state(const RootState& state);
+  void settle_fault(Flight& flight, const FaultRecord& record);
   [[nodiscard]] Flight* match_fault(const FaultRecord& record, bool same_reason);
   void retire(std::uint64_t serial);
 

@@ -83,11 +83,16 @@ void Scoreboard::fault(std::uint64_t cycle, const FaultRecord& record, bool reco
     violation(cycle, ViolationKind::kFaultUnexpected,
               fmt::format("{} was recorded, but its context entry disables fault processing", what));
   }
-  flight->fault_seen = true;
-  if (!flight->record_due) return;
-  flight->record_due = false;
+  settle_fault(*flight, record);
+}
+
+void Scoreboard::settle_fault(Flight& flight, const FaultRecord& record) {
+  flight.fault_seen = true;
+  flight.fault_record = record;
+  if (!flight.record_due) return;
+  flight.record_due = false;
   for (auto it = due_.begin(); it != due_.end(); ++it) {
-    if (&flights_.at(*it) != flight) continue;
+    if (&flights_.at(*it) != &flight) continue;
     const std::uint64_t serial = *it;
     due_.erase(it);
     retire(serial);
