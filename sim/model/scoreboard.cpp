@@ -117,7 +117,8 @@ void Scoreboard::request_in(std::uint64_t cycle, unsigned port, std::uint16_t so
   r.execute = (user >> 23 & 1) != 0;
   r.privileged = (user >> 24 & 1) != 0;
   r.zero_length = !is_write && (user >> 26 & 1) != 0;
-  r.bytes = beats << size;
+  // The first beat of an unaligned burst carries only the bytes up to the next multiple of its size.
+  r.bytes = (beats << size) - static_cast<std::uint32_t>(address & ((1U << size) - 1));
   flight.arrival_set = walks_.evaluate_new(r, now_);
   flight.generation = walks_.generation();
   const std::uint64_t serial = next_serial_++;

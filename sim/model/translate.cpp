@@ -34,13 +34,14 @@ class Lookup {
 
   Outcome run() {
     if (request_.at > kAtTranslated) return Aborted{};
-    const bool untranslated = request_.at == kAtUntranslated;
-    const bool window = untranslated && !request_.pasid_valid && in_interrupt_window(request_.address);
+    const bool window = !request_.pasid_valid && in_interrupt_window(request_.address);
     const bool message = window && request_.is_write && !request_.atomic && request_.bytes == 4;
     if (message) return Message{request_.address};
     if (!root_.te) {
-      if (untranslated) return Pass{request_.address, true, 0};
-      return Aborted{};  // nobody serves translations while remapping is off (VT-d 1.6)
+      // Nobody serves translation requests while remapping is off; translated requests are addresses already
+      // (1.6).
+      if (request_.at != kAtTranslationRequest) return Pass{request_.address, true, 0};
+      return Aborted{};
     }
     if (window) return Aborted{};
     // No table mode but legacy is offered: 01 needs SMTS, 11 needs ADMS, 10 is reserved (VT-d 1.7).

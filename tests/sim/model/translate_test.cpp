@@ -48,7 +48,7 @@ class Translate : public ::testing::Test {
 };
 
 TEST_F(Translate, FourKibPage) {
-  covers("contract.walk-4k");
+  covers("vtd.walk.page-4k");
   const auto t = std::get<Translated>(run(read_of(kSid, kIova + 0x123)));
   EXPECT_EQ(t.address, kPage + 0x123);
   EXPECT_EQ(t.did, 7);
@@ -57,7 +57,7 @@ TEST_F(Translate, FourKibPage) {
 }
 
 TEST_F(Translate, LargePages) {
-  covers("contract.walk-2m", "contract.walk-1g");
+  covers("vtd.walk.page-2m", "vtd.walk.page-1g");
   tables_.map(stage_, 4, 0x4000'0000, 0x1'0020'0000, kReadWrite, 2);
   tables_.map(stage_, 4, 0x80'0000'0000, 0x40'0000'0000, kRead, 3);
   EXPECT_EQ(address(read_of(kSid, 0x401F'FFC0)), 0x1'003F'FFC0U);
@@ -112,7 +112,7 @@ TEST_F(Translate, PassThrough) {
 }
 
 TEST_F(Translate, InterruptWindow) {
-  covers("contract.interrupt-window");
+  covers("vtd.interrupt.window");
   EXPECT_TRUE(std::holds_alternative<Message>(run(write_of(kSid, 0xFEE0'1000, 4))));
   EXPECT_TRUE(std::holds_alternative<Aborted>(run(write_of(kSid, 0xFEE0'1000, 8))));
   EXPECT_TRUE(std::holds_alternative<Aborted>(run(read_of(kSid, 0xFEEF'FFFC, 4))));
@@ -239,7 +239,7 @@ TEST_F(Translate, Fault09ContextFetch) {
 }
 
 TEST_F(Translate, Fault0ARootReserved) {
-  covers("vtd.fault.0a");
+  covers("vtd.fault.0A");
   const std::uint64_t root = tables_.root_entry(kSid), good = q(root);
   for (const unsigned bit : {1U, 11U, 46U, 63U}) {
     q(root) = good | 1ULL << bit;
@@ -255,7 +255,7 @@ TEST_F(Translate, Fault0ARootReserved) {
 }
 
 TEST_F(Translate, Fault0BContextReserved) {
-  covers("vtd.fault.0b");
+  covers("vtd.fault.0B");
   const std::uint64_t good = q(context_), good_high = q(context_ + 8);
   for (const unsigned bit : {4U, 11U}) {
     q(context_) = good | 1ULL << bit;
@@ -273,7 +273,7 @@ TEST_F(Translate, Fault0BContextReserved) {
 }
 
 TEST_F(Translate, Fault0CPagingReserved) {
-  covers("vtd.fault.0c");
+  covers("vtd.fault.0C");
   EXPECT_EQ(read(), 0U);
   const auto probe = [this](unsigned level, unsigned bit) {
     std::uint64_t& qword = q(entry(level));
@@ -309,7 +309,7 @@ TEST_F(Translate, Fault0CPagingReserved) {
 }
 
 TEST_F(Translate, Fault0DTypeBlocked) {
-  covers("vtd.fault.0d");
+  covers("vtd.fault.0D");
   for (const unsigned at : {kAtTranslationRequest, kAtTranslated}) {
     Request request = read_of(kSid, kIova);
     request.at = at;
@@ -345,7 +345,7 @@ TEST_F(Translate, DeviceTlbRequests) {
 }
 
 TEST_F(Translate, Fault0EOutputInInterruptWindow) {
-  covers("vtd.fault.0e");
+  covers("vtd.fault.0E");
   q(leaf_) = 0xFEE0'0000 | kReadWrite;
   EXPECT_EQ(read(), 0xEU);
   q(leaf_) = 0xFEEF'F000 | kReadWrite;
@@ -379,7 +379,7 @@ TEST_F(Translate, Fault31PasidInLegacyMode) {
 
 // Each step breaks one thing more, from the last check to the first; the first broken one in order must win.
 TEST_F(Translate, OrderOfChecks) {
-  covers("contract.check-order");
+  covers("vtd.order.checks");
   q(leaf_) = 0xFEE0'0000 | kRead | 1ULL << 62;
   EXPECT_EQ(read(), 0xCU);  // reserved before output range
   EXPECT_EQ(write(), 5U);   // permission before reserved
@@ -413,7 +413,7 @@ TEST_F(Translate, PointerBeyondWidthLeavesTheOrderOpen) {
 }
 
 TEST_F(Translate, FpdSuppressesWhatIsFoundAfterTheContext) {
-  covers("contract.fpd");
+  covers("vtd.fault.fpd");
   q(context_) |= 2;
   q(leaf_) = 0;
   EXPECT_TRUE(suppressed(read_of(kSid, kIova)));

@@ -9,7 +9,7 @@ using ::gpudmar::test::covers;
 using QueueTest = UnitTest;
 
 TEST_F(QueueTest, ExecutesInOrderAndWritesStatus) {
-  covers("contract.queue");
+  covers("vtd.queue.execution");
   enable_queue();
   put(0, 0x1 | 3 << 4 | 7ULL << 16 | 0x100ULL << 32 | 3ULL << 48);
   put(1, 0x2 | 3 << 4 | 0xC0 | 7ULL << 16, 0x12'3456'7000 | 0x40 | 3);
@@ -52,7 +52,7 @@ TEST_F(QueueTest, NothingHappensWhileDisabled) {
 }
 
 TEST_F(QueueTest, WaitWithInterrupt) {
-  covers("contract.invalidation-event");
+  covers("vtd.event.invalidation");
   enable_queue();
   mmio_.write32(0xA4, 0x66);
   mmio_.write32(0xA8, 0xFEE0'2000);

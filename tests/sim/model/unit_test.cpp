@@ -9,7 +9,7 @@ using ::gpudmar::test::covers;
 using Messages = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
 
 TEST_F(UnitTest, ResetValues) {
-  covers("contract.reset-values");
+  covers("vtd.registers.reset-values");
   EXPECT_EQ(mmio_.read32(0x00), 0x60U);
   // ND 6, SAGAW 39+48, MGAW 48, FRO 400h, SLLPS 2M+1G, PSI, 8 records, MAMV 18, DWD, DRD
   EXPECT_EQ(mmio_.read64(0x08), 0x00D2'078C'402F'0606U);
@@ -52,7 +52,7 @@ TEST_F(UnitTest, BadAccessesThrow) {
 }
 
 TEST_F(UnitTest, RootPointerIsAdoptedBySrtp) {
-  covers("contract.srtp");
+  covers("vtd.root.srtp");
   mmio_.write64(0x20, 0x12'3000);
   EXPECT_EQ(unit_.root().root, 0U);
   mmio_.write32(0x18, kSrtp);
@@ -77,7 +77,7 @@ TEST_F(UnitTest, LevelCommandsAreRestated) {
 }
 
 TEST_F(UnitTest, FaultRecordFields) {
-  covers("contract.fault-record");
+  covers("vtd.fault.record");
   enable_translation();
   tables_.attach(0x0100, 3);
   unit_.access(write_of(0x0100, 0x1234'5678));
@@ -95,7 +95,7 @@ TEST_F(UnitTest, FaultRecordFields) {
 }
 
 TEST_F(UnitTest, RecordsGoRoundAndOverflow) {
-  covers("contract.fault-overflow");
+  covers("vtd.fault.overflow");
   enable_translation();
   for (unsigned i = 0; i < 8; ++i) unit_.access(read_of(0x0100, i << 12));
   EXPECT_EQ(fsts() & 3, 2U);
@@ -138,7 +138,7 @@ TEST_F(UnitTest, FpdSuppressesRecordAndEvent) {
 }
 
 TEST_F(UnitTest, FaultEventMaskAndPending) {
-  covers("contract.fault-event");
+  covers("vtd.event.fault");
   enable_translation();
   mmio_.write32(0x3C, 0x55);
   mmio_.write32(0x40, 0xFEE0'1000);
