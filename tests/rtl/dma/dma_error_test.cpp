@@ -164,7 +164,7 @@ TYPED_TEST(DmaError, FailedReadWritesNothingFromTheFailedBeatOn) {
       port->timing.ready_percent = round % 2 == 0 ? 100 : 40;
       port->timing.shuffle_ids = round % 4 > 1;
     }
-    bench.start(kVram, 0x1000, 5);
+    bench.start(kVram, 0x1000, 5, 0);  // no message: quiet() counts it
     const unsigned count = 1 + random() % 12, failing = random() % count;
     struct Copy {
       unsigned src_space, dst_space;
@@ -224,7 +224,7 @@ TYPED_TEST(DmaError, FailedWriteIsReportedExactly) {
       port->timing.ready_percent = round % 2 == 0 ? 100 : 40;
       port->timing.shuffle_ids = true;
     }
-    bench.start(kLogical, 0x1000, 5);
+    bench.start(kLogical, 0x1000, 5, 0);
     const unsigned count = 2 + random() % 20, failing = random() % count, also = random() % count;
     std::uint64_t bad_burst = 0;
     unsigned resp = 2 + random() % 2;
@@ -300,7 +300,9 @@ TYPED_TEST(DmaError, BusMasterTakenAwayInTheMiddle) {
       ASSERT_TRUE(bench.wait_idle());
       EXPECT_EQ(this->report(bench), (Report{dma::error::BUS_MASTER, read ? 1U : 2U, 0, 1, 0x1040, 0x99}));
       for (const BusEvent& e : bench.host.log) {
-        if (e.kind == Kind::Ar || e.kind == Kind::Aw) EXPECT_LE(e.cycle, taken + 2);
+        if (e.kind == Kind::Ar || e.kind == Kind::Aw) {
+          EXPECT_LE(e.cycle, taken + 2);
+        }
       }
       bench.write32(dma::CFG_COMMAND::kOffset, 3);
       this->works_again(bench);
