@@ -36,7 +36,7 @@ def own_sources(build, with_tests):
 def headers_digest():
     """One digest over everything that any source may include, and the configuration."""
     digest = hashlib.sha256()
-    paths = [ROOT / ".clang-tidy"]
+    paths = sorted(ROOT.glob(".clang-tidy")) + sorted((ROOT / "driver-model").rglob(".clang-tidy"))
     for place in ("sim", "driver-model", "tests"):
         paths += sorted((ROOT / place).rglob("*.h"))
     for path in paths:
