@@ -73,14 +73,14 @@ package dma_pkg;
     logic idle;
   } ch_status_t;
 
-  // Ring base address, 64-byte aligned, in the space of CH_RING_CFG.
+  // Ring base address, 64-byte aligned, in the space of CH_RING_CFG. Writes are ignored while CH_STATUS.IDLE = 0.
   localparam logic [11:0] CH_RING_BASE_OFFSET = 12'h108;
   typedef struct packed {
     logic [57:0] base;
     logic [5:0] rsvd_0;
   } ch_ring_base_t;
 
-  // Ring size and place; write while disabled.
+  // Ring size and place. Writes are ignored while CH_STATUS.IDLE = 0; after a change of size reset the channel.
   localparam logic [11:0] CH_RING_CFG_OFFSET = 12'h110;
   typedef struct packed {
     logic [20:0] rsvd_11;
@@ -113,7 +113,7 @@ package dma_pkg;
     logic [7:0] code;
   } ch_err_info_t;
 
-  // Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for code BAD_*.
+  // Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for BAD_* and BUS_MASTER.
   localparam logic [11:0] CH_ERR_ADDR_OFFSET = 12'h128;
   typedef struct packed {
     logic [63:0] addr;

@@ -34,7 +34,7 @@ inline constexpr Field ADDR_BITS{0, 8};  ///< Logical address bits that the engi
 inline constexpr Field VRAM_BITS{8, 8};  ///< log2 of the VRAM size in bytes.
 inline constexpr Field CHANNELS{16, 8};  ///< Number of channels.
 inline constexpr Field BUS_BYTES{24, 8};  ///< Bytes of a bus beat.
-inline constexpr Field READS{32, 16};  ///< Reads in flight at most.
+inline constexpr Field READS{32, 16};  ///< Copy reads in flight at most.
 }  // namespace CAPS
 
 /// Interrupt causes; a message is sent when an enabled cause goes from 0 to 1.
@@ -83,14 +83,14 @@ inline constexpr Field IDLE{0, 1};  ///< Nothing to do and nothing in flight.
 inline constexpr Field ERROR{1, 1};  ///< Stopped on an error; CH_CTRL.RESET clears it.
 }  // namespace CH_STATUS
 
-/// Ring base address, 64-byte aligned, in the space of CH_RING_CFG.
+/// Ring base address, 64-byte aligned, in the space of CH_RING_CFG. Writes are ignored while CH_STATUS.IDLE = 0.
 namespace CH_RING_BASE {
 inline constexpr std::uint64_t kOffset = 0x108;
 inline constexpr unsigned kWidth = 64;
 inline constexpr Field BASE{6, 58};  ///< Base address / 64.
 }  // namespace CH_RING_BASE
 
-/// Ring size and place; write while disabled.
+/// Ring size and place. Writes are ignored while CH_STATUS.IDLE = 0; after a change of size reset the channel.
 namespace CH_RING_CFG {
 inline constexpr std::uint64_t kOffset = 0x110;
 inline constexpr unsigned kWidth = 32;
@@ -122,7 +122,7 @@ inline constexpr Field RESP{10, 2};  ///< AXI response.
 inline constexpr Field INDEX{16, 16};  ///< Ring index of the descriptor.
 }  // namespace CH_ERR_INFO
 
-/// Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for code BAD_*.
+/// Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for BAD_* and BUS_MASTER.
 namespace CH_ERR_ADDR {
 inline constexpr std::uint64_t kOffset = 0x128;
 inline constexpr unsigned kWidth = 64;
