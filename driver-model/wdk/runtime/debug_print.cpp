@@ -67,7 +67,7 @@ struct Arguments {
 };
 
 // One conversion; `spec` holds the % sign, flags, width and precision.
-std::string convert(std::string spec, Length length, char conversion, Arguments& arguments) {
+std::string convert(const std::string& spec, Length length, char conversion, Arguments& arguments) {
   switch (conversion) {
     case 'd':
     case 'i':

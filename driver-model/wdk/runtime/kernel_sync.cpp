@@ -3,6 +3,8 @@
 // one gives way only where hardware time passes, so plain loads and stores between such places need no lock.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "driver-model/wdk/runtime/runtime.h"
 
 using gpudmar::wdk::KernelRuleError;
@@ -166,7 +168,7 @@ VOID KeStallExecutionProcessor(ULONG MicroSeconds) {
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {
   gpudmar::hw::Time& time = Runtime::active().time();
   if (PerformanceFrequency != nullptr) {
-    PerformanceFrequency->QuadPart = static_cast<LONGLONG>(1e9 / time.cycle_ns() + 0.5);
+    PerformanceFrequency->QuadPart = std::llround(1e9 / time.cycle_ns());
   }
   LARGE_INTEGER counter;
   counter.QuadPart = static_cast<LONGLONG>(time.now());
