@@ -68,8 +68,7 @@ test: configure ## build and run all tests
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint
-	@.ci/lint-rtl
-	@.ci/lint '$(BUILD)'
+	@bad=0; .ci/lint-rtl || bad=1; .ci/lint '$(BUILD)' || bad=1; exit $$bad
 
 lint-rtl: ## check the RTL only (under a minute)
 	@.ci/deps build lint

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one interface between software and hardware: register windows, physical memory, interrupts, time.
 //
-// Everything under driver-model reaches hardware only through these classes, so the same code runs against the RTL,
-// the reference model, a board, or another simulator.
+// Everything under driver-model reaches hardware only through these classes, so the same code runs against
+// the RTL, the reference model, a board, or another simulator.
 #pragma once
 
 #include <cstddef>
@@ -30,14 +30,14 @@ class HardwareError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A device's register window (a BAR, or the remapping unit's page). Offsets are in bytes and naturally aligned.
-/// Every access takes bus time on backends that have time. Throws HardwareError on a misaligned or out-of-range
-/// offset and on an error response.
+/// A device's register window (a BAR, or the remapping unit's page). Offsets are in bytes and naturally
+/// aligned. Every access takes bus time on backends that have time. Throws HardwareError on a misaligned or
+/// out-of-range offset and on an error response.
 class Mmio {
  public:
   virtual ~Mmio() = default;
-  [[nodiscard]] virtual PhysAddr base() const = 0;        ///< bus address of offset 0
-  [[nodiscard]] virtual std::uint64_t size() const = 0;   ///< bytes
+  [[nodiscard]] virtual PhysAddr base() const = 0;       ///< bus address of offset 0
+  [[nodiscard]] virtual std::uint64_t size() const = 0;  ///< bytes
   [[nodiscard]] virtual std::uint32_t read32(std::uint64_t offset) = 0;
   [[nodiscard]] virtual std::uint64_t read64(std::uint64_t offset) = 0;
   virtual void write32(std::uint64_t offset, std::uint32_t value) = 0;
@@ -60,8 +60,8 @@ class PhysicalMemory {
   [[nodiscard]] virtual const std::vector<MemoryRange>& ram() const = 0;
 
   /// Map the given pages (page-aligned physical addresses, RAM only) one after the other into this process.
-  /// Returns the address of the first byte; the same bytes that devices see. Throws HardwareError on a page that is
-  /// not RAM.
+  /// Returns the address of the first byte; the same bytes that devices see. Throws HardwareError on a page
+  /// that is not RAM.
   [[nodiscard]] virtual void* map(const std::vector<PhysAddr>& pages, bool writable) = 0;
   /// Undo map(); `pages` is the page count it was given.
   virtual void unmap(void* address, std::size_t pages) = 0;
@@ -72,9 +72,9 @@ class PhysicalMemory {
   [[nodiscard]] virtual std::uint32_t load32(PhysAddr address) = 0;
   virtual void store32(PhysAddr address, std::uint32_t value) = 0;
 
-  /// CPU stores to [address, address + bytes) made before this call are visible to devices after it. Software calls it
-  /// after writing anything a device reads: tables, descriptors, data. Backends with coherent memory only note it
-  /// (the bench's checkers learn of table changes here).
+  /// CPU stores to [address, address + bytes) made before this call are visible to devices after it. Software
+  /// calls it after writing anything a device reads: tables, descriptors, data. Backends with coherent memory
+  /// only note it (the bench's checkers learn of table changes here).
   virtual void publish(PhysAddr address, std::size_t bytes) = 0;
   /// Device writes to the range made before this call are visible to CPU loads after it.
   virtual void refresh(PhysAddr address, std::size_t bytes) = 0;
@@ -86,12 +86,13 @@ struct MessageTarget {
   std::uint32_t data = 0;
 };
 
-/// Interrupt delivery. Handlers run one at a time, in order of arrival, never inside another handler; on a backend
-/// with threads they run in a thread of their own and may access registers and wait.
+/// Interrupt delivery. Handlers run one at a time, in order of arrival, never inside another handler; on a
+/// backend with threads they run in a thread of their own and may access registers and wait.
 class Interrupts {
  public:
   virtual ~Interrupts() = default;
-  /// Give out a message that calls `handler` each time it arrives. Throws HardwareError when all vectors are taken.
+  /// Give out a message that calls `handler` each time it arrives. Throws HardwareError when all vectors are
+  /// taken.
   [[nodiscard]] virtual MessageTarget connect(std::string name, std::function<void()> handler) = 0;
   /// Take a message back; it arrives nowhere afterwards (and is then reported as spurious).
   virtual void disconnect(const MessageTarget& target) = 0;
@@ -105,8 +106,8 @@ class Time {
   [[nodiscard]] virtual double cycle_ns() const = 0;    ///< length of a cycle
   /// Let at least `cycles` cycles pass.
   virtual void wait(std::uint64_t cycles) = 0;
-  /// Let time pass until `done` is true (looked at once a cycle) or `max_cycles` have gone by; false on the latter.
-  /// `done` must not access the hardware except through PhysicalMemory loads.
+  /// Let time pass until `done` is true (looked at once a cycle) or `max_cycles` have gone by; false on the
+  /// latter. `done` must not access the hardware except through PhysicalMemory loads.
   virtual bool wait_until(const std::function<bool()>& done, std::uint64_t max_cycles) = 0;
 };
 
