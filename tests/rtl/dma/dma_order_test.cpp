@@ -148,6 +148,30 @@ TYPED_TEST(DmaOrder, MessageAfterTheFencesAnswerAndOncePerRise) {
   }
 }
 
+// The second cause rises while the first one's message waits for its answer: one more message, after that
+// answer.
+TYPED_TEST(DmaOrder, CauseThatRisesUnderAMessageSendsAnother) {
+  covers("contract.dma.fence");
+  TypeParam bench;
+  bench.host.timing.write_latency = 300;
+  bench.start(dma::space::VRAM, 0x1000, 4);
+  Descriptor unknown;
+  dma::descriptor::OPCODE.set(unknown.qw.data(), 0x42);
+  bench.push(Descriptor::fence(dma::space::VRAM, kFenceAddr, 1, true));
+  bench.push(unknown);
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait("both causes", [&] { return bench.read32(dma::INT_STATUS::kOffset) == 3; }));
+  bench.run(800);
+  std::vector<std::uint64_t> sent, answered;
+  for (const BusEvent& e : bench.host.log) {
+    if (e.kind == Kind::Aw && e.id == kIdMsi) sent.push_back(e.cycle);
+    if (e.kind == Kind::B && e.id == kIdMsi) answered.push_back(e.cycle);
+  }
+  ASSERT_EQ(sent.size(), 2U);
+  ASSERT_EQ(answered.size(), 2U);
+  EXPECT_GT(sent[1], answered[0]);
+}
+
 TYPED_TEST(DmaOrder, NoMessageWhenDisabledAndOneWhenEnabledLater) {
   covers("contract.dma.fence");
   TypeParam bench;
