@@ -23,14 +23,10 @@ void fill(SparseBytes& memory, std::uint64_t base, std::uint64_t bytes, std::mt1
 
 std::uint64_t base_of(unsigned space) { return space == dma::space::VRAM ? 0 : kHostBase; }
 
-/// Applies a copy byte by byte to the expected memories.
+/// What the memories must hold.
 struct Expected {
   SparseBytes host, vram;
   SparseBytes& of(unsigned space) { return space == dma::space::VRAM ? vram : host; }
-  void copy(unsigned src_space, std::uint64_t src, unsigned dst_space, std::uint64_t dst,
-            std::uint64_t bytes) {
-    for (std::uint64_t i = 0; i < bytes; ++i) of(dst_space).set(dst + i, of(src_space).get(src + i));
-  }
 };
 
 constexpr unsigned kSpaces[] = {dma::space::VRAM, dma::space::LOGICAL};
