@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Logical page numbers: limits, holes, exhaustion, wrong frees.
+#include "driver-model/vtd/logical_allocator.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "driver-model/vtd/error.h"
+#include "tests/support/covers.h"
+#include "tests/support/model_machine.h"
+
+namespace gpudmar::vtd {
+namespace {
+
+TEST(LogicalAllocatorTest, StaysWithinTheVisibleAddresses) {
+  test::covers("R6", "R134", "G7");
+  LogicalAllocator allocator(0x3FFF, {});
+  EXPECT_EQ(allocator.capacity(), 3U) << "pages 1 to 3; page 0 is withheld";
+  EXPECT_EQ(LogicalAllocator(0x3FFE, {}).capacity(), 2U) << "the last page is not wholly visible";
+  EXPECT_EQ(LogicalAllocator(0, {}).capacity(), 0U);
+  EXPECT_EQ(*allocator.allocate_run(3), 1U);
+  EXPECT_FALSE(allocator.allocate_run(1));
+  EXPECT_FALSE(allocator.allocate_pages(1));
+}
+
+TEST(LogicalAllocatorTest, NeverHandsOutTheInterruptWindow) {
+  test::covers("R148", "G23");
+  // Exhaust everything up to 0xFF000 pages, in runs and single pages.
+  LogicalAllocator allocator(0xFF'000'000ULL - 1, {});
+  EXPECT_EQ(allocator.capacity(), 0xFF000U - 1 - 0x100);
+  std::vector<bool> seen(0xFF000);
+  while (const auto run = allocator.allocate_run(0x40))
+    for (std::uint64_t i = 0; i < 0x40; ++i) seen[*run + i] = true;
+  while (const auto page = allocator.allocate_pages(1)) seen[page->front()] = true;
+  EXPECT_EQ(allocator.free_pages(), 0U);
+  for (std::uint64_t page = 1; page < seen.size(); ++page)
+    ASSERT_EQ(seen[page], page < 0xFEE00 || page > 0xFEEFF) << std::hex << page;
+}
+
+TEST(LogicalAllocatorTest, WithheldRangesOverlappingAnything) {
+  LogicalAllocator allocator(0xFFFF, {{0, 2}, {4, 2}, {5, 3}, {15, 10}});
+  const auto pages = allocator.allocate_pages(allocator.capacity());
+  ASSERT_TRUE(pages);
+  EXPECT_THAT(*pages, ::testing::ElementsAre(2, 3, 8, 9, 10, 11, 12, 13, 14));
+}
+
+TEST(LogicalAllocatorTest, WrongFreesAreRefusedAsAWhole) {
+  LogicalAllocator allocator(0xFFFF, {});
+  const auto pages = *allocator.allocate_pages(3);
+  EXPECT_THROW(allocator.free({pages[0], 9}), VtdError);
+  EXPECT_THROW(allocator.free({pages[0], pages[0]}), VtdError);
+  EXPECT_EQ(allocator.used_pages(), 3U);
+  allocator.free(pages);
+  EXPECT_THROW(allocator.free(pages), VtdError);
+  EXPECT_EQ(allocator.used_pages(), 0U);
+}
+
+TEST(LogicalAllocatorTest, ShuffledSinglePages) {
+  LogicalAllocator allocator((1ULL << 40) - 1, {}, 3);
+  const auto pages = *allocator.allocate_pages(64);
+  EXPECT_FALSE(std::is_sorted(pages.begin(), pages.end()));
+  EXPECT_EQ(std::set(pages.begin(), pages.end()).size(), 64U);
+}
+
+TEST(LogicalAllocatorTest, RandomTraffic) {
+  std::mt19937_64 random(test::test_seed(11));
+  LogicalAllocator allocator((1ULL << 21) - 1, {{100, 20}});
+  std::set<std::uint64_t> owned;
+  std::vector<std::vector<std::uint64_t>> held;
+  for (int step = 0; step < 3000; ++step) {
+    if (random() % 2 == 0) {
+      const std::uint64_t count = 1 + random() % 24;
+      std::vector<std::uint64_t> got;
+      if (random() % 2 == 0) {
+        const auto run = allocator.allocate_run(count);
+        if (!run) continue;
+        for (std::uint64_t i = 0; i < count; ++i) got.push_back(*run + i);
+      } else {
+        auto pages = allocator.allocate_pages(count);
+        if (!pages) continue;
+        got = *pages;
+      }
+      for (const std::uint64_t page : got) {
+        ASSERT_TRUE(owned.insert(page).second) << page;
+        ASSERT_TRUE(page >= 1 && page < 512 && (page < 100 || page >= 120)) << page;
+      }
+      held.push_back(got);
+    } else if (!held.empty()) {
+      const std::size_t i = random() % held.size();
+      std::shuffle(held[i].begin(), held[i].end(), random);
+      allocator.free(held[i]);
+      for (const std::uint64_t page : held[i]) owned.erase(page);
+      held.erase(held.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    ASSERT_EQ(allocator.used_pages(), owned.size());
+  }
+}
+
+}  // namespace
+}  // namespace gpudmar::vtd
