@@ -52,7 +52,7 @@ module dma_complete #(
       .pop_i(pop), .data_o(head), .empty_o
   );
 
-  logic [CountWidth-1:0] done_q[0:1];  // copies answered and not yet retired, per port
+  logic [CountWidth-1:0] done0_q, done1_q;  // copies answered and not yet retired, per port
   logic fence_done_q;
   logic [15:0] head_q;
   logic error_q, fail_q, refused, failing, copy_ready, finish;
@@ -91,7 +91,7 @@ module dma_complete #(
 
   assign refused = ~empty_o & (head.kind == dma_job_pkg::RETIRE_ERROR);
   assign failing = fail_q & ~empty_o & (fail_data_q.index == head_q);
-  assign copy_ready = head.dst_host ? (done_q[1] != '0) : (done_q[0] != '0);
+  assign copy_ready = head.dst_host ? (done1_q != '0) : (done0_q != '0);
   assign pop = ~empty_o & ~failing & ~flush_o &
       ((head.kind == dma_job_pkg::RETIRE_NOP) |
        ((head.kind == dma_job_pkg::RETIRE_COPY) & copy_ready) |
@@ -119,16 +119,19 @@ module dma_complete #(
       fence_done_q <= 1'b0;
       error_data_q <= '0;
       error_tag_q <= 64'd0;
-      done_q[0] <= '0;
-      done_q[1] <= '0;
+      done0_q <= '0;
+      done1_q <= '0;
     end else begin
       fail_q <= fail_d & ~flush_o;
       fence_done_q <= (fence_done_q | fence_done_i) & ~pop & ~flush_o;
       if (home_o) head_q <= 16'd0;
       else if (pop) head_q <= (head_q + 16'd1) & ring_mask_i;
-      for (int p = 0; p < 2; p++) begin
-        if (flush_o) done_q[p] <= '0;
-        else done_q[p] <= done_q[p] + CountWidth'(copy_done_i[p]) - CountWidth'(copy_pop[p]);
+      if (flush_o) begin
+        done0_q <= '0;
+        done1_q <= '0;
+      end else begin
+        done0_q <= done0_q + CountWidth'(copy_done_i[0]) - CountWidth'(copy_pop[0]);
+        done1_q <= done1_q + CountWidth'(copy_done_i[1]) - CountWidth'(copy_pop[1]);
       end
       if (home_o) begin
         error_q <= 1'b0;

@@ -67,13 +67,12 @@ module dma_read #(
   );
 
   logic hold_q;  // shown and not yet taken
-  logic [CountWidth-1:0] free_q[0:1];
   logic [CountWidth-1:0] free;
   logic [ReadsWidth-1:0] reads_q;
   logic show, taken, room;
   logic [1:0] ended;
 
-  assign free = job_host ? free_q[1] : free_q[0];
+  assign free = job_host ? gen_port[1].free_q : gen_port[0].free_q;
   assign room = (32'(free) > 32'(arlen_o)) && (reads_q != Reads[ReadsWidth-1:0]);
   assign show = hold_q | (~job_empty & room & ~stop_i & (bus_master_i | ~job_host));
   assign arvalid_o = {show & job_host, show & ~job_host};
@@ -102,7 +101,7 @@ module dma_read #(
 
   logic [1:0] full, empty;
   for (genvar p = 0; p < 2; p++) begin : gen_port
-    logic [CountWidth-1:0] want;
+    logic [CountWidth-1:0] want, free_q;
     assign want = (arvalid_o[p] & arready_i[p]) ? CountWidth'(arlen_o) + CountWidth'(1) : '0;
 
     fifo #(.Width(DataWidth + 2), .Depth(BufferBeats)) u_buffer (
@@ -114,8 +113,8 @@ module dma_read #(
     assign beat_valid_o[p] = ~empty[p];
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || flush_i) free_q[p] <= BufferBeats[CountWidth-1:0];
-      else free_q[p] <= free_q[p] - want + CountWidth'(beat_pop_i[p]);
+      if (!rst_ni || flush_i) free_q <= BufferBeats[CountWidth-1:0];
+      else free_q <= free_q - want + CountWidth'(beat_pop_i[p]);
     end
   end
 

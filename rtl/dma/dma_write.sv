@@ -193,19 +193,19 @@ module dma_write #(
 
   // Bursts without an answer: address, ring index, whether the copy ends with it.
   logic [1:0] b_empty, b_last;
-  logic [63:0] b_addr[0:1];
-  logic [15:0] b_index[0:1];
+  logic [127:0] b_addr;
+  logic [31:0] b_index;
   for (genvar p = 0; p < 2; p++) begin : gen_port
     fifo #(.Width(81), .Depth(Writes)) u_unanswered (
         .clk_i, .rst_ni, .flush_i,
         .push_i(start & (host_q == (p == 1))), .data_i({burst_last, index_q, burst_addr}), .full_o(b_full[p]),
-        .pop_i(bvalid_i[p]), .data_o({b_last[p], b_index[p], b_addr[p]}), .empty_o(b_empty[p])
+        .pop_i(bvalid_i[p]), .data_o({b_last[p], b_index[16*p+:16], b_addr[64*p+:64]}), .empty_o(b_empty[p])
     );
     assign done_o[p] = bvalid_i[p] & b_last[p];
     assign b_fail_o[p] = bvalid_i[p] & (bresp_i[2*p+:2] != 2'b00);
   end
-  assign b_fail0_o = {b_index[0], dma_pkg::ERROR_WRITE, dma_job_pkg::OPERAND_DST, bresp_i[1:0], b_addr[0]};
-  assign b_fail1_o = {b_index[1], dma_pkg::ERROR_WRITE, dma_job_pkg::OPERAND_DST, bresp_i[3:2], b_addr[1]};
+  assign b_fail0_o = {b_index[15:0], dma_pkg::ERROR_WRITE, dma_job_pkg::OPERAND_DST, bresp_i[1:0], b_addr[63:0]};
+  assign b_fail1_o = {b_index[31:16], dma_pkg::ERROR_WRITE, dma_job_pkg::OPERAND_DST, bresp_i[3:2], b_addr[127:64]};
   assign idle_o = ~burst_q & (b_empty == 2'b11) & (awvalid_o == 2'b00) & (wvalid_o == 2'b00);
 
   always_ff @(posedge clk_i) begin
