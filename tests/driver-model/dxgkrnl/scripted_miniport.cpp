@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entry points of the scripted miniport.
+#include "tests/driver-model/dxgkrnl/scripted_miniport.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <list>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+Script* g_script = nullptr;
+
+struct Device {
+  std::size_t index;
+};
+std::list<Device> g_devices;
+
+Device& device_of(PVOID context) { return *static_cast<Device*>(context); }
+
+NTSTATUS note(const std::string& call) {
+  Script& script = Script::active();
+  script.calls.push_back(call);
+  const auto it = script.status.find(call);
+  return it == script.status.end() ? STATUS_SUCCESS : it->second;
+}
+
+NTSTATUS note(const char* call, PVOID context) {
+  return note(std::string(call) + ' ' + std::to_string(device_of(context).index));
+}
+
+NTSTATUS add_device(const PDEVICE_OBJECT, PVOID* context) {
+  g_devices.push_back({g_devices.size()});
+  *context = &g_devices.back();
+  return note("AddDevice", *context);
+}
+
+NTSTATUS link_device(const PDEVICE_OBJECT, const PVOID context, PLINKED_DEVICE link) {
+  if (Script::active().link) Script::active().link(device_of(context).index, *link);
+  return note("LinkDevice", context);
+}
+
+NTSTATUS query_adapter_info(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
+  Script& script = Script::active();
+  note("QueryAdapterInfo " + std::to_string(args->Type));
+  const auto it = script.query_status.find(args->Type);
+  if (it != script.query_status.end() && !NT_SUCCESS(it->second)) return it->second;
+  const auto answer = [&](const void* data, std::size_t size) {
+    if (args->pOutputData == nullptr || args->OutputDataSize < size) return STATUS_BUFFER_TOO_SMALL;
+    std::memcpy(args->pOutputData, data, size);
+    return STATUS_SUCCESS;
+  };
+  switch (args->Type) {
+    case DXGKQAITYPE_PHYSICAL_MEMORY_CAPS:
+      return answer(&script.memory_caps, sizeof(script.memory_caps));
+    case DXGKQAITYPE_IOMMU_CAPS:
+      return answer(&script.iommu_caps, sizeof(script.iommu_caps));
+    case DXGKQAITYPE_DRIVERCAPS:
+      return answer(&script.driver_caps, sizeof(script.driver_caps));
+    default:
+      return STATUS_NOT_SUPPORTED;
+  }
+}
+
+NTSTATUS start_device(const PVOID context, PDXGK_START_INFO, PDXGKRNL_INTERFACE table, PULONG sources,
+                      PULONG children) {
+  const std::size_t index = device_of(context).index;
+  Script::active().interfaces[index] = *table;
+  *sources = 0;
+  *children = 0;
+  const NTSTATUS status = note("StartDevice", context);
+  if (NT_SUCCESS(status) && Script::active().on_start) Script::active().on_start(index, *table);
+  return status;
+}
+
+NTSTATUS stop_device(const PVOID context) { return note("StopDevice", context); }
+NTSTATUS remove_device(const PVOID context) { return note("RemoveDevice", context); }
+VOID unload() { note("Unload"); }
+
+BOOLEAN interrupt_routine(const PVOID context, ULONG) {
+  note("InterruptRoutine", context);
+  return Script::active().on_interrupt ? Script::active().on_interrupt(device_of(context).index) : FALSE;
+}
+
+VOID dpc_routine(const PVOID context) {
+  note("DpcRoutine", context);
+  if (Script::active().on_dpc) Script::active().on_dpc(device_of(context).index);
+}
+
+NTSTATUS escape(const HANDLE context, IN_CONST_PDXGKARG_ESCAPE args) {
+  note("Escape", context);
+  return Script::active().on_escape ? Script::active().on_escape(*args) : STATUS_NOT_SUPPORTED;
+}
+
+}  // namespace
+
+Script& Script::active() { return *g_script; }
+
+Script Script::logical() {
+  Script script;
+  script.memory_caps.HighestVisibleAddress.QuadPart = (1LL << 40) - 1;
+  script.iommu_caps.IommuIsolationSupported = 1;
+  script.iommu_caps.DmaRemappingSupported = 1;
+  script.driver_caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;
+  script.driver_caps.MemoryManagementCaps.MapAperture2Supported = 1;
+  return script;
+}
+
+NTSTATUS scripted_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
+  if (Script::active().refuse_initialize) return STATUS_SUCCESS;
+  DRIVER_INITIALIZATION_DATA data{};
+  data.Version = Script::active().version;
+  data.DxgkDdiAddDevice = add_device;
+  data.DxgkDdiLinkDevice = link_device;
+  data.DxgkDdiQueryAdapterInfo = query_adapter_info;
+  data.DxgkDdiStartDevice = start_device;
+  data.DxgkDdiStopDevice = stop_device;
+  data.DxgkDdiRemoveDevice = remove_device;
+  data.DxgkDdiUnload = unload;
+  data.DxgkDdiInterruptRoutine = interrupt_routine;
+  data.DxgkDdiDpcRoutine = dpc_routine;
+  data.DxgkDdiEscape = escape;
+  return DxgkInitialize(driver, path, &data);
+}
+
+System::System(test::ModelMachine::Options options, KernelConfig config) : machine(std::move(options)) {
+  g_script = &script;
+  g_devices.clear();
+  config.timeout_cycles = 2000;
+  kernel = std::make_unique<Kernel>(machine.platform(), config);
+}
+
+System::~System() {
+  kernel.reset();
+  g_script = nullptr;
+}
+
+NTSTATUS System::start() {
+  const NTSTATUS loaded = kernel->load(scripted_driver_entry);
+  return NT_SUCCESS(loaded) ? kernel->start() : loaded;
+}
+
+ObjectView System::object(HANDLE handle) const {
+  for (const ObjectView& view : kernel->objects())
+    if (view.handle == handle) return view;
+  ADD_FAILURE() << "no such object";
+  return {};
+}
+
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create_request(SIZE_T size, DXGK_PHYSICAL_MEMORY_TYPE type,
+                                                       HANDLE adapter) {
+  DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args{};
+  args.hAdapter = adapter;
+  args.Size = size;
+  args.Type = type;
+  args.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
+  if (type == DXGK_PHYSICAL_MEMORY_TYPE_MDL)
+    args.Mdl.HighAddress.QuadPart = -1;
+  else if (type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY)
+    args.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;
+  return args;
+}
+
+DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT System::create(SIZE_T size, DXGK_PHYSICAL_MEMORY_TYPE type,
+                                                       bool open) {
+  auto args = create_request(size, type, open ? table().DeviceHandle : nullptr);
+  EXPECT_EQ(table().DxgkCbCreatePhysicalMemoryObject(&args), STATUS_SUCCESS);
+  return args;
+}
+
+DXGK_ADL* System::allocate_adl(HANDLE adapter_object, SIZE_T offset, SIZE_T size, UINT32 flags) {
+  DXGKARGCB_ALLOCATE_ADL args{};
+  args.hAdapterMemoryObject = adapter_object;
+  args.Offset = offset;
+  args.Size = size;
+  args.Flags.Value = flags;
+  EXPECT_EQ(table().DxgkCbAllocateAdl(&args), STATUS_SUCCESS);
+  return args.pAdl;
+}
+
+void System::free_adl(HANDLE adapter_object, DXGK_ADL* adl) {
+  const DXGKARGCB_FREE_ADL args{adapter_object, adl};
+  table().DxgkCbFreeAdl(&args);
+}
+
+void System::destroy(HANDLE object, HANDLE adapter_object) {
+  const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{object, adapter_object};
+  table().DxgkCbDestroyPhysicalMemoryObject(&args);
+}
+
+std::pair<std::uint32_t, std::uint64_t> bugcheck_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const BugCheck& bugcheck) {
+    EXPECT_NE(std::strlen(bugcheck.what()), 0U);
+    return {bugcheck.code(), bugcheck.parameter(0)};
+  }
+  ADD_FAILURE() << "no bugcheck";
+  return {0, 0};
+}
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision between physical and logical mode, all combinations of what counts.
+#include "driver-model/dxgkrnl/start_decision.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/covers.h"
+#include "wdm.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+constexpr std::uint64_t kTop = (1ULL << 40) + (4ULL << 30) - 1;  // last byte of RAM
+
+ReportedCaps full(std::uint64_t visible) {
+  ReportedCaps caps;
+  caps.physical_memory_caps_answered = caps.iommu_caps_answered = true;
+  caps.highest_visible_address = visible;
+  caps.isolation_supported = caps.secure_mode_supported = true;
+  caps.dma_remapping_supported = caps.map_aperture2_supported = true;
+  return caps;
+}
+
+TEST(StartDecisionTest, MemoryBeyondTheDeviceNeedsLogicalMode) {
+  test::covers("R5", "R6", "R9", "R14");
+  const ReportedCaps caps = full((1ULL << 40) - 1);
+  EXPECT_EQ(decide_start(caps, true, kTop, false).mode, RemappingMode::kLogical);
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_SUCCESS);
+  EXPECT_EQ(decide_start(caps, false, kTop, false).status, STATUS_NOT_SUPPORTED) << "no IOMMU";
+  ReportedCaps lacking = caps;
+  lacking.dma_remapping_supported = false;
+  EXPECT_EQ(decide_start(lacking, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+  lacking = caps;
+  lacking.map_aperture2_supported = false;
+  EXPECT_EQ(decide_start(lacking, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+  lacking = caps;
+  lacking.isolation_supported = lacking.secure_mode_supported = false;
+  EXPECT_EQ(decide_start(lacking, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+}
+
+TEST(StartDecisionTest, EqualityIsEnoughAndOnePageLessIsNot) {
+  test::covers("R7", "E20");
+  ReportedCaps caps = full(kTop);
+  caps.dma_remapping_supported = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_SUCCESS);
+  caps.highest_visible_address = kTop - 0x1000;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+  caps.highest_visible_address = ~0ULL;  // QuadPart = -1
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_SUCCESS);
+}
+
+TEST(StartDecisionTest, LogicalModeIsNotTakenWithoutNeed) {
+  test::covers("R8", "R17");
+  const ReportedCaps caps = full(~0ULL);
+  EXPECT_EQ(decide_start(caps, true, kTop, false).mode, RemappingMode::kPhysical);
+  EXPECT_EQ(decide_start(caps, true, kTop, true).mode, RemappingMode::kLogical);
+  EXPECT_EQ(decide_start(caps, false, kTop, true).mode, RemappingMode::kPhysical);
+  EXPECT_EQ(decide_start(caps, false, kTop, true).status, STATUS_SUCCESS);
+  ReportedCaps integrated;
+  integrated.physical_memory_caps_answered = integrated.iommu_caps_answered = true;
+  integrated.highest_visible_address = kTop;
+  EXPECT_EQ(decide_start(integrated, true, kTop, false).status, STATUS_SUCCESS);
+}
+
+TEST(StartDecisionTest, OlderDriversCountAsWithoutCaps) {
+  test::covers("R4");
+  ReportedCaps caps = full((1ULL << 40) - 1);
+  caps.iommu_caps_answered = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+  caps = full(0);
+  caps.physical_memory_caps_answered = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, true).mode, RemappingMode::kPhysical);
+  EXPECT_EQ(decide_start(caps, true, kTop, true).status, STATUS_SUCCESS);
+}
+
+TEST(StartDecisionTest, MirroredCapsMustAgree) {
+  test::covers("R10", "R11", "R12");
+  ReportedCaps caps = full(~0ULL);
+  caps.secure_mode_supported = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_INVALID_PARAMETER);
+  caps = full(~0ULL);
+  caps.isolation_required = true;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_INVALID_PARAMETER);
+  caps.secure_mode_required = true;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_SUCCESS);
+  caps.isolation_supported = caps.secure_mode_supported = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_INVALID_PARAMETER);
+}
+
+TEST(StartDecisionTest, RequiredIsolationNeedsAnIommu) {
+  test::covers("R13");
+  ReportedCaps caps = full(~0ULL);
+  caps.isolation_required = caps.secure_mode_required = true;
+  EXPECT_EQ(decide_start(caps, false, kTop, false).status, STATUS_NOT_SUPPORTED);
+  EXPECT_EQ(decide_start(caps, true, kTop, false).mode, RemappingMode::kLogical);
+  caps.dma_remapping_supported = false;
+  EXPECT_EQ(decide_start(caps, true, kTop, false).status, STATUS_NOT_SUPPORTED);
+}
+
+}  // namespace
+}  // namespace gpudmar::dxgkrnl
