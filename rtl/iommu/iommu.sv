@@ -234,9 +234,9 @@ module iommu #(
       .status_data_o(msg_data[31:0]), .status_done_i(msg_done[0]), .count_o(count_invalidation));
 
   // ------------------------------------------------------------------ caches
-  logic [15:0] ctx_sid[3];
+  logic [3*16-1:0] ctx_sid;
   logic [2:0]  ctx_hit, ctx_pass;
-  logic [15:0] ctx_did[3];
+  logic [3*16-1:0] ctx_did;
   logic        ctx_fpd, ctx_fill, ctx_fill_pass, ctx_fill_fpd;
   logic [2:0]  ctx_aw, ctx_fill_aw;
   logic [FrameWidth-1:0] ctx_table, ctx_fill_table;
@@ -244,19 +244,19 @@ module iommu #(
 
   iommu_context_cache #(.Entries(ContextEntries), .FrameWidth(FrameWidth)) i_context_cache (
       .clk_i, .rst_ni,
-      .rd_sid_i(ctx_sid[0]), .rd_hit_o(ctx_hit[0]), .rd_did_o(ctx_did[0]), .rd_pass_o(ctx_pass[0]),
-      .wr_sid_i(ctx_sid[1]), .wr_hit_o(ctx_hit[1]), .wr_did_o(ctx_did[1]), .wr_pass_o(ctx_pass[1]),
-      .wk_sid_i(ctx_sid[2]), .wk_hit_o(ctx_hit[2]), .wk_did_o(ctx_did[2]), .wk_pass_o(ctx_pass[2]),
+      .rd_sid_i(ctx_sid[0*16+:16]), .rd_hit_o(ctx_hit[0]), .rd_did_o(ctx_did[0*16+:16]), .rd_pass_o(ctx_pass[0]),
+      .wr_sid_i(ctx_sid[1*16+:16]), .wr_hit_o(ctx_hit[1]), .wr_did_o(ctx_did[1*16+:16]), .wr_pass_o(ctx_pass[1]),
+      .wk_sid_i(ctx_sid[2*16+:16]), .wk_hit_o(ctx_hit[2]), .wk_did_o(ctx_did[2*16+:16]), .wk_pass_o(ctx_pass[2]),
       .wk_fpd_o(ctx_fpd), .wk_aw_o(ctx_aw), .wk_table_o(ctx_table),
       .fill_valid_i(ctx_fill), .fill_sid_i(ctx_fill_sid), .fill_did_i(ctx_fill_did), .fill_pass_i(ctx_fill_pass),
       .fill_fpd_i(ctx_fill_fpd), .fill_aw_i(ctx_fill_aw), .fill_table_i(ctx_fill_table),
       .flush_valid_i(cc_flush), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_sid_i(flush_sid),
       .flush_fm_i(flush_fm));
 
-  logic [15:0] tlb_did[2];
-  logic [PageWidth-1:0] tlb_page[2];
+  logic [2*16-1:0] tlb_did;
+  logic [2*PageWidth-1:0] tlb_page;
   logic [1:0] tlb_hit, tlb_allow;
-  logic [FrameWidth-1:0] tlb_frame[2];
+  logic [2*FrameWidth-1:0] tlb_frame;
   logic fill_valid, fill_r, fill_w;
   logic [15:0] fill_did;
   logic [PageWidth-1:0] fill_page;
@@ -264,9 +264,9 @@ module iommu #(
 
   iommu_iotlb #(.Entries(IotlbEntries), .PageWidth(PageWidth), .FrameWidth(FrameWidth)) i_iotlb (
       .clk_i, .rst_ni,
-      .rd_did_i(tlb_did[0]), .rd_page_i(tlb_page[0]), .rd_hit_o(tlb_hit[0]), .rd_frame_o(tlb_frame[0]),
+      .rd_did_i(tlb_did[0*16+:16]), .rd_page_i(tlb_page[0*PageWidth+:PageWidth]), .rd_hit_o(tlb_hit[0]), .rd_frame_o(tlb_frame[0*FrameWidth+:FrameWidth]),
       .rd_r_o(tlb_allow[0]),
-      .wr_did_i(tlb_did[1]), .wr_page_i(tlb_page[1]), .wr_hit_o(tlb_hit[1]), .wr_frame_o(tlb_frame[1]),
+      .wr_did_i(tlb_did[1*16+:16]), .wr_page_i(tlb_page[1*PageWidth+:PageWidth]), .wr_hit_o(tlb_hit[1]), .wr_frame_o(tlb_frame[1*FrameWidth+:FrameWidth]),
       .wr_w_o(tlb_allow[1]),
       .fill_valid_i(fill_valid), .fill_did_i(fill_did), .fill_page_i(fill_page), .fill_frame_i(fill_frame),
       .fill_r_i(fill_r), .fill_w_i(fill_w),
@@ -298,7 +298,7 @@ module iommu #(
       .clk_i, .rst_ni, .root_i(root),
       .req_valid_i(walk_valid), .req_ready_o(walk_ready), .req_index_o(walk_index), .req_hint_i(walk_hint),
       .req_sid_i(walk_sid), .req_page_i(walk_page), .req_at_i(walk_at), .req_slot_i(walk_slot),
-      .ctx_sid_o(ctx_sid[2]), .ctx_hit_i(ctx_hit[2]), .ctx_did_i(ctx_did[2]), .ctx_pass_i(ctx_pass[2]),
+      .ctx_sid_o(ctx_sid[2*16+:16]), .ctx_hit_i(ctx_hit[2]), .ctx_did_i(ctx_did[2*16+:16]), .ctx_pass_i(ctx_pass[2]),
       .ctx_fpd_i(ctx_fpd), .ctx_aw_i(ctx_aw), .ctx_table_i(ctx_table),
       .ctx_fill_o(ctx_fill), .ctx_fill_sid_o(ctx_fill_sid), .ctx_fill_did_o(ctx_fill_did),
       .ctx_fill_pass_o(ctx_fill_pass), .ctx_fill_fpd_o(ctx_fill_fpd), .ctx_fill_aw_o(ctx_fill_aw),
@@ -322,17 +322,17 @@ module iommu #(
   logic [15:0] fault_reason;
   logic [53:0] fault_user;
   logic [1:0] err_valid;
-  logic [PortWidth-1:0] err_port[2];
-  logic [IdWidth-1:0] err_id[2];
-  logic [7:0] err_len[2];
-  logic [NumPorts-1:0] err_busy[2];
-  logic [NumPorts-1:0] err_done[2];
+  logic [2*PortWidth-1:0] err_port;
+  logic [2*IdWidth-1:0] err_id;
+  logic [2*8-1:0] err_len;
+  logic [2*NumPorts-1:0] err_busy;
+  logic [2*NumPorts-1:0] err_done;
   logic rd_out_valid, wr_out_valid, wr_out_ready;
   logic [PortWidth-1:0] rd_out_port, wr_out_port;
   logic [IdWidth-1:0] rd_out_id, wr_out_id;
   logic [1:0] push;
-  logic [PortWidth-1:0] push_port[2];
-  logic [IdWidth-1:0] push_id[2];
+  logic [2*PortWidth-1:0] push_port;
+  logic [2*IdWidth-1:0] push_id;
   // Writes have no hints.
   // verilator lint_off UNUSEDSIGNAL
   logic [NumPorts-1:0] write_hint_ready;
@@ -346,8 +346,8 @@ module iommu #(
       .req_valid_i(s_axi_arvalid_i), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
       .req_id_i(s_axi_arid_i), .req_addr_i(s_axi_araddr_i), .req_len_i(s_axi_arlen_i), .req_size_i(s_axi_arsize_i),
       .req_user_i(s_axi_aruser_i), .hint_valid_i, .hint_ready_o, .hint_page_i,
-      .ctx_sid_o(ctx_sid[0]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0]), .ctx_pass_i(ctx_pass[0]),
-      .tlb_did_o(tlb_did[0]), .tlb_page_o(tlb_page[0]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0]),
+      .ctx_sid_o(ctx_sid[0*16+:16]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0*16+:16]), .ctx_pass_i(ctx_pass[0]),
+      .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[0]),
       .walk_valid_o(walk_valid[0]), .walk_ready_i(walk_ready[0]), .walk_index_i(walk_index),
       .walk_hint_o(walk_hint), .walk_sid_o(walk_sid[0+:16]), .walk_page_o(walk_page[0+:52]),
@@ -357,11 +357,11 @@ module iommu #(
       .fault_valid_o(fault_valid[0]), .fault_ready_i(fault_ready[0]), .fault_sid_o(fault_sid[0+:16]),
       .fault_page_o(fault_page[0+:52]), .fault_reason_o(fault_reason[0+:8]), .fault_user_o(fault_user[0+:27]),
       .blocked_o(blocked[0]),
-      .err_valid_o(err_valid[0]), .err_port_o(err_port[0]), .err_id_o(err_id[0]), .err_len_o(err_len[0]),
-      .err_busy_o(err_busy[0]), .err_done_i(err_done[0]),
+      .err_valid_o(err_valid[0]), .err_port_o(err_port[0*PortWidth+:PortWidth]), .err_id_o(err_id[0*IdWidth+:IdWidth]), .err_len_o(err_len[0*8+:8]),
+      .err_busy_o(err_busy[0*NumPorts+:NumPorts]), .err_done_i(err_done[0*NumPorts+:NumPorts]),
       .out_valid_o(rd_out_valid), .out_ready_i(m_axi_data_arready_i), .out_port_o(rd_out_port),
       .out_id_o(rd_out_id), .out_addr_o(m_axi_data_araddr_o), .out_len_o(m_axi_data_arlen_o),
-      .out_size_o(m_axi_data_arsize_o), .push_o(push[0]), .push_port_o(push_port[0]), .push_id_o(push_id[0]),
+      .out_size_o(m_axi_data_arsize_o), .push_o(push[0]), .push_port_o(push_port[0*PortWidth+:PortWidth]), .push_id_o(push_id[0*IdWidth+:IdWidth]),
       .count_hit_o(count_hit[0]), .count_miss_o(count_miss[0]));
 
   iommu_lane #(
@@ -372,8 +372,8 @@ module iommu #(
       .req_valid_i(s_axi_awvalid_i), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
       .req_id_i(s_axi_awid_i), .req_addr_i(s_axi_awaddr_i), .req_len_i(s_axi_awlen_i), .req_size_i(s_axi_awsize_i),
       .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),
-      .ctx_sid_o(ctx_sid[1]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1]), .ctx_pass_i(ctx_pass[1]),
-      .tlb_did_o(tlb_did[1]), .tlb_page_o(tlb_page[1]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1]),
+      .ctx_sid_o(ctx_sid[1*16+:16]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1*16+:16]), .ctx_pass_i(ctx_pass[1]),
+      .tlb_did_o(tlb_did[1*16+:16]), .tlb_page_o(tlb_page[1*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[1]),
       .walk_valid_o(walk_valid[1]), .walk_ready_i(walk_ready[1]), .walk_index_i(walk_index),
       .walk_hint_o(write_hint), .walk_sid_o(walk_sid[16+:16]), .walk_page_o(walk_page[52+:52]),
@@ -383,11 +383,11 @@ module iommu #(
       .fault_valid_o(fault_valid[1]), .fault_ready_i(fault_ready[1]), .fault_sid_o(fault_sid[16+:16]),
       .fault_page_o(fault_page[52+:52]), .fault_reason_o(fault_reason[8+:8]), .fault_user_o(fault_user[27+:27]),
       .blocked_o(blocked[1]),
-      .err_valid_o(err_valid[1]), .err_port_o(err_port[1]), .err_id_o(err_id[1]), .err_len_o(err_len[1]),
-      .err_busy_o(err_busy[1]), .err_done_i(err_done[1]),
+      .err_valid_o(err_valid[1]), .err_port_o(err_port[1*PortWidth+:PortWidth]), .err_id_o(err_id[1*IdWidth+:IdWidth]), .err_len_o(err_len[1*8+:8]),
+      .err_busy_o(err_busy[1*NumPorts+:NumPorts]), .err_done_i(err_done[1*NumPorts+:NumPorts]),
       .out_valid_o(wr_out_valid), .out_ready_i(wr_out_ready), .out_port_o(wr_out_port),
       .out_id_o(wr_out_id), .out_addr_o(m_axi_data_awaddr_o), .out_len_o(m_axi_data_awlen_o),
-      .out_size_o(m_axi_data_awsize_o), .push_o(push[1]), .push_port_o(push_port[1]), .push_id_o(push_id[1]),
+      .out_size_o(m_axi_data_awsize_o), .push_o(push[1]), .push_port_o(push_port[1*PortWidth+:PortWidth]), .push_id_o(push_id[1*IdWidth+:IdWidth]),
       .count_hit_o(count_hit[1]), .count_miss_o(count_miss[1]));
 
   assign m_axi_data_arvalid_o = rd_out_valid;
@@ -400,21 +400,21 @@ module iommu #(
 
   // ------------------------------------------------------------------ draining
   logic [NumIds-1:0] rd_idle, wr_idle;
-  logic [1:0] drain_req[2];
-  logic [1:0] drain_ack[2];
-  assign drain_req[0] = {reg_drain_req[0], iq_drain_req[0]};
-  assign drain_req[1] = {reg_drain_req[1], iq_drain_req[1]};
-  assign iq_drain_ack = {drain_ack[1][0], drain_ack[0][0]};
-  assign reg_drain_ack = {drain_ack[1][1], drain_ack[0][1]};
+  logic [2*2-1:0] drain_req;
+  logic [2*2-1:0] drain_ack;
+  assign drain_req[0*2+:2] = {reg_drain_req[0], iq_drain_req[0]};
+  assign drain_req[1*2+:2] = {reg_drain_req[1], iq_drain_req[1]};
+  assign iq_drain_ack = {drain_ack[2], drain_ack[0]};
+  assign reg_drain_ack = {drain_ack[3], drain_ack[1]};
 
   iommu_drain #(.NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth)) i_read_drain (
-      .clk_i, .rst_ni, .push_i(push[0]), .push_port_i(push_port[0]), .push_id_i(push_id[0]),
+      .clk_i, .rst_ni, .push_i(push[0]), .push_port_i(push_port[0*PortWidth+:PortWidth]), .push_id_i(push_id[0*IdWidth+:IdWidth]),
       .done_i(m_axi_data_rvalid_i & m_axi_data_rlast_i), .done_port_i(m_axi_data_rid_i[IdWidth+:PortWidth]),
-      .done_id_i(m_axi_data_rid_i[IdWidth-1:0]), .req_i(drain_req[0]), .ack_o(drain_ack[0]), .idle_o(rd_idle));
+      .done_id_i(m_axi_data_rid_i[IdWidth-1:0]), .req_i(drain_req[0*2+:2]), .ack_o(drain_ack[0*2+:2]), .idle_o(rd_idle));
   iommu_drain #(.NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth)) i_write_drain (
-      .clk_i, .rst_ni, .push_i(push[1]), .push_port_i(push_port[1]), .push_id_i(push_id[1]),
+      .clk_i, .rst_ni, .push_i(push[1]), .push_port_i(push_port[1*PortWidth+:PortWidth]), .push_id_i(push_id[1*IdWidth+:IdWidth]),
       .done_i(m_axi_data_bvalid_i), .done_port_i(m_axi_data_bid_i[IdWidth+:PortWidth]),
-      .done_id_i(m_axi_data_bid_i[IdWidth-1:0]), .req_i(drain_req[1]), .ack_o(drain_ack[1]), .idle_o(wr_idle));
+      .done_id_i(m_axi_data_bid_i[IdWidth-1:0]), .req_i(drain_req[1*2+:2]), .ack_o(drain_ack[1*2+:2]), .idle_o(wr_idle));
 
   // ------------------------------------------------------------------ data paths
   iommu_read_path #(
@@ -426,8 +426,8 @@ module iommu #(
       .r_valid_i(m_axi_data_rvalid_i), .r_port_i(m_axi_data_rid_i[IdWidth+:PortWidth]),
       .r_id_i(m_axi_data_rid_i[IdWidth-1:0]), .r_data_i(m_axi_data_rdata_i), .r_resp_i(m_axi_data_rresp_i),
       .r_last_i(m_axi_data_rlast_i), .id_idle_i(rd_idle),
-      .err_valid_i(err_valid[0]), .err_port_i(err_port[0]), .err_id_i(err_id[0]), .err_len_i(err_len[0]),
-      .err_busy_i(err_busy[0]), .err_done_o(err_done[0]));
+      .err_valid_i(err_valid[0]), .err_port_i(err_port[0*PortWidth+:PortWidth]), .err_id_i(err_id[0*IdWidth+:IdWidth]), .err_len_i(err_len[0*8+:8]),
+      .err_busy_i(err_busy[0*NumPorts+:NumPorts]), .err_done_o(err_done[0*NumPorts+:NumPorts]));
 
   iommu_write_path #(
       .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(WriteBeats)
@@ -437,15 +437,15 @@ module iommu #(
       .w_valid_i(s_axi_wvalid_i), .w_ready_o(s_axi_wready_o), .w_data_i(s_axi_wdata_i), .w_strb_i(s_axi_wstrb_i),
       .w_last_i(s_axi_wlast_i), .b_valid_o(s_axi_bvalid_o), .b_ready_i(s_axi_bready_i), .b_id_o(s_axi_bid_o),
       .b_resp_o(s_axi_bresp_o),
-      .push_i(push[1]), .push_port_i(push_port[1]), .out_valid_i(wr_out_valid), .out_ready_o(wr_out_ready),
+      .push_i(push[1]), .push_port_i(push_port[1*PortWidth+:PortWidth]), .out_valid_i(wr_out_valid), .out_ready_o(wr_out_ready),
       .out_port_i(wr_out_port), .out_len_i(m_axi_data_awlen_o),
       .aw_valid_o(m_axi_data_awvalid_o), .aw_ready_i(m_axi_data_awready_i),
       .w_valid_o(m_axi_data_wvalid_o), .w_ready_i(m_axi_data_wready_i), .w_data_o(m_axi_data_wdata_o),
       .w_strb_o(m_axi_data_wstrb_o), .w_last_o(m_axi_data_wlast_o),
       .b_valid_i(m_axi_data_bvalid_i), .b_port_i(m_axi_data_bid_i[IdWidth+:PortWidth]),
       .b_id_i(m_axi_data_bid_i[IdWidth-1:0]), .b_resp_i(m_axi_data_bresp_i), .id_idle_i(wr_idle),
-      .err_valid_i(err_valid[1]), .err_port_i(err_port[1]), .err_id_i(err_id[1]), .err_len_i(err_len[1]),
-      .err_busy_i(err_busy[1]), .err_done_o(err_done[1]));
+      .err_valid_i(err_valid[1]), .err_port_i(err_port[1*PortWidth+:PortWidth]), .err_id_i(err_id[1*IdWidth+:IdWidth]), .err_len_i(err_len[1*8+:8]),
+      .err_busy_i(err_busy[1*NumPorts+:NumPorts]), .err_done_o(err_done[1*NumPorts+:NumPorts]));
 
   // ------------------------------------------------------------------ faults
   iommu_faults #(.Records(Records)) i_faults (

@@ -66,7 +66,7 @@ module iommu_invalidation #(
   localparam int unsigned Lanes = DataWidth / 128;       // descriptors in a beat
   localparam int unsigned LaneBits = (Lanes > 1) ? $clog2(Lanes) : 1;
   localparam int unsigned BurstBeats = 16 / Lanes;       // 16 descriptors never cross 4 KiB
-  localparam int unsigned Bursts = 4;                    // under way or waiting
+  localparam int unsigned Bursts = 8;                    // under way or waiting
   localparam int unsigned BurstBits = $clog2(Bursts + 1);
 
   // ------------------------------------------------------------------ fetch

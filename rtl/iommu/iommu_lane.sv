@@ -307,6 +307,8 @@ module iommu_lane #(
     remapped = 1'b0;
     if (!te_i) begin
       kind = KindOut;
+    end else if (b_user.at == 2'd3) begin
+      kind = KindAbort;  // reserved address type: malformed, never a request (6.3)
     end else if (in_window) begin
       kind = is_message ? KindOut : KindAbort;
     end else if (!mode_ok_i) begin

@@ -251,7 +251,7 @@ module iommu_walker #(
 
   assign root_reserved = (root.rsvd_1 != '0) | (root.rsvd_64 != '0) | (root.ctp[51:FrameWidth] != '0);
   assign ctx_reserved = (ctx.rsvd_4 != '0) | ctx.rsvd_71 | (ctx.rsvd_88 != '0)
-      | (ctx.ssptptr[51:FrameWidth] != '0) | ((ctx.did >> DidWidth) != '0);
+      | ((ctx.did >> DidWidth) != '0);
   assign pte_large = pte.ps & (b_level == 3'd2 || b_level == 3'd3);
   assign lacks = write_q[bw] ? ~pte.w : ~pte.r;
   // 2.3: HAW and above, bits 11 and 62 everywhere (no snoop control, no transient mappings).
@@ -332,7 +332,8 @@ module iommu_walker #(
         else if (ctx_reserved) step_reason = vtd_pkg::FAULT_CONTEXT_RESERVED;
         else if (ctx.tt == vtd_pkg::TT_RESERVED || ctx.tt == vtd_pkg::TT_DEVICE_TLB
                  || (ctx.tt == vtd_pkg::TT_PASS_THROUGH && (!PassThrough || ctx.aw != LargestAw))
-                 || ctx.aw > 3'd4 || !Sagaw[ctx.aw])
+                 || ctx.aw > 3'd4 || !Sagaw[ctx.aw]
+                 || (ctx.tt == vtd_pkg::TT_SECOND_STAGE && ctx.ssptptr[51:FrameWidth] != '0))
           step_reason = vtd_pkg::FAULT_CONTEXT_INVALID;
         else begin
           step_context_ok = 1'b1;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The IOMMU alone under a plain C++ loop: two requesters, host memory behind both masters, registers, tables.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sim/axi/axi_lite.h"
+#include "sim/axi/axi_memory.h"
+#include "sim/axi/axi_monitor.h"
+#include "sim/mem/host_memory.h"
+#include "sim/model/translate.h"
+
+namespace gpudmar::test {
+
+inline constexpr unsigned kPorts = 2;
+inline constexpr unsigned kBusBytes = 32;
+inline constexpr std::uint16_t kSid[kPorts] = {0x0100, 0x0200};
+
+/// One burst of a requester and what became of it.
+struct Burst {
+  bool write = false;
+  unsigned port = 0;
+  unsigned id = 0;
+  std::uint64_t address = 0;
+  unsigned beats = 1;
+  unsigned size = 5;
+  std::uint32_t user = 0;
+  std::vector<sim::BeatData> data;  ///< written, or what came back
+
+  bool in = false;
+  std::uint64_t in_cycle = 0;  ///< address handshake
+  bool out = false;
+  std::uint64_t out_cycle = 0;  ///< first cycle of its valid at m_axi_data with ready high
+  std::uint64_t out_address = 0;
+  bool done = false;
+  std::uint64_t first_cycle = 0;  ///< first response beat
+  std::uint64_t done_cycle = 0;   ///< last response beat
+  sim::AxiResp resp = sim::AxiResp::kOkay;
+};
+using BurstPtr = std::shared_ptr<Burst>;
+
+/// Second-stage tables and the structures above them, written bit by bit from the specification.
+class Tables {
+ public:
+  explicit Tables(sim::HostMemory& memory) : memory_(memory), root_(page()) {}
+  [[nodiscard]] std::uint64_t root() const { return root_; }
+  /// A zeroed page.
+  std::uint64_t page();
+  void set_root(unsigned bus, std::uint64_t low, std::uint64_t high = 0);
+  void set_context(std::uint16_t sid, std::uint64_t low, std::uint64_t high);
+  /// A good context entry: TT, AW code, domain, table.
+  void context(std::uint16_t sid, std::uint16_t did, std::uint64_t table, unsigned aw = 2, unsigned tt = 0);
+  /// Address of the entry of `level` for `iova` below `table` (top level `levels`), making tables on the way.
+  std::uint64_t entry(std::uint64_t table, unsigned levels, std::uint64_t iova, unsigned level = 1);
+  /// Map one page; flags: bit 0 R, bit 1 W.
+  void map(std::uint64_t table, std::uint64_t iova, std::uint64_t pa, unsigned flags = 3, unsigned levels = 4,
+           unsigned level = 1);
+
+ private:
+  sim::HostMemory& memory_;
+  std::uint64_t next_ = 0x0100'0000;
+  std::uint64_t root_;
+};
+
+class IommuBench {
+ public:
+  explicit IommuBench(unsigned latency = 20, std::uint64_t seed = 1);
+  ~IommuBench();
+  IommuBench(const IommuBench&) = delete;
+  IommuBench& operator=(const IommuBench&) = delete;
+
+  void step();
+  void run(std::uint64_t cycles);
+  /// False when `max_cycles` went by first.
+  bool run_until(const std::function<bool()>& done, std::uint64_t max_cycles);
+  [[nodiscard]] std::uint64_t cycle() const { return cycle_; }
+
+  [[nodiscard]] std::uint64_t read_register(std::uint32_t offset, unsigned bytes);
+  void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes);
+
+  BurstPtr read(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1, unsigned size = 5,
+                std::uint32_t user = 0);
+  BurstPtr write(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1, unsigned size = 5,
+                 std::uint32_t user = 0, std::uint8_t fill = 0x5A);
+  /// Wait until every burst has its response.
+  bool settle(std::uint64_t max_cycles = 20000);
+  /// A page wanted soon.
+  void hint(unsigned port, std::uint64_t address) { hints_[port].push_back(address >> 12); }
+
+  /// Root pointer, queue of one page, translation on. False on a time-out.
+  bool bring_up();
+  /// Append a descriptor without telling the unit.
+  void push_descriptor(std::uint64_t low, std::uint64_t high);
+  /// Write the tail (starts it; returns when the register access was started).
+  void ring();
+  void flush_contexts() { push_descriptor(0x11, 0); }
+  void flush_global(bool drain = true) { push_descriptor(0x12 | (drain ? 0xC0 : 0), 0); }
+  void flush_domain(std::uint16_t did, bool drain = true);
+  void flush_pages(std::uint16_t did, std::uint64_t iova, unsigned am = 0, bool ih = true, bool drain = true);
+  /// Append a wait with a fresh status value; the returned word changes to it.
+  std::uint32_t push_wait(bool interrupt = false);
+  [[nodiscard]] bool waited(std::uint32_t value) const;
+  /// ring() and wait for a wait descriptor; false on a time-out.
+  bool invalidate(std::uint64_t max_cycles = 5000);
+
+  /// The reference's verdict on a request with the tables as they are.
+  [[nodiscard]] model::Outcome expected(unsigned port, std::uint64_t address, bool is_write,
+                                        std::uint32_t bytes = 32, std::uint32_t user = 0) const;
+
+  sim::HostMemory memory;
+  Tables tables;
+  model::UnitConfig unit;
+  bool te = false;
+  std::vector<hw::MessageTarget> messages;
+  std::vector<sim::Violation> violations;
+  std::vector<std::array<std::uint64_t, 2>>
+      faults;                      ///< every fault taken, recorded or not: low, high quadword
+  std::uint64_t walk_reads = 0;    ///< AR handshakes of walkers
+  std::uint64_t status_cycle = 0;  ///< W handshake of the last write at m_axi_table
+  std::uint64_t status_strobe = 0;
+  std::uint64_t tail_cycle = 0;  ///< W handshake of the last register write
+  double r_ready = 1.0, b_ready = 1.0;
+  bool hold_w[kPorts] = {false, false};  ///< withhold write data beyond the first beat of a burst
+  sim::AxiMemory& data_port() { return data_; }
+  sim::AxiMemory& table_port() { return table_; }
+
+ private:
+  struct Wires;
+  void sample();
+  void drive();
+  bool chance(double p) { return p >= 1.0 || std::uniform_real_distribution<double>()(random_) < p; }
+
+  std::unique_ptr<Wires> w_;
+  sim::HostBus bus_;
+  sim::AxiMemory data_, table_;
+  sim::AxiMonitor data_monitor_, table_monitor_;
+  sim::AxiLiteMaster lite_;
+  std::uint64_t cycle_ = 0;
+  std::mt19937_64 random_;
+  std::deque<BurstPtr> ar_[kPorts], aw_[kPorts];
+  std::deque<std::pair<BurstPtr, unsigned>> beats_[kPorts];  ///< W beats to send
+  std::deque<std::uint64_t> hints_[kPorts];
+  std::vector<BurstPtr> open_;  ///< without their last response, in order of handing in
+  std::uint64_t queue_ = 0, status_ = 0;
+  unsigned tail_ = 0;
+  std::uint32_t status_value_ = 0;
+};
+
+/// For a source-id's context entry: low and high quadword.
+inline std::uint64_t context_low(std::uint64_t table, unsigned tt) { return table | (tt << 2) | 1; }
+inline std::uint64_t context_high(std::uint16_t did, unsigned aw) { return (std::uint64_t{did} << 8) | aw; }
+
+}  // namespace gpudmar::test

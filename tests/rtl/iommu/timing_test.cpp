@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Latencies and rates of the IOMMU, to the cycle.
+#include <gtest/gtest.h>
+
+#include "tests/rtl/iommu/iommu_bench.h"
+#include "tests/support/covers.h"
+
+namespace gpudmar::test {
+namespace {
+
+constexpr std::uint64_t kPool = 0x4000'0000;  // pages that are mapped
+constexpr std::uint64_t kIova = 0x10'0000'0000;
+
+class Timing : public ::testing::TestWithParam<unsigned> {
+ protected:
+  Timing() : bench(GetParam()), table(bench.tables.page()) {
+    bench.tables.context(kSid[0], 7, table);
+    bench.tables.context(kSid[1], 7, table);
+    for (unsigned i = 0; i < 256; ++i) bench.tables.map(table, kIova + i * 4096ULL, kPool + i * 8192ULL);
+    EXPECT_TRUE(bench.bring_up());
+  }
+  ~Timing() override {
+    for (const auto& v : bench.violations) ADD_FAILURE() << v.cycle << " " << v.rule << ": " << v.message;
+  }
+  std::uint64_t latency(const BurstPtr& b) const { return b->out_cycle - b->in_cycle; }
+  unsigned L() const { return GetParam(); }
+  static constexpr bool kPipe = GPUDMAR_PIPE == 1;
+
+  IommuBench bench;
+  std::uint64_t table;
+};
+
+TEST_P(Timing, HitTakesTwoCyclesAndOneMoreWithPipe) {
+  covers("contract.iotlb_hit");
+  bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  const auto r = bench.read(0, 1, kIova + 64);
+  ASSERT_TRUE(bench.settle());
+  const auto w = bench.write(1, 2, kIova + 128);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(r), kPipe ? 3U : 2U);
+  EXPECT_EQ(r->out_address, kPool + 64);
+  // The first write of port 1 misses in the context cache, not in the IOTLB; the second hits.
+  const auto w2 = bench.write(1, 2, kIova + 256);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(w2), kPipe ? 3U : 2U);
+  EXPECT_EQ(w2->out_address, kPool + 256);
+  EXPECT_EQ(w->out_address, kPool + 128);
+}
+
+TEST_P(Timing, MissWithColdRootAndContext) {
+  covers("contract.miss_all_cold");
+  const auto r = bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(r), kPipe ? 6U * L() + 19 : 6U * L() + 12);
+}
+
+TEST_P(Timing, MissWithCachedContext) {
+  covers("contract.miss_4_levels");
+  bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  const auto r = bench.read(0, 1, kIova + 4096);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(r), kPipe ? 4U * L() + 15 : 4U * L() + 10);
+  const auto w = bench.write(0, 1, kIova + 8192);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(w), kPipe ? 4U * L() + 15 : 4U * L() + 10);
+}
+
+TEST_P(Timing, OneReadAndOneWriteACycleOnHits) {
+  covers("contract.hit_rate");
+  bench.read(0, 1, kIova);
+  bench.read(1, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  std::vector<BurstPtr> reads, writes;
+  for (unsigned i = 0; i < 200; ++i) {
+    reads.push_back(bench.read(0, i % 16, kIova + (i % 128) * 32));
+    writes.push_back(bench.write(1, i % 16, kIova + (i % 128) * 32));
+  }
+  ASSERT_TRUE(bench.settle());
+  // The first and last few are left out: the write buffer fills before, and credits run while answers come.
+  const auto rate = [](const std::vector<BurstPtr>& bursts, unsigned from, unsigned to) {
+    return bursts[to]->out_cycle - bursts[from]->out_cycle;
+  };
+  EXPECT_EQ(rate(reads, 4, 100), 96U);
+  EXPECT_EQ(rate(writes, 4, 60), 56U);
+}
+
+TEST_P(Timing, HitsPassAMissOfOthers) {
+  covers("contract.hit_behind_miss");
+  bench.read(0, 1, kIova);
+  bench.read(1, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  const auto miss = bench.read(0, 3, kIova + 5 * 4096);
+  const auto other_id = bench.read(0, 4, kIova + 32);
+  const auto other_port = bench.read(1, 3, kIova + 64);
+  const auto same_id = bench.read(0, 3, kIova + 96);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(other_id), kPipe ? 3U : 2U);
+  EXPECT_EQ(latency(other_port), kPipe ? 3U : 2U);
+  EXPECT_GT(same_id->out_cycle, miss->out_cycle) << "reads of one id must leave in order";
+}
+
+TEST_P(Timing, WalksOfDifferentPagesOverlap) {
+  covers("vtd.walks.parallel");
+  bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  std::vector<BurstPtr> reads;
+  const std::uint64_t start = bench.cycle();
+  for (unsigned i = 0; i < 16; ++i) reads.push_back(bench.read(0, i, kIova + (16 + i) * 4096ULL));
+  ASSERT_TRUE(bench.settle());
+  std::uint64_t last = 0;
+  for (const auto& r : reads) last = std::max(last, r->out_cycle);
+  EXPECT_LT(last - start, 4U * L() + 60) << "16 walks must run at the same time";
+}
+
+TEST_P(Timing, MissesToOnePageMerge) {
+  covers("vtd.walks.merge");
+  bench.read(0, 1, kIova);
+  bench.read(1, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  const auto before = bench.walk_reads;
+  for (unsigned i = 0; i < 8; ++i) bench.read(0, i, kIova + 40 * 4096 + i * 64);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(bench.walk_reads - before, 4U) << "one walk of four levels";
+}
+
+TEST_P(Timing, InvalidationAndWaitOnAnIdleUnit) {
+  covers("contract.invalidation_pair");
+  bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  bench.flush_pages(7, kIova);
+  ASSERT_TRUE(bench.invalidate());
+  EXPECT_LE(bench.status_cycle - bench.tail_cycle, L() + (kPipe ? 14U : 12U));
+  EXPECT_GE(bench.status_cycle - bench.tail_cycle, L()) << "it cannot be faster than its own read";
+}
+
+TEST_P(Timing, EachFurtherInvalidationCostsTwoCycles) {
+  covers("contract.invalidation_slope");
+  const auto cost = [this](unsigned n) {
+    // From the start of the ring, so that both queues are cut into bursts alike.
+    while ((bench.read_register(0x088, 4) >> 4) % 16 != 0) {
+      bench.flush_global(false);
+      bench.ring();
+      bench.run(L() + 30);
+    }
+    for (unsigned i = 0; i < n; ++i) bench.flush_pages(7, kIova + i * 4096ULL);
+    EXPECT_TRUE(bench.invalidate());
+    return bench.status_cycle - bench.tail_cycle;
+  };
+  const auto few = cost(1);
+  const auto many = cost(65);
+  EXPECT_LE(many - few, 64U * 2);
+}
+
+TEST_P(Timing, AHintWalksAheadAndTheRequestHits) {
+  covers("vtd.hints");
+  bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  bench.hint(0, kIova + 77 * 4096);
+  bench.run(4 * L() + 40);
+  const auto r = bench.read(0, 1, kIova + 77 * 4096 + 8);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_EQ(latency(r), kPipe ? 3U : 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Latency, Timing, ::testing::Values(20U, 100U),
+                         [](const auto& info) { return "L" + std::to_string(info.param); });
+
+}  // namespace
+}  // namespace gpudmar::test
