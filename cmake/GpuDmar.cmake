@@ -33,18 +33,23 @@ function(gpudmar_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT})
 endfunction()
 
-# gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [PARAMS -GX=1 ...]): a library with the Verilated model.
+# gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [TRACE] [PARAMS -GX=1 ...]): a library with the Verilated
+# model; TRACE compiles FST waves in, which costs build time.
 function(gpudmar_verilate name)
-  cmake_parse_arguments(A "" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
+  cmake_parse_arguments(A "TRACE" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
+  set(trace)
+  if(A_TRACE)
+    set(trace TRACE_FST)
+  endif()
   file(STRINGS ${A_FILELIST} lines REGEX "^[^/#+-]")
   set(sources)
   foreach(line ${lines})
     list(APPEND sources ${CMAKE_SOURCE_DIR}/${line})
   endforeach()
   add_library(${name} STATIC)
-  verilate(${name} SOURCES ${sources} TOP_MODULE ${A_TOP} PREFIX ${A_PREFIX} TRACE_FST
-    OPT_FAST -O3
+  verilate(${name} SOURCES ${sources} TOP_MODULE ${A_TOP} PREFIX ${A_PREFIX} ${trace}
+    OPT_FAST -O3 OPT_SLOW -O0  # the slow files run once; optimised they take minutes to compile
     VERILATOR_ARGS -Wall --assert --x-assign unique --x-initial unique --no-timing ${A_PARAMS}
       ${CMAKE_SOURCE_DIR}/rtl/waivers.vlt)
-  target_compile_options(${name} PRIVATE -w)
+  target_compile_options(${name} PRIVATE -w -g0)
 endfunction()
