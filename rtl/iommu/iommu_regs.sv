@@ -33,7 +33,7 @@ module iommu_regs #(
     output logic [1:0]             s_axil_bresp_o,
     input  logic                   s_axil_arvalid_i,
     output logic                   s_axil_arready_o,
-    // Accesses are eight bytes wide: the low address bits select none.
+    // As above: a read gives the whole quadword.
     // verilator lint_off UNUSEDSIGNAL
     input  logic [11:0]            s_axil_araddr_i,
     // verilator lint_on UNUSEDSIGNAL
