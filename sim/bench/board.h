@@ -78,9 +78,9 @@ class Board {
 
   MachineConfig config_;
   ViolationLog violations_;
+  std::unique_ptr<Dut> dut_;  // first: it checks the configuration
   HostMemory memory_;
   HostBus bus_;
-  std::unique_ptr<Dut> dut_;
   std::vector<std::unique_ptr<Vram>> vram_;  // as many as the RTL has ports
   std::vector<std::unique_ptr<VramTarget>> vram_targets_;
   AxiMemory data_;

@@ -9,8 +9,8 @@
 
 namespace gpudmar::test {
 
-/// Record what the running test covers, e.g. covers("R86", "vtd.fault.05"). Once per test: GoogleTest keeps only the
-/// last value of a key.
+/// Record what the running test covers, e.g. covers("R86", "vtd.fault.05"). Once per test: GoogleTest keeps
+/// only the last value of a key.
 template <typename... Rules>
 void covers(const Rules&... rules) {
   std::string joined;

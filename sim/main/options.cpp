@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Command line parsing.
+#include "sim/main/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+#include <stdexcept>
+
+namespace gpudmar::sim {
+namespace {
+
+template <typename T>
+T number(const std::string& key, const std::string& text) {
+  T value{};
+  std::istringstream stream(text);
+  stream >> value;
+  if (text.empty() || text[0] == '-' || stream.fail() || !stream.eof())
+    throw std::invalid_argument(fmt::format("--memory: {}={} is not a number", key, text));
+  return value;
+}
+
+}  // namespace
+
+void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
+  std::istringstream items(text);
+  for (std::string item; std::getline(items, item, ',');) {
+    const std::size_t equals = item.find('=');
+    const std::string key = item.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "1" : item.substr(equals + 1);
+    if (key == "latency") {
+      memory.latency = number<unsigned>(key, value);
+    } else if (key == "jitter") {
+      memory.jitter = number<unsigned>(key, value);
+    } else if (key == "write-latency") {
+      memory.b_latency = number<unsigned>(key, value);
+    } else if (key == "stall") {
+      memory.ar_stall = memory.aw_stall = memory.w_stall = memory.r_stall = memory.b_stall =
+          number<double>(key, value);
+    } else if (key == "out-of-order") {
+      memory.out_of_order = number<unsigned>(key, value) != 0;
+    } else if (key == "interleave") {
+      memory.interleave = number<unsigned>(key, value) != 0;
+    } else if (key == "read-at-first-beat") {
+      memory.read_at_first_beat = number<unsigned>(key, value) != 0;
+    } else if (key == "write-at-wlast") {
+      memory.write_at_wlast = number<unsigned>(key, value) != 0;
+    } else {
+      throw std::invalid_argument(
+          fmt::format("--memory: '{}' is unknown (latency, jitter, write-latency, stall, "
+                      "out-of-order, interleave, read-at-first-beat, write-at-wlast)",
+                      key));
+    }
+  }
+}
+
+int parse_options(int argc, char** argv, Options& options) {
+  CLI::App app{"A GPU DMA engine and a VT-d IOMMU in Verilog under a model of the Windows graphics kernel",
+               "gpu-dmar"};
+  app.require_subcommand(1);
+  CLI::App* run = app.add_subcommand("run", "copy a file through the whole machine and check everything");
+  CLI::App* info = app.add_subcommand("info", "what this build consists of");
+  std::string memory;
+  unsigned latency = 0;
+  MachineConfig& machine = options.machine;
+  run->add_option("--file", options.file, "what is copied (default: this program, cut to 4 MiB)");
+  run->add_option("--adapters", machine.adapters, "GPUs, one linked adapter")->capture_default_str();
+  run->add_option("--memory", memory,
+                  "timing of host memory: latency=100,jitter=0,write-latency=1,stall=0.0,...");
+  CLI::Option* latency_option = run->add_option("--latency", latency, "the same as --memory latency=...");
+  run->add_option("--seed", machine.seed, "of page placement, power-on state and jitter")
+      ->capture_default_str();
+  run->add_option("--pipe", machine.pipe, "variant of the RTL, 0 or 1")->capture_default_str();
+  run->add_option("--host-width", machine.host_address_width, "host address bits")->capture_default_str();
+  run->add_option("--waves", machine.waves, "write an FST and its GTKWave view");
+  run->add_option("--json,--summary", options.summary, "write the results as JSON");
+  run->add_flag("-v,--verbose", options.verbose, "list DDI calls and contract histograms");
+  try {
+    app.parse(argc, argv);
+    if (!memory.empty()) parse_memory(memory, machine.memory);
+    if (*latency_option) machine.memory.latency = latency;
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::Error& error) {
+    fmt::print(stderr, "gpu-dmar: {}\n", error.what());
+    return 2;
+  } catch (const std::invalid_argument& error) {
+    fmt::print(stderr, "gpu-dmar: {}\n", error.what());
+    return 2;
+  }
+  options.command = info->parsed() ? Options::Command::kInfo : Options::Command::kRun;
+  return -1;
+}
+
+}  // namespace gpudmar::sim

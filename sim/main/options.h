@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of gpu-dmar.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sim/bench/machine_config.h"
+
+namespace gpudmar::sim {
+
+struct Options {
+  enum class Command { kRun, kInfo };
+  Command command = Command::kRun;
+  MachineConfig machine;
+  std::string file;     ///< empty: this program itself
+  std::string summary;  ///< JSON path; empty: none
+  bool verbose = false;
+};
+
+/// Fills `memory` from "latency=100,jitter=8,..."; throws std::invalid_argument naming the key or value that
+/// is wrong.
+void parse_memory(const std::string& text, AxiMemoryConfig& memory);
+
+/// -1: go on with `options`. Otherwise the exit code: 0 after --help, not 0 after an error, told in one line
+/// on stderr.
+int parse_options(int argc, char** argv, Options& options);
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Machines that cannot exist are refused with one line that says why.
+#include "sim/bench/machine_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "sim/bench/board.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string refusal(const std::function<void(MachineConfig&)>& change) {
+  MachineConfig config;
+  change(config);
+  try {
+    Board board(config, [](hw::MessageTarget) {});
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(MachineConfig, DefaultIsAccepted) {
+  EXPECT_EQ(refusal([](MachineConfig&) {}), "accepted");
+  EXPECT_EQ(refusal([](MachineConfig& c) { c.pipe = 1; }), "accepted");
+}
+
+TEST(MachineConfig, RefusesWhatCannotBe) {
+  EXPECT_THAT(refusal([](auto& c) { c.adapters = 0; }), HasSubstr("zero adapters"));
+  EXPECT_THAT(refusal([](auto& c) { c.adapters = 9; }), HasSubstr("9 adapters"));
+  EXPECT_THAT(refusal([](auto& c) { c.host_address_width = 48; }), HasSubstr("host width 48"));
+  EXPECT_THAT(refusal([](auto& c) { c.host_address_width = 20; }), HasSubstr("host width 20"));
+  EXPECT_THAT(refusal([](auto& c) { c.host_address_width = 40; }), HasSubstr("more than 40 address bits"));
+  EXPECT_THAT(refusal([](auto& c) { c.ram.clear(); }), HasSubstr("no memory at all"));
+  EXPECT_THAT(refusal([](auto& c) { c.pipe = 7; }), HasSubstr("pipe 7"));
+  EXPECT_THAT(refusal([](auto& c) { c.vram_bytes = 1ULL << 40; }), HasSubstr("VRAM"));
+  EXPECT_THAT(refusal([](auto& c) { c.vram_bytes = 12345; }), HasSubstr("power of two"));
+  EXPECT_THAT(refusal([](auto& c) { c.memory.latency = 0; }), HasSubstr("latency 0"));
+  EXPECT_THAT(refusal([](auto& c) { c.vram.r_stall = 2; }), HasSubstr("stall"));
+  EXPECT_THAT(refusal([](auto& c) { c.batch = 0; }), HasSubstr("batch"));
+  EXPECT_THAT(refusal([](auto& c) { c.reset_cycles = 0; }), HasSubstr("reset"));
+  EXPECT_THAT(refusal([](auto& c) { c.cycle_ps = 1; }), HasSubstr("cycle"));
+}
+
+}  // namespace
+}  // namespace gpudmar::sim

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contract file, and the checker on hand-made signals: each promise is met by the right timing, breached
+// by one cycle more or less, and not measured where it does not apply.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <vector>
+
+#include "sim/contract/contract_checker.h"
+#include "tests/support/covers.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using test::covers;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::uint64_t kQueue = 0x10000;
+
+/// Drives the signals of a unit by hand, one cycle after the other.
+class ContractTest : public ::testing::Test {
+ protected:
+  ContractTest() { idle(); }
+  void idle() {
+    out = {};
+    in = {};
+    out.data.rready = out.data.bready = out.table.rready = out.table.bready = true;
+    in.data.arready = in.data.awready = in.data.wready = true;
+    in.table.arready = in.table.awready = in.table.wready = true;
+    out.iommu.wready = true;
+  }
+  void step() {
+    checker.observe({cycle++, out, in});
+    idle();
+  }
+  void step(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) step();
+  }
+  void write_register(std::uint32_t offset, std::uint64_t value, std::uint8_t strobe) {
+    in.iommu.wvalid = true;
+    in.iommu.awaddr = offset;
+    in.iommu.wdata = value;
+    in.iommu.wstrb = strobe;
+    step();
+  }
+  void remapping_on() { write_register(0x18, 0x8000'0000, 0x0F); }
+  void read_in(unsigned port, std::uint32_t id) {
+    out.probe[port].ar = true;
+    out.probe[port].arid = id;
+  }
+  void write_in(unsigned port, std::uint32_t id) {
+    out.probe[port].aw = true;
+    out.probe[port].awid = id;
+  }
+  void read_out(unsigned port, std::uint32_t id) {
+    out.data.arvalid = true;
+    out.data.arid = port << 4 | id;
+  }
+  /// One table read of `latency` cycles; the next one may follow in the cycle after `gap`.
+  void table_read(unsigned latency, unsigned gap = 1) {
+    out.table.arvalid = true;
+    step();
+    step(latency - 1);
+    in.table.rvalid = true;
+    in.table.rlast = true;
+    for (unsigned i = 0; i < gap; ++i) step();
+  }
+  void read_answer(unsigned port, std::uint32_t id, AxiResp resp) {
+    out.probe[port].r = true;
+    out.probe[port].rid = id;
+    out.probe[port].rresp = resp;
+    out.probe[port].rlast = true;
+  }
+  /// A miss of `reads` table reads that leaves `extra` cycles later than promised at pipe 0.
+  void miss(unsigned reads, unsigned extra) {
+    remapping_on();
+    read_in(0, 1);
+    step();  // in at t
+    step(2);
+    for (unsigned i = 0; i < reads; ++i) table_read(10);
+    // 10 n + n after t + 3 here; promised 10 n + n + 6 after t.
+    step(3 + extra);
+    read_out(0, 1);
+    step();
+  }
+  /// A doorbell for two descriptors; the status write comes `cycles` after it.
+  void invalidate(std::uint64_t type, unsigned latency, unsigned cycles) {
+    write_register(0x90, kQueue, 0xFF);
+    step(5);
+    write_register(0x88, 0x20, 0x0F);
+    const std::uint64_t at = cycle - 1;
+    step(2);
+    out.table.arvalid = true;
+    out.table.araddr = kQueue;
+    out.table.arsize = 5;
+    step();
+    step(latency - 1);
+    in.table.rvalid = in.table.rlast = true;
+    const std::array<std::uint64_t, 4> descriptors{type | 1U << 4, 0, 5U | 1U << 5 | 1ULL << 32, 0x5000};
+    std::memcpy(in.table.rdata.data(), descriptors.data(), 32);
+    step();
+    while (cycle < at + cycles) step();
+    out.table.wvalid = true;
+    step();
+  }
+  const Measurement& of(const std::string& name) { return checker.measurements().at(name); }
+
+  DutOutputs out;
+  DutInputs in;
+  std::uint64_t cycle = 100;
+  std::vector<std::string> broken;
+  ContractChecker checker{Contract::standard(), {0, 2, 32, 4}, [this](const Violation& v) {
+                            broken.push_back(v.rule + ": " + v.message);
+                          }};
+};
+
+TEST_F(ContractTest, HitOnTime) {
+  covers("contract.iotlb_hit");
+  remapping_on();
+  for (unsigned i = 0; i < 6; ++i) {  // a stream, one a cycle
+    read_in(i % 2, i);
+    if (i >= 2) read_out(i % 2, i - 2);
+    step();
+  }
+  EXPECT_EQ(of("iotlb_hit").occurrences, 4U);
+  EXPECT_EQ(of("iotlb_hit").histogram.at(2), 4U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, HitOneCycleLate) {
+  covers("contract.iotlb_hit");
+  remapping_on();
+  read_in(1, 3);
+  step(3);
+  read_out(1, 3);
+  step();
+  ASSERT_THAT(broken, SizeIs(1));
+  EXPECT_THAT(broken[0], HasSubstr("contract.iotlb_hit: 3 cycles instead of 2"));
+}
+
+TEST_F(ContractTest, HitDoesNotApplyWithRemappingOffOrAStalledBus) {
+  read_in(0, 1);
+  step(5);
+  read_out(0, 1);
+  step();
+  remapping_on();
+  read_in(0, 2);
+  step(2);
+  read_out(0, 2);
+  in.data.arready = false;
+  step();
+  read_out(0, 2);
+  step();
+  EXPECT_EQ(of("iotlb_hit").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissWithOneRead) {
+  covers("contract.miss_leaf");
+  miss(1, 0);
+  EXPECT_EQ(of("miss_leaf").histogram.at(17), 1U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissWithOneReadLate) {
+  covers("contract.miss_leaf");
+  miss(1, 1);
+  EXPECT_THAT(broken, SizeIs(1));
+}
+
+TEST_F(ContractTest, MissWithFourReads) {
+  covers("contract.miss_4_levels");
+  miss(4, 0);
+  EXPECT_EQ(of("miss_4_levels").histogram.at(50), 1U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissWithFourReadsLate) {
+  covers("contract.miss_4_levels");
+  miss(4, 2);
+  EXPECT_THAT(broken, SizeIs(1));
+}
+
+TEST_F(ContractTest, MissWithSixReads) {
+  covers("contract.miss_all_cold");
+  miss(6, 0);
+  EXPECT_EQ(of("miss_all_cold").histogram.at(72), 1U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissWithSixReadsLate) {
+  covers("contract.miss_all_cold");
+  miss(6, 1);
+  EXPECT_THAT(broken, SizeIs(1));
+}
+
+TEST_F(ContractTest, MissBesideAnotherRequestIsNotMeasured) {
+  remapping_on();
+  read_in(0, 1);
+  step();
+  read_in(1, 1);
+  step(2);
+  table_read(10);
+  step(20);
+  read_out(0, 1);
+  step();
+  EXPECT_EQ(of("miss_leaf").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, InvalidationOnTime) {
+  covers("contract.invalidate_wait");
+  invalidate(2, 10, 22);
+  EXPECT_EQ(of("invalidate_wait").occurrences, 1U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, InvalidationLate) {
+  covers("contract.invalidate_wait");
+  invalidate(2, 10, 23);
+  ASSERT_THAT(broken, SizeIs(1));
+  EXPECT_THAT(broken[0], HasSubstr("23 cycles instead of 22"));
+}
+
+TEST_F(ContractTest, OtherDescriptorsAreNotMeasured) {
+  invalidate(1, 10, 90);  // context-cache invalidation
+  EXPECT_EQ(of("invalidate_wait").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, ReadFault) {
+  covers("contract.read_fault");
+  for (unsigned extra : {0U, 1U}) {
+    remapping_on();
+    read_in(0, 1);
+    step();
+    step(2);
+    table_read(10);
+    step(7 + extra);
+    read_answer(0, 1, AxiResp::kSlvErr);
+    step();
+    EXPECT_THAT(broken, SizeIs(extra));
+  }
+  EXPECT_EQ(of("read_fault").occurrences, 2U);
+  EXPECT_EQ(of("read_fault").histogram.at(21), 1U);
+}
+
+TEST_F(ContractTest, WriteFaultWaitsForItsData) {
+  covers("contract.write_fault");
+  for (unsigned extra : {0U, 1U}) {
+    remapping_on();
+    write_in(0, 1);
+    step();
+    step(2);
+    table_read(10);
+    step(30);
+    out.probe[0].wlast = true;
+    step(2 + extra);
+    out.probe[0].b = true;
+    out.probe[0].bid = 1;
+    out.probe[0].bresp = AxiResp::kSlvErr;
+    step();
+    EXPECT_THAT(broken, SizeIs(extra));
+  }
+  EXPECT_EQ(of("write_fault").occurrences, 2U);
+}
+
+TEST_F(ContractTest, AnErrorOfTheMemoryIsNoFault) {
+  remapping_on();
+  read_in(0, 1);
+  step(2);
+  read_out(0, 1);
+  step(20);
+  read_answer(0, 1, AxiResp::kDecErr);
+  step();
+  EXPECT_EQ(of("read_fault").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, APromiseThatNeverOccurredFails) {
+  checker.check_minimum("first_light", cycle);
+  ASSERT_THAT(broken, ::testing::Not(IsEmpty()));
+  EXPECT_THAT(broken[0], HasSubstr("occurred 0 times in first_light"));
+  broken.clear();
+  checker.check_minimum("elsewhere", cycle);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST(Contract, StandardFileHasAFormulaPerPipe) {
+  const Contract contract = Contract::standard();
+  for (const Promise& promise : contract.promises()) EXPECT_EQ(promise.pipe.size(), 2U) << promise.name;
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    (void)Contract::parse(text);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Contract, RefusesWhatItCannotCheck) {
+  const auto promise = [](const std::string& kind, const std::string& formula) {
+    return R"({"name":"x","text":"","start":"","end":"","applies":"","kind":")" + kind + R"(","pipe":[)" +
+           formula + R"(],"min":{}})";
+  };
+  const auto file = [](const std::string& promises) {
+    return R"({"schema":1,"promises":[)" + promises + "]}";
+  };
+  EXPECT_EQ(refusal(file(promise("hit", R"({"const":2})"))), "accepted");
+  EXPECT_THAT(refusal(file(promise("hit", R"({"cycles":2})"))), HasSubstr("unknown term 'cycles'"));
+  EXPECT_THAT(refusal(file(promise("guess", R"({"const":2})"))), HasSubstr("unknown kind 'guess'"));
+  EXPECT_THAT(refusal(file(promise("hit", ""))), HasSubstr("no formula"));
+  EXPECT_THAT(refusal(file(promise("hit", "{}") + "," + promise("hit", "{}"))), HasSubstr("stands twice"));
+  EXPECT_THAT(refusal("{"), HasSubstr("contract"));
+  EXPECT_THAT(refusal(R"({"schema":2,"promises":[]})"), HasSubstr("schema"));
+}
+
+TEST(Contract, CheckerNeedsAFormulaForThePipe) {
+  EXPECT_THROW(ContractChecker(Contract::standard(), {2, 2, 32, 4}, [](const Violation&) {}),
+               std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace gpudmar::sim
