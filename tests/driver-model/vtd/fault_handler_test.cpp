@@ -2,6 +2,8 @@
 // Fault records on their way from the unit to software.
 #include <gmock/gmock.h>
 
+#include <utility>
+
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "tests/driver-model/vtd/unit_fixture.h"
 #include "tests/support/covers.h"
@@ -85,17 +87,25 @@ TEST_F(FaultHandlerTest, OverflowIsCountedAndRecoversWithoutHelp) {
 
 TEST_F(FaultHandlerTest, FaultsThatComeWhileRecordsAreTakenAreNotLost) {
   test::covers("vtd.fault.race");
-  // While the handler handles the first record, its device faults twice more: PPF is still set, no new event
-  // comes.
+  // All eight records are taken but the last is not yet cleared when two more faults come: they go to records
+  // that the handler has passed already, and PPF never falls, so no new event tells of them.
+  const std::uint64_t last = r::FRCD_LO::kOffset + 7 * r::FRCD_LO::kStride + 12;
   bool more = true;
-  f_.unit->faults().subscribe([&](const FaultRecord&) {
-    if (!std::exchange(more, false)) return;
-    fault(0x20, true);
-    fault(0x21, true);
-  });
-  fault(0x10, true);
+  f_.machine.iommu.on_write = [&](std::uint64_t offset, std::uint64_t) {
+    if (offset == last && std::exchange(more, false)) {
+      fault(0x20, true);
+      fault(0x21, true);
+    }
+    return true;
+  };
+  for (std::uint64_t page = 1; page <= 8; ++page) fault(page, true);
   f_.machine.time.wait(1);
-  EXPECT_EQ(f_.unit->faults().records().size(), 3U);
+  f_.machine.iommu.on_write = nullptr;
+  EXPECT_FALSE(more);
+  const auto records = f_.unit->faults().records();
+  ASSERT_EQ(records.size(), 10U);
+  EXPECT_EQ(records[8].address, 0x20U << 12);
+  EXPECT_EQ(records[9].address, 0x21U << 12);
   EXPECT_EQ(r::FSTS::PPF.get(f_.machine.iommu.read32(r::FSTS::kOffset)), 0U);
 }
 
