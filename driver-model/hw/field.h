@@ -6,8 +6,8 @@
 
 namespace gpudmar::regs {
 
-/// Bits [lsb, lsb + width) of a register (one quadword) or of a structure (an array of little-endian quadwords).
-/// A field never crosses a quadword.
+/// Bits [lsb, lsb + width) of a register (one quadword) or of a structure (an array of little-endian
+/// quadwords). A field never crosses a quadword.
 struct Field {
   unsigned lsb;
   unsigned width;

@@ -123,7 +123,7 @@ std::string format_message(const char* format, Arguments& arguments) {
     }
     const Length length = parse_length(p);
     if (*p == '\0') break;
-    out += convert(std::move(spec), length, *p, arguments);
+    out += convert(spec, length, *p, arguments);
   }
   return out;
 }
