@@ -153,6 +153,8 @@ module iommu_walker #(
   assign new_slot = req_slot_i[lane*SlotWidth+:SlotWidth];
   assign new_hint = req_hint_i & ~lane;
 
+  // With Pipe 1 the end of a walk is told in its last cycle: whoever joined in that cycle would miss it.
+  logic [NumWalks-1:0]  told_now;
   logic                 joins, some_free, two_free;
   logic [WalkWidth-1:0] join_index, free_index;
   always_comb begin
@@ -162,7 +164,8 @@ module iommu_walker #(
     two_free = 1'b0;
     free_index = '0;
     for (int unsigned i = NumWalks; i > 0; i--) begin
-      if (valid_q[i-1] && sid_q[i-1] == new_sid && page_q[i-1] == new_page && at_q[i-1] == new_at) begin
+      if (valid_q[i-1] && !told_now[i-1] && sid_q[i-1] == new_sid && page_q[i-1] == new_page
+          && at_q[i-1] == new_at) begin
         joins = 1'b1;
         join_index = WalkWidth'(i - 1);
       end
@@ -429,6 +432,10 @@ module iommu_walker #(
   logic [7:0]           end_reason;
   assign end_valid = (beat_live & ~step_more) | ask_from_start_done;
   assign end_walk = beat_valid ? bw : aw;
+  always_comb begin
+    told_now = '0;
+    if (Pipe != 0 && end_valid) told_now[end_walk] = 1'b1;
+  end
   assign end_fault = beat_valid ? step_fault : chk_fault;
   assign end_reason = beat_valid ? step_reason : chk_reason;
   assign end_fpd = beat_valid ? step_fpd : ctx_fpd_i;

@@ -125,6 +125,27 @@ TEST_P(Timing, MissesToOnePageMerge) {
   EXPECT_EQ(bench.walk_reads - before, 4U) << "one walk of four levels";
 }
 
+TEST_P(Timing, ASecondRequestMayJoinAWalkInAnyOfItsCycles) {
+  covers("vtd.walks.merge");
+  bench.read(0, 1, kIova);
+  bench.read(1, 1, kIova);
+  ASSERT_TRUE(bench.settle());
+  const unsigned last = 4 * L() + 20;
+  for (unsigned offset = 0; offset <= last; offset += offset + 40 < last ? 7 : 1) {
+    SCOPED_TRACE(offset);
+    const std::uint64_t page = kIova + (64 + offset % 128) * 4096ULL;
+    bench.flush_global();
+    ASSERT_TRUE(bench.invalidate());
+    const auto first = bench.read(0, 2, page);
+    bench.run(offset);
+    const auto second = bench.write(1, 2, page + 64);
+    const auto third = bench.read(1, 3, page + 96);
+    ASSERT_TRUE(bench.settle(10 * L() + 200));
+    EXPECT_TRUE(first->out && second->out && third->out);
+    EXPECT_LE(second->out_cycle - second->in_cycle, 4U * L() + 20);
+  }
+}
+
 TEST_P(Timing, InvalidationAndWaitOnAnIdleUnit) {
   covers("contract.invalidation_pair");
   bench.read(0, 1, kIova);
