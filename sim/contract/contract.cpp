@@ -53,6 +53,10 @@ Promise promise_of(const json& value) {
   promise.end = value.at("end").get<std::string>();
   promise.applies = value.at("applies").get<std::string>();
   promise.kind = kind_of(value.at("kind").get<std::string>());
+  const std::string relation = value.value("relation", "exact");
+  if (relation != "exact" && relation != "at_most")
+    throw std::invalid_argument("unknown relation '" + relation + "'");
+  promise.at_most = relation == "at_most";
   promise.reads = value.value("reads", 0U);
   for (const auto& formula : value.at("pipe")) promise.pipe.push_back(formula_of(formula));
   if (promise.pipe.empty()) throw std::invalid_argument("no formula");

@@ -29,6 +29,7 @@ struct Promise {
   std::string end;
   std::string applies;
   PromiseKind kind = PromiseKind::kHit;
+  bool at_most = false;                     ///< a bound; otherwise every cycle more or less is a breach
   unsigned reads = 0;                       ///< exact number of table reads; 0: any
   std::vector<Formula> pipe;                ///< by Pipe
   std::map<std::string, unsigned> minimum;  ///< occurrences that a scenario must have

@@ -24,8 +24,9 @@ struct DutInfo {
   unsigned dma_addr_bits = 0;  ///< logical address bits that a GPU drives
   unsigned vram_bits = 0;      ///< log2 of the VRAM bytes of an adapter
   unsigned iotlb_entries = 0;
-  unsigned walks = 0;    ///< in parallel
-  unsigned id_bits = 0;  ///< AXI id bits of one requester
+  unsigned walks = 0;          ///< in parallel
+  unsigned id_bits = 0;        ///< AXI id bits of one requester
+  unsigned table_id_bits = 0;  ///< AXI id bits of m_axi_table
 };
 
 /// One requester port of the IOMMU in one cycle; each flag is a handshake.

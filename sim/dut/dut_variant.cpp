@@ -18,9 +18,9 @@ namespace {
 
 constexpr unsigned kAdapters = GPUDMAR_ADAPTERS;
 constexpr unsigned kBusBytes = GPUDMAR_DATA_WIDTH / 8;
-constexpr unsigned kIdBits = 4;
+constexpr unsigned kIdBits = GPUDMAR_ID_WIDTH;
 constexpr unsigned kDataIdBits = kIdBits + 2;
-constexpr unsigned kTableIdBits = 6;
+constexpr unsigned kTableIdBits = GPUDMAR_TABLE_ID_WIDTH;
 constexpr unsigned kUserBits = 27;
 
 // Field `width` bits wide of adapter n.
@@ -41,7 +41,8 @@ class VariantDut final : public Dut {
              kBusBytes,         GPUDMAR_HAW,
              GPUDMAR_MGAW,      GPUDMAR_DMA_ADDR_BITS,
              GPUDMAR_VRAM_BITS, GPUDMAR_IOTLB_ENTRIES,
-             GPUDMAR_WALKS,     kIdBits};
+             GPUDMAR_WALKS,     kIdBits,
+             kTableIdBits};
     drive({}, true);
     model_->clk_i = 0;
     model_->eval();

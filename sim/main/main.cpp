@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -122,4 +123,10 @@ int sc_main(int argc, char* argv[]) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());
     return 2;
   }
+}
+
+// Instead of the library's main(): its banner would stand before every error line.
+int main(int argc, char* argv[]) {
+  ::setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 0);
+  return sc_core::sc_elab_and_sim(argc, argv);
 }

@@ -96,7 +96,7 @@ std::string gtkw_text(const std::string& fst_path, const DutInfo& info, std::uin
   text += std::string(kBit) + "TOP.gpu_dmar.clk_i\nTOP.gpu_dmar.rst_ni\n";
   text += group("IOMMU requesters", requesters(info), true);
   text += group("IOMMU to memory", axi("data", info.id_bits + 2, bits, 1), true);
-  text += group("IOMMU tables and queue", axi("table", 6, bits, 1), true);
+  text += group("IOMMU tables and queue", axi("table", info.table_id_bits, bits, 1), true);
   text += group("IOMMU faults",
                 {{"probe_fault_o", 1}, {"probe_fault_recorded_o", 1}, {"probe_fault_record_o", 128}}, true);
   text += group("IOMMU registers", lite("iommu", 1), false);

@@ -222,7 +222,14 @@ TEST_F(ContractTest, InvalidationLate) {
   covers("contract.invalidate_wait");
   invalidate(2, 10, 23);
   ASSERT_THAT(broken, SizeIs(1));
-  EXPECT_THAT(broken[0], HasSubstr("23 cycles instead of 22"));
+  EXPECT_THAT(broken[0], HasSubstr("23 cycles instead of at most 22"));
+}
+
+TEST_F(ContractTest, AnUpperBoundIsNotBreachedByLess) {
+  covers("contract.invalidate_wait");
+  invalidate(2, 10, 19);
+  EXPECT_EQ(of("invalidate_wait").deviation.at(-3), 1U);
+  EXPECT_THAT(broken, IsEmpty());
 }
 
 TEST_F(ContractTest, OtherDescriptorsAreNotMeasured) {
@@ -314,6 +321,8 @@ TEST(Contract, RefusesWhatItCannotCheck) {
   EXPECT_EQ(refusal(file(promise("hit", R"({"const":2})"))), "accepted");
   EXPECT_THAT(refusal(file(promise("hit", R"({"cycles":2})"))), HasSubstr("unknown term 'cycles'"));
   EXPECT_THAT(refusal(file(promise("guess", R"({"const":2})"))), HasSubstr("unknown kind 'guess'"));
+  EXPECT_THAT(refusal(file(promise("hit\",\"relation\":\"about", R"({"const":2})"))),
+              HasSubstr("unknown relation 'about'"));
   EXPECT_THAT(refusal(file(promise("hit", ""))), HasSubstr("no formula"));
   EXPECT_THAT(refusal(file(promise("hit", "{}") + "," + promise("hit", "{}"))), HasSubstr("stands twice"));
   EXPECT_THAT(refusal("{"), HasSubstr("contract"));
