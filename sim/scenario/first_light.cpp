@@ -68,7 +68,7 @@ class FirstLight {
   void copy(unsigned adapter, GdmOperand source, GdmOperand destination);
   void compare(std::uint32_t object, const std::string& what);
   void compare_vram(unsigned adapter);
-  void check_scattered(const std::vector<dxgkrnl::ObjectView>& objects);
+  void check_scattered(const std::vector<dxgkrnl::ObjectView>& before);
   void touch(const GdmAllocateAdl& adl);
   void destroy(std::uint32_t object, GdmDestroyForm form);
   void fail(std::string line) { result_->failures.push_back(std::move(line)); }
@@ -178,17 +178,19 @@ void FirstLight::compare_vram(unsigned adapter) {
   if (content != data_) fail(fmt::format("VRAM {}: content differs from the file", adapter));
 }
 
-// The point of the first object: pages above 1 TiB, not one after the other.
-void FirstLight::check_scattered(const std::vector<dxgkrnl::ObjectView>& objects) {
-  for (const auto& object : objects) {
-    if (object.type != DXGK_PHYSICAL_MEMORY_TYPE_MDL ||
-        object.page_frames.size() * hw::kPageSize < data_.size())
+// The point of the first object: pages above 1 TiB, not one after the other. `before` are the driver's own
+// objects.
+void FirstLight::check_scattered(const std::vector<dxgkrnl::ObjectView>& before) {
+  for (const auto& object : kernel_.objects()) {
+    if (std::any_of(before.begin(), before.end(),
+                    [&](const auto& old) { return old.handle == object.handle; }))
       continue;
-    bool scattered = object.page_frames.size() < 3;
-    for (std::size_t i = 0; i < object.page_frames.size(); ++i) {
-      if (object.page_frames[i] << hw::kPageShift < kTiB && platform_.memory->ram().back().base >= kTiB)
+    const auto& frames = object.page_frames;
+    bool scattered = frames.size() < 3;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      if (frames[i] << hw::kPageShift < kTiB && platform_.memory->ram().back().base >= kTiB)
         return fail(fmt::format("page {} of the object lies below 1 TiB", i));
-      if (i > 0 && object.page_frames[i] != object.page_frames[i - 1] + 1) scattered = true;
+      if (i > 0 && frames[i] != frames[i - 1] + 1) scattered = true;
     }
     if (!scattered) fail("the pages of the object are not scattered");
   }
@@ -262,8 +264,9 @@ void FirstLight::run(FirstLightResult& result) {
     }
   });
   step("file into an MDL object", [&] {
+    const auto before = kernel_.objects();
     source = create(GDM_OBJECT_MDL, high_memory, true);
-    check_scattered(kernel_.objects());
+    check_scattered(before);
     const GdmMapObject mapping = map(source);
     std::memcpy(reinterpret_cast<void*>(static_cast<std::uintptr_t>(mapping.address)), data_.data(),
                 data_.size());

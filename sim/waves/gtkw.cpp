@@ -29,7 +29,7 @@ std::string group(const std::string& title, const std::vector<Signal>& signals, 
   std::string text = (open ? kGroupOpen : kGroupClosed) + title + "\n";
   for (const Signal& signal : signals) {
     text += signal.width == 1 ? kBit : kHex;
-    text += "TOP.gpu_dmar." + signal.name;
+    text += "gpu_dmar." + signal.name;
     if (signal.width > 1) text += fmt::format("[{}:0]", signal.width - 1);
     text += "\n";
   }
@@ -92,8 +92,8 @@ std::string gtkw_text(const std::string& fst_path, const DutInfo& info, std::uin
   // Zoom to about 200 cycles: the exponent is that of 2 in units of the dump.
   unsigned zoom = 0;
   while ((1ULL << zoom) < cycle_ps * 200 / 1000) ++zoom;
-  text += fmt::format("*-{}.000000 0 -1 -1\n[treeopen] TOP.\n[treeopen] TOP.gpu_dmar.\n", zoom);
-  text += std::string(kBit) + "TOP.gpu_dmar.clk_i\nTOP.gpu_dmar.rst_ni\n";
+  text += fmt::format("*-{}.000000 0 -1 -1\n[treeopen] gpu_dmar.\n", zoom);
+  text += std::string(kBit) + "gpu_dmar.clk_i\ngpu_dmar.rst_ni\n";
   text += group("IOMMU requesters", requesters(info), true);
   text += group("IOMMU to memory", axi("data", info.id_bits + 2, bits, 1), true);
   text += group("IOMMU tables and queue", axi("table", info.table_id_bits, bits, 1), true);
