@@ -34,11 +34,17 @@ class Case:
     seconds: float = 0.0
     failure: str | None = None
     skipped: bool = False
+    program: str = ""
     rules: list = field(default_factory=list)
 
     @property
     def full_name(self):
         return f"{self.suite}.{self.name}"
+
+    @property
+    def where(self):
+        """With the program: one source may be built into several, for example per value of Pipe."""
+        return f"{self.program}: {self.full_name}" if self.program else self.full_name
 
 
 class Rules:
@@ -142,53 +148,60 @@ def gather(programs, ends, allow_empty=False):
     """All cases of the run, with one failed case for every program that did not end well."""
     cases = []
     for name, path in programs.items():
-        passed, note, output = ends.get(name, (False, "was not run", ""))
-        tail = "\n".join(output.splitlines()[-20:])
-        if path is None:  # not a GoogleTest program: the process is the test
-            cases.append(Case("ctest", name, failure=None if passed else f"{note}\n{tail}"))
-            continue
-        try:
-            own = read_program(path)
-        except ReportError as e:
-            cases.append(Case(name, "program", failure=f"{e} (process: {note or 'ended'})\n{tail}"))
-            continue
+        own = cases_of(name, path, ends.get(name, (False, "was not run", "")), allow_empty)
+        for case in own:
+            case.program = name
         cases += own
-        if not own and not allow_empty:
-            cases.append(Case(name, "program", failure="ran no test"))
-        elif not passed and not any(c.failure for c in own):
-            cases.append(Case(name, "program", failure=f"every test passed, but the process did not: {note}\n{tail}"))
     if not cases:
         cases.append(Case("run", "program", failure="no test was selected"))
     return cases
 
 
+def cases_of(name, path, end, allow_empty):
+    """The cases of one CTest entry."""
+    passed, note, output = end
+    tail = "\n".join(output.splitlines()[-20:])
+    if path is None:  # not a GoogleTest program: the process is the test
+        return [Case("ctest", name, failure=None if passed else f"{note}\n{tail}")]
+    try:
+        own = read_program(path)
+    except ReportError as e:
+        return [Case(name, "program", failure=f"{e} (process: {note or 'ended'})\n{tail}")]
+    if not own and not allow_empty:
+        return [Case(name, "program", failure="ran no test")]
+    if not passed and not any(c.failure for c in own):
+        own.append(Case(name, "program", failure=f"every test passed, but the process did not: {note}\n{tail}"))
+    return own
+
+
 def rule_table(cases, rules):
     """rules.json's content, and one failed case per name that rules.txt does not know."""
-    table, unknown = {}, []
+    table, unknown = {}, {}
     for case in cases:
         for rule in case.rules:
             if not rules.knows(rule):
-                unknown.append(Case("rules", rule, failure=f"{case.full_name} covers \"{rule}\", which is not in "
-                                                           "tests/rules.txt"))
+                unknown.setdefault(rule, Case("rules", rule, failure=f"{case.where} covers \"{rule}\", which is not in "
+                                                                     "tests/rules.txt"))
                 continue
             if case.skipped:
                 continue  # a skipped test proves nothing
             entry = table.setdefault(rule, {"tests": [], "status": "pass"})
-            entry["tests"].append(case.full_name)
+            if case.full_name not in entry["tests"]:
+                entry["tests"].append(case.full_name)
             if case.failure:
                 entry["status"] = "fail"
 
     def natural(item):
         return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", item[0])]
 
-    return dict(sorted(table.items(), key=natural)), unknown
+    return dict(sorted(table.items(), key=natural)), list(unknown.values())
 
 
 def junit(cases):
-    """One JUnit document: a <testsuite> per suite."""
+    """One JUnit document: a <testsuite> per program."""
     suites = {}
     for case in cases:
-        suites.setdefault(case.suite, []).append(case)
+        suites.setdefault(case.program or case.suite, []).append(case)
 
     def counts(some):
         return {"tests": str(len(some)), "failures": str(sum(c.failure is not None for c in some)),
@@ -199,7 +212,7 @@ def junit(cases):
     for name, members in suites.items():
         suite = ElementTree.SubElement(root, "testsuite", name=name, **counts(members))
         for case in members:
-            node = ElementTree.SubElement(suite, "testcase", classname=name, name=case.name,
+            node = ElementTree.SubElement(suite, "testcase", classname=case.suite, name=case.name,
                                           time=f"{case.seconds:.3f}")
             if case.rules:
                 properties = ElementTree.SubElement(node, "properties")
@@ -230,9 +243,9 @@ def write_report(build, rules, programs, ends, allow_empty=False, out=sys.stdout
     failed = [c for c in cases if c.failure is not None]
     skipped = [c for c in cases if c.skipped]
     for case in failed:
-        print(f"FAILED {case.full_name}: {case.failure}", file=out)
+        print(f"FAILED {case.where}: {case.failure}", file=out)
     for case in skipped:
-        print(f"skipped {case.full_name}", file=out)
+        print(f"skipped {case.where}", file=out)
     print(f"{len(table)} rules covered, {sum(e['status'] == 'fail' for e in table.values())} of them failing: "
           f"{target / 'rules.json'}", file=out)
     print(f"{len(cases) - len(failed) - len(skipped)} passed, {len(failed)} failed", file=out)

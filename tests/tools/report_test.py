@@ -112,12 +112,25 @@ class ReportTest(unittest.TestCase):
         self.assertNotIn("R119", rules)
         self.assertTrue(any("R119" in line and "Adl.allocate" in line for line in lines), lines)
 
+    def test_one_source_in_two_programs(self):
+        """Both count; the rule names the test once, and one failing program fails it."""
+        failures, lines, rules = self.run_report({"pipe0": GOOD, "pipe1": BAD.replace("contiguous", "allocate")},
+                                                 {"pipe0": ENDED_WELL, "pipe1": (False, "Failed", "")})
+        self.assertEqual(failures, 1)
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+        self.assertEqual(rules["R120"], {"tests": ["Adl.allocate"], "status": "fail"})
+        self.assertTrue(any(line.startswith("FAILED pipe1: Adl.allocate") for line in lines), lines)
+
+    def test_an_unknown_name_counts_once(self):
+        text = GOOD.replace("R120,", "R119,")
+        self.assertEqual(self.run_report({"a": text, "b": text})[0], 1)
+
     def test_skipped_proves_nothing(self):
         failures, lines, rules = self.run_report({"adl": GOOD, "wave": SKIPPED})
         self.assertEqual(failures, 0)
         self.assertEqual(lines[-1], "2 passed, 0 failed")
         self.assertNotIn("R142", rules)
-        self.assertIn("skipped Wave.viewer", lines)
+        self.assertIn("skipped wave: Wave.viewer", lines)
         self.assertFalse(any("DISABLED" in line for line in lines))
 
     def test_plain_ctest_entry_counts_as_one(self):
@@ -158,9 +171,11 @@ class RulesTest(unittest.TestCase):
     def test_the_project_list(self):
         rules = report.Rules((ROOT / "tests/rules.txt").read_text())
         for name in ("R1", "R40", "R149", "R227", "G23", "E22", "vtd.fault.0E", "vtd.fault.31", "vtd.iqe.7",
-                     "contract.iotlb_hit", "axi.ar_stable", "vtd.walk"):
+                     "contract.iotlb_hit", "axi.ar_stable", "vtd.walk", "vtd.context.tt",
+                     "vtd.pages.large"):
             self.assertTrue(rules.knows(name), name)
-        for name in ("R30", "R150", "R228", "G24", "E23", "vtd.fault.0F", "vtd.fault.1", "vtd.iqe.8", "vtd", "axi"):
+        for name in ("R30", "R150", "R228", "G24", "E23", "vtd.fault.0F", "vtd.fault.1", "vtd.fault.0a",
+                     "vtd.iqe.8", "vtd", "axi"):
             self.assertFalse(rules.knows(name), name)
 
 

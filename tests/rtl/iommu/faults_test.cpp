@@ -143,7 +143,7 @@ TEST_F(Faults, EntriesThatCannotBeFetched) {
 }
 
 TEST_F(Faults, ReservedBits) {
-  covers("vtd.fault.0a", "vtd.fault.0b", "vtd.fault.0c");
+  covers("vtd.fault.0A", "vtd.fault.0B", "vtd.fault.0C");
   ASSERT_TRUE(bench.bring_up());
   const std::uint64_t root = bench.memory.load64(bench.tables.root() + (kSid[0] >> 8) * 16);
   for (const unsigned bit : {1U, 11U, 46U, 63U}) {
@@ -191,7 +191,7 @@ TEST_F(Faults, PermissionComesBeforeReservedBits) {
 }
 
 TEST_F(Faults, TranslatedRequestsAndPasidsAreBlocked) {
-  covers("vtd.fault.0d", "vtd.fault.31");
+  covers("vtd.fault.0D", "vtd.fault.31");
   ASSERT_TRUE(bench.bring_up());
   blocked(0x0D, kIova, false, 2);
   blocked(0x0D, kIova, false, 1);
@@ -204,7 +204,7 @@ TEST_F(Faults, TranslatedRequestsAndPasidsAreBlocked) {
 }
 
 TEST_F(Faults, OutputInTheInterruptWindow) {
-  covers("vtd.fault.0e");
+  covers("vtd.fault.0E");
   ASSERT_TRUE(bench.bring_up());
   bench.tables.map(table, kIova + 0x10000, 0xFEE0'0000);
   blocked(0x0E, kIova + 0x10000, true);
