@@ -37,7 +37,8 @@ configure:
 	  rm -f '$(BUILD)/.configured'; \
 	  cmake -G Ninja -S . -B '$(BUILD)' --log-level=NOTICE $$args; \
 	  echo "$$args" >'$(BUILD)/.configured'; \
-	fi
+	fi; \
+	ninja -C '$(BUILD)' --quiet build.ninja  # the compile commands follow the CMake files
 
 build: configure ## build everything
 	@ninja -C '$(BUILD)' -j$(JOBS)
