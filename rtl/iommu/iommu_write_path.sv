@@ -5,7 +5,8 @@
 // their data follows in the same order. A requester that then withholds its data for limit_i cycles is cut off: the
 // burst is filled up with beats without strobes, the late beats are dropped when they come, cutoff_o is raised, and
 // the port's write responses are SLVERR until cutoff_clear_i.
-// A blocked write's data is swallowed up to WLAST, then SLVERR answers. New writes of that port wait meanwhile.
+// A blocked write is answered with SLVERR as soon as its WLAST is here and the older writes of its id have been
+// answered; its data is swallowed a beat a cycle. New writes of that port wait meanwhile.
 //
 // Timing: AW passes in the cycle it is offered; its first W beat leaves a register two cycles after. B in t at memory
 // -> requester BVALID in t+1. BREADY towards memory is constantly 1.
@@ -160,7 +161,7 @@ module iommu_write_path #(
     logic signed [12:0] unclaimed_q;      // beats here minus beats that taken addresses will need
     logic [DebtBits-1:0] debt_q;          // late beats of a cut burst
     logic [RespBits-1:0] resp_credits_q, bursts_q;
-    logic pending_q, answer_q, cut_off_q;
+    logic active_q, swallowing_q, answer_q, answered_q, cut_off_q;  // of the blocked write
     logic [IdWidth-1:0] id_q;
     logic [7:0] left_q;
     logic b_empty, b_full, b_pop, w_take;
@@ -177,7 +178,7 @@ module iommu_write_path #(
     assign blocked_by_debt[p] = debt_q != '0;
     assign drop = (debt_q != '0) & ~beat_empty[p];
     // The blocked write's data is at the head once all older bursts of the port have been sent.
-    assign swallow = pending_q & (bursts_q == '0) & (debt_q == '0) & ~beat_empty[p];
+    assign swallow = swallowing_q & (bursts_q == '0) & (debt_q == '0) & ~beat_empty[p];
     assign beat_pop[p] = stream_pop[p] | drop | swallow;
 
     fifo #(.Width(IdWidth + 2), .Depth(Responses)) i_responses (
@@ -188,20 +189,19 @@ module iommu_write_path #(
     assign b_id_o[p*IdWidth+:IdWidth] = answer_q ? id_q : b_head_id;
     assign b_resp_o[p*2+:2] = answer_q ? SlvErr : b_head_resp;
     assign b_pop = ~answer_q & ~b_empty & b_ready_i[p];
-    assign err_done_o[p] = answer_q & b_ready_i[p];
+    assign err_done_o[p] = active_q & answered_q & ~swallowing_q;
 
-    assign aw_allowed_o[p] = (unclaimed_q > 13'sd0) & (resp_credits_q != '0) & ~err_busy_i[p] & ~pending_q;
+    assign aw_allowed_o[p] = (unclaimed_q > 13'sd0) & (resp_credits_q != '0) & ~err_busy_i[p] & ~active_q;
 
     logic signed [12:0] claims;
     logic [DebtBits-1:0] debt_in;
     assign claims = aw_taken_i[p] ? $signed({5'd0, aw_len_i[p*8+:8]}) + 13'sd1 : 13'sd0;
     assign debt_in = debt_add[p] ? DebtBits'(debt_beats) : '0;
 
-    logic pushed, answered, swallow_done;
-    logic swallowed_q;
+    logic pushed, error_taken, answered;
     assign pushed = push_i & (push_port_i == PortWidth'(p));
-    assign answered = b_pop | err_done_o[p];
-    assign swallow_done = swallow & (left_q == 8'd0);
+    assign error_taken = answer_q & b_ready_i[p];
+    assign answered = b_pop | error_taken;
 
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
@@ -209,9 +209,10 @@ module iommu_write_path #(
         debt_q <= '0;
         resp_credits_q <= RespBits'(Responses);
         bursts_q <= '0;
-        pending_q <= 1'b0;
-        swallowed_q <= 1'b0;
+        active_q <= 1'b0;
+        swallowing_q <= 1'b0;
         answer_q <= 1'b0;
+        answered_q <= 1'b0;
         cut_off_q <= 1'b0;
       end else begin
         unclaimed_q <= unclaimed_q + $signed({12'd0, w_take}) - claims;
@@ -222,21 +223,27 @@ module iommu_write_path #(
         else if (cutoff_clear_i[p]) cut_off_q <= 1'b0;
 
         if (err_valid_i && err_port_i == PortWidth'(p)) begin
-          pending_q <= 1'b1;
+          active_q <= 1'b1;
+          swallowing_q <= 1'b1;
+          answered_q <= 1'b0;
           id_q <= err_id_i;
           left_q <= err_len_i;
-        end else if (swallow) begin
-          left_q <= left_q - 8'd1;
-          if (swallow_done) begin
-            pending_q <= 1'b0;
-            swallowed_q <= 1'b1;
+        end else begin
+          if (swallow) begin
+            left_q <= left_q - 8'd1;
+            if (left_q == 8'd0) swallowing_q <= 1'b0;
           end
+          // WLAST has been here: its beat was swallowed, or no beat of any taken address is missing.
+          if (error_taken) begin
+            answer_q <= 1'b0;
+            answered_q <= 1'b1;
+          end else if (active_q && !answered_q && b_empty
+                       && (!swallowing_q || (unclaimed_q >= 13'sd0 && debt_q == '0))
+                       && id_idle_i[(p<<IdWidth)+32'(id_q)]) begin
+            answer_q <= 1'b1;
+          end
+          if (err_done_o[p]) active_q <= 1'b0;
         end
-        if (swallowed_q && b_empty && id_idle_i[(p<<IdWidth)+32'(id_q)]) begin
-          swallowed_q <= 1'b0;
-          answer_q <= 1'b1;
-        end
-        if (err_done_o[p]) answer_q <= 1'b0;
       end
     end
 

@@ -146,6 +146,24 @@ TEST_P(Timing, ASecondRequestMayJoinAWalkInAnyOfItsCycles) {
   }
 }
 
+TEST_P(Timing, BlockedRequestsAreAnsweredWithinFourCyclesOfTheirWalk) {
+  covers("contract.read_fault", "contract.write_fault");
+  bench.read(0, 1, kIova);
+  bench.tables.map(table, kIova + 0x100'0000, kPool, 0);  // every level there, the leaf not present
+  ASSERT_TRUE(bench.settle());
+  const std::uint64_t walk = kPipe ? 4U * L() + 15 : 4U * L() + 10;
+  const auto r = bench.read(0, 1, kIova + 0x100'0000, 4);
+  ASSERT_TRUE(bench.settle());
+  EXPECT_FALSE(r->out);
+  EXPECT_LE(r->first_cycle - r->in_cycle, walk + (kPipe ? 5 : 4));
+  for (const unsigned beats : {1U, 16U}) {
+    const auto w = bench.write(0, 1, kIova + 0x100'0000, beats);
+    ASSERT_TRUE(bench.settle());
+    EXPECT_FALSE(w->out);
+    EXPECT_LE(w->done_cycle - w->in_cycle, walk + (kPipe ? 5 : 4)) << beats << " beats";
+  }
+}
+
 TEST_P(Timing, InvalidationAndWaitOnAnIdleUnit) {
   covers("contract.invalidation_pair");
   bench.read(0, 1, kIova);
