@@ -21,7 +21,7 @@ module iommu #(
     parameter int unsigned IotlbEntries   = 64,
     parameter int unsigned ContextEntries = 8,
     parameter int unsigned NumWalks       = 16,        // 2 to 64
-    parameter int unsigned Parks          = 16,        // parked requests of a direction, 4 to 64
+    parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 64; a quarter of them per port is its own
     parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats
     parameter int unsigned WriteBeats     = 64,        // write buffer of a port, beats
     parameter int unsigned Pipe           = 0,
@@ -342,7 +342,7 @@ module iommu #(
       .IsWrite(1'b0), .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
       .Parks(Parks), .WalkWidth(WalkWidth), .Pipe(Pipe)
   ) i_read_lane (
-      .clk_i, .rst_ni, .te_i(te), .mode_ok_i(mode_ok), .source_id_i,
+      .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_arvalid_i), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
       .req_id_i(s_axi_arid_i), .req_addr_i(s_axi_araddr_i), .req_len_i(s_axi_arlen_i), .req_size_i(s_axi_arsize_i),
       .req_user_i(s_axi_aruser_i), .hint_valid_i, .hint_ready_o, .hint_page_i,
@@ -368,7 +368,7 @@ module iommu #(
       .IsWrite(1'b1), .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
       .Parks(Parks), .WalkWidth(WalkWidth), .Pipe(Pipe)
   ) i_write_lane (
-      .clk_i, .rst_ni, .te_i(te), .mode_ok_i(mode_ok), .source_id_i,
+      .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_awvalid_i), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
       .req_id_i(s_axi_awid_i), .req_addr_i(s_axi_awaddr_i), .req_len_i(s_axi_awlen_i), .req_size_i(s_axi_awsize_i),
       .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),

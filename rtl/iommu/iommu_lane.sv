@@ -10,7 +10,11 @@
 // (AXI4 has no write id on the W channel). A parked request holds younger ones of its key back, nobody else.
 // Priority into the lookup: parked requests whose walk is done, then new ones (round-robin over ports), then hints.
 //
-// A parked request whose walk succeeded is looked up again, so the IOTLB is the only place that holds translations.
+// Room: a quarter of the parking slots is kept for each port, the rest is shared, so a port whose requests stay blocked
+// (it takes no answers, or sends no data) never keeps another one out.
+//
+// A parked request whose walk succeeded is looked up again, so the IOTLB is the only place that holds translations; and
+// a verdict that has not been recorded when something is flushed is forgotten, and the request looked up again.
 // A fault goes only to the request that started the walk: one that joined later may have come after software repaired
 // the table, and walks again.
 module iommu_lane #(
@@ -20,7 +24,7 @@ module iommu_lane #(
     parameter int unsigned IdWidth    = 4,
     parameter int unsigned Haw        = 46,
     parameter int unsigned Mgaw       = 48,
-    parameter int unsigned Parks      = 16,   // requests parked at most, 4 to 64
+    parameter int unsigned Parks      = 24,   // requests parked at most, 4 to 64
     parameter int unsigned WalkWidth  = 4,    // bits of a walk number
     parameter int unsigned Pipe       = 0,
     parameter int unsigned SlotWidth  = $clog2(Parks),  // derived
@@ -31,6 +35,7 @@ module iommu_lane #(
     input  logic                         rst_ni,
 
     input  logic                         te_i,           // translation on
+    input  logic                         flush_i,        // a cache is flushed, or the root table changes
     input  logic                         mode_ok_i,      // RTADDR.TTM is one this unit has
     input  logic [NumPorts*16-1:0]       source_id_i,    // tied
 
@@ -160,7 +165,7 @@ module iommu_lane #(
   logic [SlotWidth-1:0] replay_slot;
   logic [NumPorts-1:0]  new_req, new_grant, hint_grant;
   logic [NumPortBits-1:0] new_port, hint_port;
-  logic [ParkCount-1:0] park_credits_q;
+  logic [NumPorts-1:0]  park_room;
   logic [OutCount-1:0]  out_credits_q;
   logic load_replay, load_new, load_hint, out_room;
 
@@ -170,7 +175,7 @@ module iommu_lane #(
     end
   end
   assign out_room = out_credits_q != '0;
-  assign new_req = req_valid_i & req_allowed_i & {NumPorts{out_room & (park_credits_q != '0)}};
+  assign new_req = req_valid_i & req_allowed_i & park_room & {NumPorts{out_room}};
   assign load_replay = (replay_req != '0) & out_room;
   assign load_new = ~load_replay & (new_req != '0);
   assign load_hint = ~load_replay & ~load_new & (hint_valid_i != '0);
@@ -434,6 +439,7 @@ module iommu_lane #(
           p_walk_q[i] <= walk_index_i;
         end
         if (load_replay && replay_grant[i]) p_state_q[i] <= StInPipe;
+        if (flush_i && p_valid_q[i] && p_state_q[i] == StFault) p_state_q[i] <= StReady;
         if (fault_done && fault_grant[i]) p_state_q[i] <= StError;
         if (err_valid_o && error_grant[i]) p_state_q[i] <= StErrorWait;
         if (freed[i]) p_valid_q[i] <= 1'b0;
@@ -481,22 +487,41 @@ module iommu_lane #(
   end
 
   // ------------------------------------------------------------------ credits
-  logic [ParkCount-1:0] freed_count;
+  // Slots of each port that are taken or spoken for. What a port has beyond its own share comes out of the pool.
+  localparam int unsigned PoolSlots = Parks - NumPorts * (Parks / 4);
+  logic [NumPorts*ParkCount-1:0] used_q;
+  logic [ParkCount-1:0] pool_used;
   logic loaded, not_parked, not_pushed, popped;
   assign loaded = load_new | load_replay;
   assign not_parked = b_new & ~park;
   assign not_pushed = b_valid & ~b_hint & ~push;
   assign popped = out_valid_o & out_ready_i;
   always_comb begin
-    freed_count = '0;
-    for (int unsigned i = 0; i < Parks; i++) freed_count += ParkCount'(freed[i]);
+    pool_used = '0;
+    for (int unsigned p = 0; p < NumPorts; p++) begin
+      if (used_q[p*ParkCount+:ParkCount] > ParkCount'(Parks / 4))
+        pool_used += used_q[p*ParkCount+:ParkCount] - ParkCount'(Parks / 4);
+    end
+    for (int unsigned p = 0; p < NumPorts; p++) begin
+      park_room[p] = (used_q[p*ParkCount+:ParkCount] < ParkCount'(Parks / 4)) | (pool_used < ParkCount'(PoolSlots));
+    end
+  end
+
+  logic [NumPorts*ParkCount-1:0] used_d;
+  always_comb begin
+    used_d = used_q;
+    if (load_new) used_d[new_port*ParkCount+:ParkCount] += ParkCount'(1);
+    if (not_parked) used_d[NumPortBits'(b_port)*ParkCount+:ParkCount] -= ParkCount'(1);
+    for (int unsigned i = 0; i < Parks; i++) begin
+      if (freed[i]) used_d[NumPortBits'(p_port_q[i])*ParkCount+:ParkCount] -= ParkCount'(1);
+    end
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      park_credits_q <= ParkCount'(Parks);
+      used_q <= '0;
       out_credits_q <= OutCount'(OutDepth);
     end else begin
-      park_credits_q <= park_credits_q - ParkCount'(load_new) + ParkCount'(not_parked) + freed_count;
+      used_q <= used_d;
       out_credits_q <= out_credits_q - OutCount'(loaded) + OutCount'(not_pushed) + OutCount'(popped);
     end
   end

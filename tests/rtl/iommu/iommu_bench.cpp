@@ -280,8 +280,8 @@ void IommuBench::drive() {
       set_bits(d.s_axi_wstrb_i, p * kBusBytes, kBusBytes, sim::beat_lanes(at, burst->size, kBusBytes));
       set_bits(d.s_axi_wlast_i, p, 1, index + 1 == burst->beats);
     }
-    set_bits(d.s_axi_rready_i, p, 1, chance(r_ready));
-    set_bits(d.s_axi_bready_i, p, 1, chance(b_ready));
+    set_bits(d.s_axi_rready_i, p, 1, chance(r_ready[p]));
+    set_bits(d.s_axi_bready_i, p, 1, chance(b_ready[p]));
     const bool hint = !hints_[p].empty();
     set_bits(d.hint_valid_i, p, 1, hint);
     if (hint) set_bits(d.hint_page_i, p * 52, 52, hints_[p].front());

@@ -124,8 +124,9 @@ class IommuBench {
   std::uint64_t walk_reads = 0;    ///< AR handshakes of walkers
   std::uint64_t status_cycle = 0;  ///< W handshake of the last write at m_axi_table
   std::uint64_t status_strobe = 0;
-  std::uint64_t tail_cycle = 0;  ///< W handshake of the last register write
-  double r_ready = 1.0, b_ready = 1.0;
+  std::uint64_t tail_cycle = 0;         ///< W handshake of the last register write
+  double r_ready[kPorts] = {1.0, 1.0};  ///< chance that a requester takes a beat
+  double b_ready[kPorts] = {1.0, 1.0};
   bool hold_w[kPorts] = {false, false};  ///< withhold write data beyond the first beat of a burst
   sim::AxiMemory& data_port() { return data_; }
   sim::AxiMemory& table_port() { return table_; }

@@ -55,8 +55,10 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
   iovas.push_back(1ULL << 48);
   iovas.push_back(0xFEE0'0000);
   ASSERT_TRUE(bench.bring_up());
-  bench.r_ready = pick(2) ? 1.0 : 0.5;
-  bench.b_ready = pick(2) ? 1.0 : 0.5;
+  for (unsigned p = 0; p < kPorts; ++p) {
+    bench.r_ready[p] = pick(2) ? 1.0 : 0.5;
+    bench.b_ready[p] = pick(2) ? 1.0 : 0.5;
+  }
 
   std::vector<BurstPtr> all;
   for (unsigned round = 0; round < 40; ++round) {
