@@ -45,7 +45,7 @@ build: configure ## build everything
 
 sim: configure ## build the machine and run the demonstration
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar
-	@mkdir -p '$(BUILD)/sim'
+	@mkdir -p '$(BUILD)/sim'; rm -f '$(BUILD)/sim/summary.json'
 	@set -- --summary '$(BUILD)/sim/summary.json'; \
 	if [ -n "$$FILE" ]; then set -- "$$@" --file "$$FILE"; fi; \
 	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \

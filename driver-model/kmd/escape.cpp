@@ -59,7 +59,7 @@ NTSTATUS Copy(GDM_ADAPTER* Lead, GdmCopy* Args) {
   if (!NT_SUCCESS(status)) return AbandonRing(adapter, status, &Args->error);
   Args->fence = fence;
   GdmRingDoorbell(adapter);
-  return GdmRingWait(adapter, fence, &Args->error);
+  return GdmRingWait(adapter, fence, Args->size, &Args->error);
 }
 
 // One access of FreeAdlAndTouch: a copy between VRAM and the old address, and a fence that tells if it went
@@ -83,7 +83,7 @@ VOID RingAllAndWait(GDM_LINK* Link, GdmFreeAdlAndTouch* Args, bool Write,
     GdmTouchResult& result = Args->result[i];
     GdmChannelError& error = Write ? result.write_error : result.read_error;
     GDM_ADAPTER* adapter = GdmLinkMember(Link, i);
-    const NTSTATUS status = NT_SUCCESS(Prepared[i]) ? GdmRingWait(adapter, Fences[i], &error)
+    const NTSTATUS status = NT_SUCCESS(Prepared[i]) ? GdmRingWait(adapter, Fences[i], Args->bytes, &error)
                                                     : AbandonRing(adapter, Prepared[i], &error);
     (Write ? result.write_status : result.read_status) = status;
   }
@@ -110,6 +110,16 @@ NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
   const bool first_writes = Args->write_first != 0;
   NTSTATUS prepared[GDM_MAX_ADAPTERS] = {};
   ULONG64 fences[GDM_MAX_ADAPTERS] = {};
+  // Once while the ADL lives: the translation is cached, so that it is the invalidation that takes it away.
+  for (ULONG i = 0; i < Args->adapters; ++i) {
+    prepared[i] = PrepareTouch(GdmLinkMember(link, i), Args, false, &fences[i]);
+  }
+  RingAllAndWait(link, Args, false, prepared, fences);
+  for (ULONG i = 0; i < Args->adapters; ++i) {
+    Args->result[i].live_status = Args->result[i].read_status;
+    if (!NT_SUCCESS(Args->result[i].live_status)) return Args->result[i].live_status;
+  }
+
   for (ULONG i = 0; i < Args->adapters; ++i) {
     prepared[i] = PrepareTouch(GdmLinkMember(link, i), Args, first_writes, &fences[i]);
   }

@@ -152,12 +152,15 @@ struct GdmTouchResult {
   int32_t
       read_status; /* STATUS_SUCCESS = the access went through; STATUS_DEVICE_DATA_ERROR = it was blocked */
   int32_t write_status; /* the same for the write */
+  int32_t live_status;  /* the same for a read before the ADL was freed */
+  int32_t reserved;
   struct GdmChannelError read_error;
   struct GdmChannelError write_error;
 };
 
-/* Frees an ADL and, at once, has every GPU of the link use its old addresses: a read on each, prepared before
- * the free and rung right after it, then a write on each. */
+/* Has every GPU of the link read an ADL's addresses, so that their translations are cached; frees the ADL;
+ * and at once has them use the old addresses: a read on each, prepared before the free and rung right after
+ * it, then a write on each. */
 struct GdmFreeAdlAndTouch {
   struct GdmEscapeHeader header;
   uint32_t adl;          /* in */

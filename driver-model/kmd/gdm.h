@@ -102,8 +102,9 @@ VOID GdmRingDoorbell(GDM_ADAPTER* Adapter);
 /// not.
 NTSTATUS GdmRingRecover(GDM_ADAPTER* Adapter, GdmChannelError* Error);
 /// Wait for a fence. STATUS_DEVICE_DATA_ERROR: the channel stopped, Error says why and the ring is empty
-/// again. STATUS_IO_TIMEOUT: neither came.
-NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, GdmChannelError* Error);
+/// again. STATUS_IO_TIMEOUT: neither came. Bytes: of the work before the fence; the more, the longer the
+/// wait.
+NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, ULONGLONG Bytes, GdmChannelError* Error);
 
 // ---- memory.cpp
 

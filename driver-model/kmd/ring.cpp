@@ -161,9 +161,10 @@ VOID GdmRingDoorbell(GDM_ADAPTER* Adapter) {
   GdmWrite32(Adapter, dma::CH_TAIL::kOffset, dma::CH_TAIL::INDEX.put(Adapter->RingTail));
 }
 
-NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, GdmChannelError* Error) {
+NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, ULONGLONG Bytes, GdmChannelError* Error) {
   const ULONGLONG start = KeQueryInterruptTime();
-  const auto limit = static_cast<ULONGLONG>(GdmParameters.FenceTimeout);
+  // Even a page walk of slow memory for every few bytes stays below a unit of 100 ns a byte.
+  const ULONGLONG limit = static_cast<ULONGLONG>(GdmParameters.FenceTimeout) + Bytes;
   for (;;) {
     if (*FenceWord(Adapter) >= Value) return STATUS_SUCCESS;
     // The flag may be an older error's, seen and cleared before its DPC ran: the channel decides.

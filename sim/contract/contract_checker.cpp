@@ -138,18 +138,15 @@ void ContractChecker::table_bus(const CycleView& view) {
     }
     if (invalidation_) ++invalidation_->reads;
   }
-  if (m.wvalid && s.wready) {
-    if (!invalidation_) {
-      disturb();  // an event message
-    } else {
-      const Invalidation& done = *invalidation_;
-      const bool expected = done.seen == 0xF && (done.qwords[0] & 0xF) == kTypeIotlb &&
-                            (done.qwords[1] & 0x3F) == 0 && (done.qwords[2] & 0xF) == kTypeWait &&
-                            (done.qwords[2] & kWaitStatus) != 0;
-      if (done.valid && done.reads == 1 && expected)
-        measure(PromiseKind::kInvalidate, done.cycle, view.cycle, done.reads, done.latency, 0);
-      invalidation_.reset();
-    }
+  // Without an invalidation a write is an event message: it takes nothing from lookups, walks or answers.
+  if (m.wvalid && s.wready && invalidation_) {
+    const Invalidation& done = *invalidation_;
+    const bool expected = done.seen == 0xF && (done.qwords[0] & 0xF) == kTypeIotlb &&
+                          (done.qwords[1] & 0x3F) == 0 && (done.qwords[2] & 0xF) == kTypeWait &&
+                          (done.qwords[2] & kWaitStatus) != 0;
+    if (done.valid && done.reads == 1 && expected)
+      measure(PromiseKind::kInvalidate, done.cycle, view.cycle, done.reads, done.latency, 0);
+    invalidation_.reset();
   }
 }
 

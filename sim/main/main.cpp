@@ -93,6 +93,7 @@ int run(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::uint8_t> data = load(options.file);
   Machine machine("machine", options.machine);
+  if (!options.summary.empty()) prepare_summary(options.summary);
   Software software("software", machine, data);
   sc_core::sc_start();
   if (!software.ended)

@@ -38,6 +38,7 @@ void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
     } else if (key == "stall") {
       memory.ar_stall = memory.aw_stall = memory.w_stall = memory.r_stall = memory.b_stall =
           number<double>(key, value);
+      if (memory.ar_stall == 1) throw std::invalid_argument("--memory: stall=1 would stop the bus for good");
     } else if (key == "out-of-order") {
       memory.out_of_order = number<unsigned>(key, value) != 0;
     } else if (key == "interleave") {
@@ -70,6 +71,9 @@ int parse_options(int argc, char** argv, Options& options) {
                   "timing of host memory: latency=100,jitter=0,write-latency=1,stall=0.0,...");
   CLI::Option* latency_option = run->add_option("--latency", latency, "the same as --memory latency=...");
   run->add_option("--seed", machine.seed, "of page placement, power-on state and jitter")
+      ->check([](const std::string& text) {  // the conversion alone wraps -1 round
+        return text[0] == '-' ? text + " is negative" : std::string();
+      })
       ->capture_default_str();
   run->add_option("--pipe", machine.pipe, "variant of the RTL, 0 or 1")->capture_default_str();
   run->add_option("--host-width", machine.host_address_width, "host address bits")->capture_default_str();

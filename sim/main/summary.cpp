@@ -31,6 +31,10 @@ json contract(const ContractChecker& checker) {
 
 }  // namespace
 
+void prepare_summary(const std::string& path) {
+  if (!std::ofstream(path)) throw std::runtime_error("cannot write " + path);
+}
+
 void write_summary(const std::string& path, const FirstLightResult& result, Machine& machine,
                    double duration_s) {
   const MachineConfig& config = machine.config();

@@ -9,6 +9,10 @@
 
 namespace gpudmar::sim {
 
+/// Empties the file at `path`, so that a run that breaks off leaves no older result. Throws
+/// std::runtime_error when it cannot be written.
+void prepare_summary(const std::string& path);
+
 /// Writes the JSON summary. Throws std::runtime_error when the file cannot be written.
 void write_summary(const std::string& path, const FirstLightResult& result, Machine& machine,
                    double duration_s);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <stdexcept>
+#include <systemc>
 #include <utility>
 
 #include "driver-model/dxgkrnl/kernel.h"
@@ -37,6 +38,11 @@ class FirstLight {
   static dxgkrnl::KernelConfig config(std::uint64_t seed) {
     dxgkrnl::KernelConfig config;
     config.seed = seed;
+    // Every SystemC process has an IRQL of its own: an interrupt's routine must not raise the driver
+    // thread's.
+    config.runtime.current_thread = [] {
+      return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
+    };
     return config;
   }
 
@@ -70,6 +76,7 @@ class FirstLight {
   void compare_vram(unsigned adapter);
   void check_scattered(const std::vector<dxgkrnl::ObjectView>& before);
   void touch(const GdmAllocateAdl& adl);
+  void stray();
   void destroy(std::uint32_t object, GdmDestroyForm form);
   void fail(std::string line) { result_->failures.push_back(std::move(line)); }
 
@@ -181,10 +188,12 @@ void FirstLight::compare_vram(unsigned adapter) {
 // The point of the first object: pages above 1 TiB, not one after the other. `before` are the driver's own
 // objects.
 void FirstLight::check_scattered(const std::vector<dxgkrnl::ObjectView>& before) {
+  bool created = false;
   for (const auto& object : kernel_.objects()) {
     if (std::any_of(before.begin(), before.end(),
                     [&](const auto& old) { return old.handle == object.handle; }))
       continue;
+    created = true;
     const auto& frames = object.page_frames;
     bool scattered = frames.size() < 3;
     for (std::size_t i = 0; i < frames.size(); ++i) {
@@ -194,6 +203,7 @@ void FirstLight::check_scattered(const std::vector<dxgkrnl::ObjectView>& before)
     }
     if (!scattered) fail("the pages of the object are not scattered");
   }
+  if (!created) fail("the kernel knows of no new object");
 }
 
 void FirstLight::touch(const GdmAllocateAdl& adl) {
@@ -206,14 +216,18 @@ void FirstLight::touch(const GdmAllocateAdl& adl) {
     fail(fmt::format("{} GPUs touched the freed ADL instead of {}", args.adapters,
                      platform_.functions.size()));
   for (std::uint32_t i = 0; i < args.adapters; ++i) {
+    if (args.result[i].live_status != STATUS_SUCCESS)
+      fail(fmt::format("GPU {}: the read before FreeAdl was blocked", i));
     if (args.result[i].read_status != STATUS_DEVICE_DATA_ERROR)
       fail(fmt::format("GPU {}: the read after FreeAdl was not blocked", i));
     if (args.result[i].write_status != STATUS_DEVICE_DATA_ERROR)
       fail(fmt::format("GPU {}: the write after FreeAdl was not blocked", i));
   }
   result_->faults_expected = 2ULL * args.adapters;
-  (void)platform_.time->wait_until([&] { return kernel_.faults().size() >= result_->faults_expected; },
-                                   kFaultCycles);
+  if (!platform_.time->wait_until([&] { return kernel_.faults().size() >= result_->faults_expected; },
+                                  kFaultCycles))
+    fail(fmt::format("{} of {} fault records came in {} cycles", kernel_.faults().size(),
+                     result_->faults_expected, kFaultCycles));
   const auto faults = kernel_.faults();
   result_->faults_recorded = faults.size();
   for (const auto& function : platform_.functions) {
@@ -230,6 +244,36 @@ void FirstLight::touch(const GdmAllocateAdl& adl) {
   }
   if (faults.size() != result_->faults_expected)
     fail(fmt::format("{} fault records instead of {}", faults.size(), result_->faults_expected));
+}
+
+// One GPU alone uses an address that no ADL ever had: the last page it can drive.
+void FirstLight::stray() {
+  const auto bits =
+      regs::dma::CAPS::ADDR_BITS.get(platform_.functions.front().bar0->read64(regs::dma::CAPS::kOffset));
+  const std::uint64_t address = (1ULL << bits) - hw::kPageSize;
+  const GdmOperand nowhere{GDM_OPERAND_LOGICAL, 0, address};
+  const GdmOperand vram{GDM_OPERAND_VRAM, 0, kVramScratch};
+  for (const bool write : {false, true}) {
+    const auto before = kernel_.faults().size();
+    GdmCopy args{};
+    args.source = write ? vram : nowhere;
+    args.destination = write ? nowhere : vram;
+    args.size = kTouchBytes;
+    send(GDM_ESCAPE_COPY, args);
+    ++result_->faults_expected;
+    const char* const what = write ? "write" : "read";
+    if (args.header.status != STATUS_DEVICE_DATA_ERROR)
+      fail(fmt::format("GPU 0: the {} of {:#x}, which no ADL has, was not blocked", what, address));
+    if (!platform_.time->wait_until([&] { return kernel_.faults().size() > before; }, kFaultCycles))
+      return fail(
+          fmt::format("no fault record of the {} of {:#x} in {} cycles", what, address, kFaultCycles));
+    const vtd::FaultRecord fault = kernel_.faults().back();
+    if (fault.source_id != platform_.functions.front().source_id || fault.is_write != write ||
+        fault.reason != (write ? 5 : 6) || fault.address != address)
+      fail(fmt::format("the {} of {:#x} was recorded as {:#x}, source {:#06x}, reason {:#04x}", what, address,
+                       fault.address, fault.source_id, fault.reason));
+  }
+  result_->faults_recorded = kernel_.faults().size();
 }
 
 void FirstLight::destroy(std::uint32_t object, GdmDestroyForm form) {
@@ -296,6 +340,10 @@ void FirstLight::run(FirstLightResult& result) {
   step("compare by CPU mapping",
        [&] { compare(target, fmt::format("second object, written by GPU {}", second)); });
   step("FreeAdl, then use it", [&] { touch(source_adl); });
+  // Both GPUs read the page before it was freed, so it was in the IOTLB: the invalidation took it away.
+  if (result.steps.back().counts.hits == 0)
+    fail("the freed page was not cached: its invalidation was not shown");
+  step("GPU 0: beside every ADL", [&] { stray(); });
   step("close and destroy", [&] {
     destroy(source, GDM_DESTROY_SPLIT);
     GdmFreeAdl free_target{};
