@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Run the Python tests of this directory as one CTest entry, with results in the XML that GoogleTest writes.
+"""Run the Python tests of a directory (default: this one) as one CTest entry, results in GoogleTest's XML.
 
-usage: run.py --gtest_output=xml:FILE
+usage: run.py --gtest_output=xml:FILE [DIRECTORY]
 """
 import os
 import sys
@@ -55,12 +55,13 @@ class XmlResult(unittest.TextTestResult):
 
 def main(argv):
     outputs = [a.partition("xml:")[2] for a in argv if a.startswith("--gtest_output=xml:")]
-    if len(argv) != 1 or not outputs:
+    directories = [a for a in argv if not a.startswith("--")]
+    if len(outputs) != 1 or len(directories) > 1 or len(argv) != 1 + len(directories):
         sys.exit(__doc__)
-    here = Path(__file__).resolve().parent
-    suite = unittest.defaultTestLoader.discover(str(here), pattern="*_test.py")
+    directory = Path(directories[0]) if directories else Path(__file__).resolve().parent
+    suite = unittest.defaultTestLoader.discover(str(directory), pattern="*_test.py")
     result = unittest.TextTestRunner(resultclass=XmlResult, verbosity=2, stream=sys.stdout).run(suite)
-    root = ElementTree.Element("testsuites", name="tools")
+    root = ElementTree.Element("testsuites", name=Path(outputs[0]).stem)
     suites = {}
     for node in result.nodes:
         name = node.get("classname")
