@@ -2,6 +2,8 @@
 // Queued invalidation: scope, exactness under races, draining, wait, errors and recovery.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/rtl/iommu/iommu_bench.h"
 #include "tests/support/covers.h"
 
@@ -245,6 +247,39 @@ TEST(VerdictRace, NoFaultFromBeforeTheFlushIsRecordedAfterTheStatus) {
     EXPECT_TRUE(slow->out);
     EXPECT_EQ(repaired->out ? repaired->out_address : kNew, kNew);
   }
+}
+
+TEST_F(Invalidation, InTheVeryNextCycleEveryUseIsBlockedAndRecorded) {
+  covers("R142", "G5", "G12");
+  warm();
+  EXPECT_EQ(goes(kIova, 1), kOld);
+  bench.memory.store64(bench.tables.entry(table, 4, kIova), 0);
+  std::vector<BurstPtr> uses;
+  bench.at_status = [&] {
+    if (!uses.empty()) return;
+    for (unsigned port = 0; port < kPorts; ++port) {
+      uses.push_back(bench.read(port, 2, kIova + 64, 2));
+      uses.push_back(bench.write(port, 2, kIova + 128, 2));
+    }
+  };
+  bench.flush_pages(7, kIova);
+  ASSERT_TRUE(bench.invalidate());
+  ASSERT_TRUE(bench.settle());
+  ASSERT_EQ(uses.size(), 2U * kPorts);
+  std::uint64_t first_read = ~0ULL;
+  for (const auto& use : uses) {
+    EXPECT_FALSE(use->out) << "a bus beat carried it";
+    EXPECT_EQ(use->resp, sim::AxiResp::kSlvErr);
+    if (!use->write) first_read = std::min(first_read, use->in_cycle);
+    const auto recorded = std::count_if(bench.faults.begin(), bench.faults.end(), [&](const auto& fault) {
+      return fault[0] == kIova && (fault[1] & 0xFFFF) == kSid[use->port] &&
+             ((fault[1] >> 32) & 0xFF) == (use->write ? 5U : 6U) &&
+             ((fault[1] >> 62) & 1) == (use->write ? 0U : 1U);
+    });
+    EXPECT_EQ(recorded, 1);
+  }
+  EXPECT_EQ(first_read, bench.status_cycle + 1);
+  EXPECT_EQ(bench.faults.size(), uses.size());
 }
 
 TEST_F(Invalidation, DrainWaitsForOlderReadsAndWrites) {

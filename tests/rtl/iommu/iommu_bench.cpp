@@ -205,6 +205,7 @@ void IommuBench::sample() {
   if (t.wvalid && table_.out().wready) {
     status_cycle = cycle_;
     status_strobe = t.wstrb;
+    if (at_status) at_status();
   }
   if (d.probe_fault_o) {
     faults.push_back({get_bits(d.probe_fault_record_o, 0, 64), get_bits(d.probe_fault_record_o, 64, 64)});

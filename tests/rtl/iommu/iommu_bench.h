@@ -124,6 +124,8 @@ class IommuBench {
   std::uint64_t walk_reads = 0;    ///< AR handshakes of walkers
   std::uint64_t status_cycle = 0;  ///< W handshake of the last write at m_axi_table
   std::uint64_t status_strobe = 0;
+  std::function<void()>
+      at_status;  ///< called in the cycle of that handshake; requests made there come one later
   std::uint64_t tail_cycle = 0;         ///< W handshake of the last register write
   double r_ready[kPorts] = {1.0, 1.0};  ///< chance that a requester takes a beat
   double b_ready[kPorts] = {1.0, 1.0};
