@@ -360,6 +360,13 @@ void FirstLight::run(FirstLightResult& result) {
   for (const auto& [name, count] : result.ddi_calls) result.total.calls += count;
 }
 
+/// Most promises hold for requests alone in the unit and for ports that are ready: how many of them a run has
+/// is sure only where the memory's timing is the same for every access.
+bool even(const AxiMemoryConfig& m) {
+  return m.jitter == 0 && !m.out_of_order && m.ar_stall == 0 && m.aw_stall == 0 && m.w_stall == 0 &&
+         m.r_stall == 0 && m.b_stall == 0;
+}
+
 }  // namespace
 
 FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data,
@@ -371,7 +378,8 @@ FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_
   } catch (const std::exception& error) {
     result.failures.emplace_back(error.what());
   }
-  if (result.failures.empty()) machine.contract().check_minimum("first_light", machine.board().cycles());
+  if (result.failures.empty() && even(machine.config().memory))
+    machine.contract().check_minimum("first_light", machine.board().cycles());
   machine.finish();
   result.total.cycles = machine.board().cycles();
   for (const Violation& violation : machine.violations().list()) {
