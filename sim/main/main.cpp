@@ -11,6 +11,7 @@
 #include <systemc>
 #include <vector>
 
+#include "gpudmar_commit.h"
 #include "sim/bench/machine.h"
 #include "sim/main/options.h"
 #include "sim/main/summary.h"

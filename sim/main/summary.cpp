@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <systemc>
 
+#include "gpudmar_commit.h"
+
 namespace gpudmar::sim {
 namespace {
 

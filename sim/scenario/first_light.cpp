@@ -389,6 +389,8 @@ FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_
   }
   if (machine.violations().count() > 0)
     result.failures.push_back(fmt::format("{} violations in all", machine.violations().count()));
+  if (const auto stores = machine.scoreboard().counters().unannounced_changes; stores > 0)
+    result.failures.push_back(fmt::format("{} stores to page tables were never published", stores));
   result.passed = result.failures.empty();
   return result;
 }
