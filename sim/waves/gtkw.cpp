@@ -89,9 +89,9 @@ std::string gtkw_text(const std::string& fst_path, const DutInfo& info, std::uin
   const unsigned bits = info.bus_bytes * 8;
   std::string text = fmt::format("[dumpfile] \"{}\"\n[timestart] 0\n[size] 1600 900\n[pos] -1 -1\n",
                                  std::filesystem::absolute(fst_path).string());
-  // Zoom to about 200 cycles: the exponent is that of 2 in units of the dump.
+  // Zoom to 100 to 200 cycles of a usual window: GTKWave shows some five times 2^zoom units of the dump.
   unsigned zoom = 0;
-  while ((1ULL << zoom) < cycle_ps * 200 / 1000) ++zoom;
+  while ((1ULL << zoom) < cycle_ps * 25) ++zoom;
   text += fmt::format("*-{}.000000 0 -1 -1\n[treeopen] gpu_dmar.\n", zoom);
   text += std::string(kBit) + "gpu_dmar.clk_i\ngpu_dmar.rst_ni\n";
   text += group("IOMMU requesters", requesters(info), true);
