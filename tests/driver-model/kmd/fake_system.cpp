@@ -143,7 +143,8 @@ void free_adl(const DXGKARGCB_FREE_ADL* args) {
     system.misuse.push_back("FreeAdl: unknown");
     return;
   }
-  for (const DXGK_PAGE_NUMBER page : entry->second->pages) system.translations.erase(page);
+  if (!system.translations_survive)
+    for (const DXGK_PAGE_NUMBER page : entry->second->pages) system.translations.erase(page);
   system.adls.erase(entry);
 }
 

@@ -75,6 +75,7 @@ class FakeSystem {
   [[nodiscard]] HANDLE device_handle(unsigned gpu) const { return reinterpret_cast<HANDLE>(0xD000ull + gpu); }
   std::uint8_t* resolve(std::uint64_t logical);
   std::map<std::uint64_t, std::uint8_t*> translations;  ///< logical page to memory
+  bool translations_survive = false;                    ///< FreeAdl leaves them: a missing invalidation
   std::uint64_t next_page = 0x4000;
   std::uintptr_t next_handle = 0x100;
 
