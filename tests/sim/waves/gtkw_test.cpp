@@ -90,7 +90,7 @@ TEST(Gtkw, GroupsOpenAndCloseInTurn) {
 TEST(Gtkw, ZoomGrowsWithTheCycle) {
   // 2^11 = 2048 ns hold 200 cycles of 10 ns; 2^14 hold 200 of 80 ns.
   EXPECT_THAT(gtkw_text("w.fst", info(), 10'000), HasSubstr("\n*-18.000000 "));
-  EXPECT_THAT(gtkw_text("w.fst", info(), 80'000), HasSubstr("\n*-14.000000 "));
+  EXPECT_THAT(gtkw_text("w.fst", info(), 80'000), HasSubstr("\n*-21.000000 "));
 }
 
 TEST(Gtkw, IsWrittenBesideTheDumpOrThrows) {
