@@ -38,8 +38,11 @@ struct IommuBench::Wires {
   VerilatedContext context;
   GPUDMAR_MODEL dut;
   sim::AxiMasterOut data, table;
-  // Before the model exists: it would start worker threads otherwise.
-  Wires() : dut((context.threads(1), context.randReset(2), &context)) {}
+  // Before the model exists: it would start worker threads otherwise, and takes its power-on values from the
+  // seed.
+  explicit Wires(std::uint64_t seed)
+      : dut((context.threads(1), context.randReset(2),
+             context.randSeed(static_cast<int>(seed % 0x7FFFFFFF) + 1), &context)) {}
 };
 
 std::uint64_t Tables::page() {
@@ -83,7 +86,7 @@ void Tables::map(std::uint64_t table, std::uint64_t iova, std::uint64_t pa, unsi
 IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
     : memory(),
       tables(memory),
-      w_(std::make_unique<Wires>()),
+      w_(std::make_unique<Wires>(seed)),
       bus_(memory, [this](hw::MessageTarget m) { messages.push_back(m); }),
       data_("data", bus_, memory_config(latency, seed)),
       table_("table", bus_, memory_config(latency, seed + 1)),
