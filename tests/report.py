@@ -48,21 +48,32 @@ class Case:
 
 
 class Rules:
-    """The names that covers() may use: tests/rules.txt."""
+    """The names that covers() may use, and those of them that a whole run must cover: tests/rules.txt."""
 
     def __init__(self, text, source="rules.txt"):
-        self.names, self.patterns = set(), []
+        self.names, self.patterns, self.required = set(), [], set()
         for number, line in enumerate(text.splitlines(), 1):
             line = line.strip()
             if not line or line.startswith("#"):
                 continue
             where = f"{source}:{number}"
+            required = line.split()[0] == "required"
+            if required:
+                line = line.removeprefix("required").strip()
             span = re.fullmatch(r"([A-Za-z]+)(\d+)-\1(\d+)", line)
             if span:
                 low, high = int(span[2]), int(span[3])
                 if low > high:
                     raise ReportError(f"{where}: the range {line} is upside down")
-                self.names.update(f"{span[1]}{n}" for n in range(low, high + 1))
+                names = {f"{span[1]}{n}" for n in range(low, high + 1)}
+                self.names |= names
+                if required:
+                    self.required |= names
+            elif required and not re.fullmatch(r"[A-Za-z0-9_.]+", line):
+                raise ReportError(f"{where}: \"required\" goes with a name or a range, not with \"{line}\"")
+            elif required:
+                self.names.add(line)
+                self.required.add(line)
             elif len(line) > 2 and line.startswith("/") and line.endswith("/"):
                 try:
                     self.patterns.append(re.compile(line[1:-1]))
@@ -197,6 +208,12 @@ def rule_table(cases, rules):
     return dict(sorted(table.items(), key=natural)), list(unknown.values())
 
 
+def uncovered(table, rules):
+    """One failed case per required rule that no test of the run names."""
+    return [Case("rules", rule, failure=f"no test covers \"{rule}\", which tests/rules.txt requires")
+            for rule in sorted(rules.required - table.keys(), key=lambda r: (r[0], len(r), r))]
+
+
 def junit(cases):
     """One JUnit document: a <testsuite> per program."""
     suites = {}
@@ -231,11 +248,14 @@ def printable(text):
     return re.sub(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD]", "?", text)
 
 
-def write_report(build, rules, programs, ends, allow_empty=False, out=sys.stdout):
-    """Write junit.xml and rules.json, print what failed and the last line; the number of failures."""
+def write_report(build, rules, programs, ends, allow_empty=False, out=sys.stdout, whole=False):
+    """Write junit.xml and rules.json, print what failed and the last line; the number of failures. In a whole run every
+    required rule must be covered."""
     cases = gather(programs, ends, allow_empty)
     table, unknown = rule_table(cases, rules)
     cases += unknown
+    if whole:
+        cases += uncovered(table, rules)
     target = build / "test"
     target.mkdir(parents=True, exist_ok=True)
     (target / "junit.xml").write_text(junit(cases), encoding="utf-8")
@@ -263,7 +283,8 @@ def main(argv):
         rules = Rules(args.rules.read_text(encoding="utf-8"), str(args.rules))
         programs = expected_programs(args.build, args.filter)
         ends = read_ctest(args.build / "test" / "ctest.xml")
-        return 1 if write_report(args.build, rules, programs, ends, args.case) else 0
+        whole = not args.filter and not args.case
+        return 1 if write_report(args.build, rules, programs, ends, args.case, whole=whole) else 0
     except (ReportError, OSError) as e:
         print(f"report.py: {e}")
         print("0 passed, 1 failed")

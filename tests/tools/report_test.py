@@ -49,7 +49,7 @@ class ReportTest(unittest.TestCase):
         self.build = Path(directory.name)
         self.rules = report.Rules("R120-R142\nvtd.fault.05\n/axi\\.[a-z_]+/\n")
 
-    def run_report(self, files, ends=None, allow_empty=False):
+    def run_report(self, files, ends=None, allow_empty=False, whole=False):
         """Report on {program: its XML or None when it left none}; (failures, lines, rules.json)."""
         programs = {}
         for name, text in files.items():
@@ -58,7 +58,7 @@ class ReportTest(unittest.TestCase):
                 programs[name].write_text(text)
         out = io.StringIO()
         failures = report.write_report(self.build, self.rules, programs,
-                                       ends or {name: ENDED_WELL for name in files}, allow_empty, out)
+                                       ends or {name: ENDED_WELL for name in files}, allow_empty, out, whole)
         return failures, out.getvalue().splitlines(), json.loads((self.build / "test/rules.json").read_text())
 
     def test_all_pass(self):
@@ -112,6 +112,18 @@ class ReportTest(unittest.TestCase):
         self.assertNotIn("R119", rules)
         self.assertTrue(any("R119" in line and "Adl.allocate" in line for line in lines), lines)
 
+    def test_required_rules(self):
+        """A whole run has to cover them, a part of it not; a test that fails covers its rules all the same."""
+        self.rules = report.Rules("R119\nrequired R120-R121\nvtd.fault.05\n")
+        self.assertEqual(self.run_report({"adl": GOOD})[0], 0)
+        failures, lines, _ = self.run_report({"adl": GOOD}, whole=True)
+        self.assertEqual(failures, 1)
+        self.assertEqual(lines[-1], "2 passed, 1 failed")
+        self.assertTrue(any("R121" in line and "no test covers" in line for line in lines), lines)
+        self.rules = report.Rules("required R120\nvtd.fault.05\n")
+        self.assertEqual(self.run_report({"adl": GOOD}, whole=True)[0], 0)
+        self.assertEqual(self.run_report({"adl": GOOD, "other": BAD}, whole=True)[0], 1)
+
     def test_one_source_in_two_programs(self):
         """Both count; the rule names the test once, and one failing program fails it."""
         failures, lines, rules = self.run_report({"pipe0": GOOD, "pipe1": BAD.replace("contiguous", "allocate")},
@@ -164,7 +176,7 @@ class RulesTest(unittest.TestCase):
             self.assertFalse(rules.knows(name), name)
 
     def test_mistakes_are_named(self):
-        for text in ("R9-R1", "what is this", "/(/"):
+        for text in ("R9-R1", "what is this", "/(/", "required /a/", "required"):
             with self.assertRaisesRegex(report.ReportError, "rules.txt:1"):
                 report.Rules(text)
 
@@ -202,7 +214,9 @@ class CtestTest(unittest.TestCase):
             (build / "test").mkdir()
             subprocess.run(["ctest", "--test-dir", name, "-Q", "--output-junit", str(build / "test/ctest.xml")],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=60)
-            done = subprocess.run([sys.executable, str(ROOT / "tests/report.py"), "--build", name],
+            (build / "rules.txt").write_text("R120\nvtd.fault.05\n")
+            done = subprocess.run([sys.executable, str(ROOT / "tests/report.py"), "--build", name,
+                                   "--rules", str(build / "rules.txt")],
                                   capture_output=True, text=True, check=False, timeout=60)
             self.assertEqual(done.stdout.splitlines()[-1], "2 passed, 2 failed", done.stdout + done.stderr)
             self.assertEqual(done.returncode, 1)
