@@ -29,7 +29,7 @@ void CallLog::clear() {
   first_id_ = next_id_;
 }
 
-std::uint64_t CallLog::begin(std::string name, std::string args) {
+std::uint64_t CallLog::begin(std::string name, std::string args, const void* arguments) {
   CallRecord record;
   Observer observer;
   {
@@ -42,11 +42,12 @@ std::uint64_t CallLog::begin(std::string name, std::string args) {
     records_.push_back(record);
     observer = observer_;
   }
+  record.arguments = arguments;
   if (observer) observer(record, false);
   return record.id;
 }
 
-void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck) {
+void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const void* arguments) {
   CallRecord record;
   Observer observer;
   {
@@ -59,12 +60,16 @@ void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck) {
     record = entry;
     observer = observer_;
   }
+  record.arguments = arguments;
   if (observer) observer(record, true);
 }
 
-CallScope::CallScope(CallLog& log, std::string name, std::string args)
-    : log_(log), id_(log.begin(std::move(name), std::move(args))), exceptions_(std::uncaught_exceptions()) {}
+CallScope::CallScope(CallLog& log, std::string name, std::string args, const void* arguments)
+    : log_(log),
+      arguments_(arguments),
+      id_(log.begin(std::move(name), std::move(args), arguments)),
+      exceptions_(std::uncaught_exceptions()) {}
 
-CallScope::~CallScope() { log_.end(id_, status_, std::uncaught_exceptions() > exceptions_); }
+CallScope::~CallScope() { log_.end(id_, status_, std::uncaught_exceptions() > exceptions_, arguments_); }
 
 }  // namespace gpudmar::dxgkrnl

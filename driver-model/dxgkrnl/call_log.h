@@ -23,6 +23,8 @@ struct CallRecord {
   bool bugcheck = false;    ///< the call ended in a bugcheck
   std::uint64_t begin = 0;  ///< cycle
   std::uint64_t end = 0;    ///< cycle; 0 while under way
+  /// The DXGKARGCB structure of a memory callback, for observers only: valid while they run, else null.
+  const void* arguments = nullptr;
 };
 
 /// The log. Thread-safe.
@@ -41,8 +43,8 @@ class CallLog {
 
  private:
   friend class CallScope;
-  std::uint64_t begin(std::string name, std::string args);
-  void end(std::uint64_t id, std::int32_t status, bool bugcheck);
+  std::uint64_t begin(std::string name, std::string args, const void* arguments);
+  void end(std::uint64_t id, std::int32_t status, bool bugcheck, const void* arguments);
 
   hw::Time& time_;
   mutable std::mutex mutex_;
@@ -57,7 +59,7 @@ class CallLog {
 /// bugcheck.
 class CallScope {
  public:
-  CallScope(CallLog& log, std::string name, std::string args = {});
+  CallScope(CallLog& log, std::string name, std::string args = {}, const void* arguments = nullptr);
   ~CallScope();
   CallScope(const CallScope&) = delete;
   CallScope& operator=(const CallScope&) = delete;
@@ -69,6 +71,7 @@ class CallScope {
 
  private:
   CallLog& log_;
+  const void* arguments_;
   std::uint64_t id_;
   int exceptions_;
   std::int32_t status_ = 0;

@@ -23,7 +23,7 @@ void require_low_irql(const char* name) {
 template <typename Args, typename Describe, typename Action>
 NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args));
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
   require_low_irql(name);
   if (args == nullptr) return call.done(STATUS_INVALID_PARAMETER);  // R29
   return call.done(action(kernel.memory(), args));
@@ -33,7 +33,7 @@ NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action act
 template <typename Args, typename Describe, typename Action>
 void memory_call_void(const char* name, Args* args, Describe describe, Action action) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args));
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
   require_low_irql(name);
   if (args == nullptr)
     throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},

@@ -177,30 +177,39 @@ void MemoryManager::check_leaks(const AdapterSpace& adapter) const {
         fmt::format("adapter {} stops with {} adapter memory objects open", adapter.name, adapter_objects));
 }
 
+ObjectView MemoryManager::view_of(const Object& object) {
+  ObjectView view;
+  view.handle = object.handle;
+  view.type = object.type;
+  view.cache_type = object.cache_type;
+  view.size = object.size;
+  view.context = object.context;
+  view.page_frames = object.backing->pages();
+  view.events = object.events;
+  for (const auto& mapping : object.mappings)
+    view.mappings.push_back({mapping->base(), mapping->bytes(), mapping->mode() == mm::AccessMode::kUser});
+  if (object.opened != nullptr) {
+    view.adapter_object = object.opened->handle;
+    view.adapter = object.opened->adapter->name;
+    for (const auto& adl : object.opened->adls)
+      view.adls.push_back({&adl->adl, adl->range.contiguous, adl->first_page, adl->range.pages, adl->locked});
+  }
+  return view;
+}
+
 std::vector<ObjectView> MemoryManager::objects() const {
   const std::lock_guard guard(lock_);
   std::vector<ObjectView> views;
-  for (const auto& object : objects_) {
-    ObjectView view;
-    view.handle = object->handle;
-    view.type = object->type;
-    view.cache_type = object->cache_type;
-    view.size = object->size;
-    view.context = object->context;
-    view.page_frames = object->backing->pages();
-    view.events = object->events;
-    for (const auto& mapping : object->mappings)
-      view.mappings.push_back({mapping->base(), mapping->bytes(), mapping->mode() == mm::AccessMode::kUser});
-    if (object->opened != nullptr) {
-      view.adapter_object = object->opened->handle;
-      view.adapter = object->opened->adapter->name;
-      for (const auto& adl : object->opened->adls)
-        view.adls.push_back(
-            {&adl->adl, adl->range.contiguous, adl->first_page, adl->range.pages, adl->locked});
-    }
-    views.push_back(std::move(view));
-  }
+  for (const auto& object : objects_) views.push_back(view_of(*object));
   return views;
+}
+
+std::optional<ObjectView> MemoryManager::object(HANDLE handle) const {
+  const Object* object = find_object(handle);
+  if (object == nullptr)
+    if (const AdapterObject* opened = find_adapter_object(handle)) object = opened->object;
+  if (object == nullptr) return std::nullopt;
+  return view_of(*object);
 }
 
 }  // namespace gpudmar::dxgkrnl

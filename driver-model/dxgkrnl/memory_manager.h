@@ -6,6 +6,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,12 +98,16 @@ class MemoryManager {
   void check_leaks(const AdapterSpace& adapter) const;
 
   [[nodiscard]] std::vector<ObjectView> objects() const;
+  /// One object, by either of its handles; nullopt: no such handle. Takes no lock, so that looking on does
+  /// not change what happens when: for call observers, where threads are cooperative.
+  [[nodiscard]] std::optional<ObjectView> object(HANDLE handle) const;
 
  private:
   struct Adl;
   struct AdapterObject;
   struct Object;
 
+  [[nodiscard]] static ObjectView view_of(const Object& object);
   [[nodiscard]] Object* find_object(HANDLE handle) const;
   [[nodiscard]] AdapterObject* find_adapter_object(HANDLE handle) const;
   /// STATUS_INVALID_HANDLE or STATUS_OBJECT_TYPE_MISMATCH for a handle that is not what was asked for.

@@ -280,8 +280,14 @@ void PageAllocator::give(Pfn first, std::uint64_t count) {
   free_.emplace(first, count);
 }
 
+void PageAllocator::observe(Observer observer) {
+  const std::lock_guard guard(mutex_);
+  observer_ = std::move(observer);
+}
+
 void PageAllocator::log(PageEvent::Kind kind, const std::vector<Pfn>& pages) {
   events_.push_back({kind, time_.now(), to_runs(pages)});
+  if (observer_) observer_(events_.back());
   if (events_.size() > config_.max_events) events_.pop_front();
 }
 

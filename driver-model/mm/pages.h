@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -113,6 +114,9 @@ class PageAllocator {
   void uncharge_commit(std::uint64_t pages);
   [[nodiscard]] std::uint64_t committed_pages() const;
 
+  /// Is told of each event, in order. It runs under the allocator's lock and must not call back.
+  using Observer = std::function<void(const PageEvent&)>;
+  void observe(Observer observer);
   /// The newest events, oldest first.
   [[nodiscard]] std::vector<PageEvent> events() const;
 
@@ -139,6 +143,7 @@ class PageAllocator {
   std::uint64_t total_ = 0;
   std::uint64_t committed_ = 0;
   std::deque<PageEvent> events_;
+  Observer observer_;
 };
 
 }  // namespace gpudmar::mm

@@ -3,6 +3,7 @@
 // at a time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -68,6 +69,9 @@ class Board {
   [[nodiscard]] ViolationLog& violations() { return violations_; }
   /// `observer` must outlive the board or be removed.
   void add_observer(CycleObserver& observer) { observers_.push_back(&observer); }
+  void remove_observer(CycleObserver& observer) {
+    observers_.erase(std::remove(observers_.begin(), observers_.end(), &observer), observers_.end());
+  }
   /// No burst in flight anywhere.
   [[nodiscard]] bool idle() const;
   /// End of the run: what is left in flight is a violation.

@@ -211,17 +211,28 @@ TEST(Load, EscapeReachesTheLead) {
 TEST(Log, CountsTimesAndObserves) {
   System s;
   std::vector<std::string> ends;
+  const void* arguments = nullptr;
+  std::size_t frames = 0;
   s.kernel->calls().observe([&](const CallRecord& record, bool finished) {
     if (finished) ends.push_back(record.name);
+    if (record.name != "DxgkCbCreatePhysicalMemoryObject" || !finished || record.status < 0) return;
+    arguments = record.arguments;
+    const auto* made = static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(record.arguments);
+    const auto view = s.kernel->memory().object(made->hAdapterMemoryObject);
+    if (view && view->handle == made->hPhysicalMemoryObject) frames = view->page_frames.size();
   });
   ASSERT_EQ(s.start(), STATUS_SUCCESS);
   const auto args = s.create(0x1000);
+  EXPECT_NE(arguments, nullptr);
+  EXPECT_EQ(frames, 1U);
+  EXPECT_FALSE(s.kernel->memory().object(nullptr));
   auto bad = create_request(0);
   EXPECT_EQ(s.table().DxgkCbCreatePhysicalMemoryObject(&bad), STATUS_INVALID_PARAMETER);
   EXPECT_EQ(s.kernel->calls().counts().at("DxgkCbCreatePhysicalMemoryObject"), 2U);
   EXPECT_EQ(s.kernel->calls().counts().at("DxgkDdiStartDevice"), 2U);
   const auto records = s.kernel->calls().records();
   EXPECT_EQ(records.back().status, STATUS_INVALID_PARAMETER);
+  EXPECT_EQ(records.back().arguments, nullptr);
   EXPECT_GE(records.back().end, records.back().begin);
   EXPECT_EQ(ends.back(), "DxgkCbCreatePhysicalMemoryObject");
   (void)bugcheck_of([&] { s.destroy(nullptr, nullptr); });

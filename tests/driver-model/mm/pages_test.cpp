@@ -115,6 +115,8 @@ TEST(Pages, LockedPagesAreNeitherFreedNorForgotten) {
 
 TEST(Pages, EventsTellTheStory) {
   Fixture f(1, Placement::kAscending);
+  std::size_t told = 0;
+  f.pages.observe([&](const PageEvent& event) { told += event.runs.size(); });
   const auto pages = *f.pages.allocate(2, {0, ~0ULL}, false);
   f.time.wait(10);
   f.pages.lock(pages);
@@ -123,6 +125,7 @@ TEST(Pages, EventsTellTheStory) {
   f.pages.free(pages);
   const auto events = f.pages.events();
   ASSERT_EQ(events.size(), 4U);
+  EXPECT_EQ(told, 4U);
   const PageEvent::Kind kinds[] = {PageEvent::Kind::kAllocate, PageEvent::Kind::kLock,
                                    PageEvent::Kind::kUnlock, PageEvent::Kind::kFree};
   const std::uint64_t cycles[] = {0, 10, 20, 20};
