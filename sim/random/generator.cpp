@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Streams out of proposals and verdicts.
+#include "sim/random/generator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/random/proposals.h"
+
+namespace gpudmar::random {
+namespace {
+
+constexpr unsigned kTries = 400;  // proposals in a row that nobody can use, before a stream ends early
+constexpr std::size_t kParallelEvery = 40;  // serial steps between sections of threads
+constexpr std::size_t kThreadSteps = 20;
+constexpr double kEndings = 0.5;  // share of streams that end with a bugcheck
+
+void settle(Step& step, const Verdict& verdict) {
+  step.expect = verdict.expected;
+  step.blocked = verdict.blocked;
+  step.digest = verdict.digest;
+}
+
+class Generator {
+ public:
+  Generator(const GenerateOptions& options, RuleCounts* rules)
+      : options_(options),
+        rules_(rules),
+        dice_(options.seed),
+        reference_(options.machine),
+        proposals_(options, reference_, dice_) {}
+
+  Stream run() {
+    stream_.name = fmt::format("random-{}", options_.seed);
+    stream_.seed = options_.seed;
+    stream_.iommu = options_.iommu;
+    machine();
+    while (made_ < options_.steps) {
+      serial(std::min(kParallelEvery, options_.steps - made_));
+      if (options_.threads > 1 && made_ < options_.steps) parallel();
+    }
+    verify_all();
+    if (!dice_.chance(kEndings) || !end()) take_down();
+    return std::move(stream_);
+  }
+
+ private:
+  void machine();
+  void serial(std::size_t steps);
+  void parallel();
+  void verify_all();
+  void take_down();
+  bool end();
+  bool use(std::vector<Step>& list, Step step, bool alone);
+  void must(Step step);
+
+  const GenerateOptions& options_;
+  RuleCounts* rules_;
+  Dice dice_;
+  Reference reference_;
+  Proposals proposals_;
+  Stream stream_;
+  std::size_t made_ = 0;
+};
+
+// Times of the memory: the default ones, or rough ones.
+void Generator::machine() {
+  stream_.machine["pipe"] = options_.pipe;
+  if (!options_.rough) return;
+  nlohmann::json memory;
+  memory["latency"] = dice_.of<unsigned>({1, 2, 5, 20, 60, 100, 150});
+  memory["jitter"] = dice_.of<unsigned>({0, 0, 3, 17, 60});
+  memory["write_latency"] = dice_.of<unsigned>({1, 1, 4, 30});
+  memory["stall"] = dice_.of<double>({0, 0, 0.1, 0.3});
+  const bool reorder = dice_.chance(0.6);
+  memory["out_of_order"] = reorder;
+  memory["interleave"] = reorder && dice_.chance(0.5);
+  memory["read_at_first_beat"] = dice_.chance(0.5);
+  memory["write_at_wlast"] = dice_.chance(0.5);
+  stream_.machine["memory"] = memory;
+}
+
+bool Generator::use(std::vector<Step>& list, Step step, bool alone) {
+  const Verdict verdict = reference_.judge(step, alone);
+  if (!verdict.undecided.empty()) return false;
+  if (verdict.expected.bugcheck != 0) return false;
+  settle(step, verdict);
+  reference_.apply(step, verdict);
+  if (rules_ != nullptr)
+    for (const std::string& rule : verdict.rules) ++(*rules_)[rule];
+  list.push_back(std::move(step));
+  ++made_;
+  return true;
+}
+
+void Generator::must(Step step) { use(stream_.sections.back().threads[0], std::move(step), true); }
+
+void Generator::serial(std::size_t steps) {
+  proposals_.use_thread(0, 1);
+  stream_.sections.push_back({{{}}});
+  auto& list = stream_.sections.back().threads[0];
+  const std::size_t until = made_ + steps;
+  for (unsigned tries = 0; made_ < until && tries < kTries; ++tries)
+    if (use(list, proposals_.any(), true)) tries = 0;
+}
+
+// Threads change only what is theirs, so that their order does not matter; the reference lets them go one
+// after the other.
+void Generator::parallel() {
+  Section section;
+  proposals_.share_out(options_.threads);
+  for (unsigned thread = 0; thread < options_.threads; ++thread) {
+    proposals_.use_thread(thread, options_.threads);
+    auto& list = section.threads.emplace_back();
+    for (unsigned tries = 0; list.size() < kThreadSteps && tries < kTries; ++tries)
+      if (use(list, proposals_.any(), false)) tries = 0;
+  }
+  reference_.join();
+  stream_.sections.push_back(std::move(section));
+}
+
+// Every byte that is known, at the end.
+void Generator::verify_all() {
+  proposals_.use_thread(0, 1);
+  stream_.sections.push_back({{{}}});
+  for (const auto& [name, o] : reference_.objects()) {
+    if (!o.alive) continue;
+    for (std::uint64_t at = 0; at < o.size;) {
+      const auto [first, end] = o.content.known_run(at);
+      if (end > at) {
+        Step step;
+        step.what = Do::kCheck;
+        step.name = name;
+        step.offset = at;
+        step.size = end - at;
+        must(step);
+      }
+      at = std::max(end, at + 1);
+    }
+  }
+}
+
+void Generator::take_down() {
+  const auto adls = reference_.adls();
+  for (const auto& [name, adl] : adls) {
+    if (!adl.alive) continue;
+    Step step;
+    step.what = Do::kFree;
+    step.item = name;
+    must(step);
+  }
+  const auto views = reference_.views();
+  for (const auto& [name, view] : views) {
+    if (!view.alive) continue;
+    Step step;
+    step.what = Do::kUnmap;
+    step.item = name;
+    must(step);
+  }
+  const auto objects = reference_.objects();
+  for (const auto& [name, o] : objects) {
+    if (!o.alive) continue;
+    Step step;
+    step.what = Do::kDestroy;
+    step.name = name;
+    step.form = !o.open             ? Step::Form::kPhysicalOnly
+                : dice_.chance(0.5) ? Step::Form::kSplit
+                                    : Step::Form::kCombined;
+    must(step);
+  }
+  must({});  // stop
+}
+
+// One step that the system does not survive.
+bool Generator::end() {
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    Step step = proposals_.ending();
+    const Verdict verdict = reference_.judge(step, true);
+    if (!verdict.undecided.empty() || verdict.expected.bugcheck == 0) continue;
+    settle(step, verdict);
+    if (rules_ != nullptr)
+      for (const std::string& rule : verdict.rules) ++(*rules_)[rule];
+    stream_.sections.back().threads[0].push_back(std::move(step));
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Stream generate(const GenerateOptions& options, RuleCounts* rules) { return Generator(options, rules).run(); }
+
+Stream annotate(const Stream& stream, const Reference::Machine& machine) {
+  Reference reference(machine);
+  Stream out = stream;
+  out.sections.clear();
+  for (const Section& section : stream.sections) {
+    const bool alone = section.threads.size() == 1;
+    Section kept;
+    bool ended = false;
+    for (const auto& thread : section.threads) {
+      std::vector<Step> list;
+      for (Step step : thread) {
+        const Verdict verdict = reference.judge(step, alone);
+        if (!verdict.undecided.empty()) continue;
+        ended = verdict.expected.bugcheck != 0;
+        if (ended && !alone) continue;
+        settle(step, verdict);
+        list.push_back(step);
+        if (ended || step.what == Do::kStop) break;
+        reference.apply(step, verdict);
+      }
+      if (!list.empty()) kept.threads.push_back(std::move(list));
+    }
+    if (!alone) {
+      reference.join();
+      ended = false;
+    }
+    if (!kept.threads.empty()) out.sections.push_back(std::move(kept));
+    if (ended) break;
+  }
+  return out;
+}
+
+}  // namespace gpudmar::random

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// State of the reference: what each step changes, and the rules about data.
+#include "sim/random/reference.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "sim/random/ruling.h"
+
+namespace gpudmar::random {
+namespace {
+
+constexpr std::uint64_t kProbeBytes = 8;
+/// Distance from the highest visible address within which no logical page is given out: the allocator starts
+/// below.
+constexpr std::uint64_t kFarRange = 16ULL << 20;
+
+bool inside(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
+  return size <= limit && offset <= limit - size;
+}
+
+}  // namespace
+
+bool Content::known(std::uint64_t offset, std::uint64_t size) const {
+  const auto first = known_.begin() + static_cast<std::ptrdiff_t>(offset);
+  return std::all_of(first, first + static_cast<std::ptrdiff_t>(size), [](std::uint8_t k) { return k != 0; });
+}
+
+std::pair<std::uint64_t, std::uint64_t> Content::known_run(std::uint64_t offset) const {
+  std::uint64_t first = offset;
+  std::uint64_t end = offset;
+  while (end < size() && known_[end] != 0) ++end;
+  while (end > offset && first > 0 && known_[first - 1] != 0) --first;
+  return {first, end};
+}
+
+void Content::fill(std::uint64_t offset, std::uint64_t size, std::uint64_t pattern) {
+  for (std::uint64_t i = 0; i < size; ++i) {
+    bytes_.at(offset + i) = pattern_byte(pattern, i);
+    known_[offset + i] = 1;
+  }
+}
+
+void Content::forget(std::uint64_t offset, std::uint64_t size) {
+  for (std::uint64_t i = 0; i < size; ++i) known_.at(offset + i) = 0;
+}
+
+void Content::copy(std::uint64_t offset, const Content& source, std::uint64_t source_offset,
+                   std::uint64_t size) {
+  for (std::uint64_t i = 0; i < size; ++i) {
+    bytes_.at(offset + i) = source.bytes_.at(source_offset + i);
+    known_[offset + i] = source.known_[source_offset + i];
+  }
+}
+
+template <typename Self>
+auto Reference::place(Self& self, const Operand& operand, unsigned gpu) {
+  auto* content = operand.kind == Operand::Kind::kVram ? &self.vram_.at(gpu) : nullptr;
+  std::uint64_t offset = operand.offset;
+  if (operand.kind == Operand::Kind::kAdl) {
+    const auto adl = self.adls_.find(operand.adl);
+    if (adl != self.adls_.end() && adl->second.alive) {
+      content = &self.objects_.at(adl->second.object).content;
+      offset += adl->second.offset;
+    }
+  }
+  return std::pair{content, offset};
+}
+
+Reference::Reference(Machine machine) : machine_(std::move(machine)) {
+  for (unsigned i = 0; i < machine_.adapters; ++i) vram_.emplace_back(machine_.vram_bytes, false);
+}
+
+const Reference::Object* Reference::object(const std::string& name) const {
+  const auto it = objects_.find(name);
+  return it == objects_.end() ? nullptr : &it->second;
+}
+
+Verdict Reference::judge(const Step& step, bool alone) const {
+  Ruling ruling;
+  switch (step.what) {
+    case Do::kCreate:
+      judge_create(step, ruling);
+      break;
+    case Do::kOpen:
+      judge_open(step, ruling);
+      break;
+    case Do::kClose:
+      judge_close(step, ruling);
+      break;
+    case Do::kDestroy:
+      judge_destroy(step, ruling);
+      break;
+    case Do::kMap:
+      judge_map(step, ruling);
+      break;
+    case Do::kUnmap:
+      judge_unmap(step, ruling);
+      break;
+    case Do::kAdl:
+      judge_adl(step, ruling);
+      break;
+    case Do::kFree:
+      judge_free(step, ruling);
+      break;
+    case Do::kFill:
+    case Do::kCheck:
+      judge_data(step, ruling);
+      break;
+    case Do::kCopy:
+      judge_copy(step, ruling);
+      break;
+    case Do::kProbe:
+      judge_probe(step, alone, ruling);
+      break;
+    case Do::kStop:
+      judge_stop(ruling);
+      break;
+  }
+  return ruling.decide();
+}
+
+void Reference::judge_data(const Step& step, Ruling& ruling) const {
+  std::uint64_t offset = step.offset;
+  std::string name = step.name;
+  if (!step.item.empty()) {
+    const auto view = views_.find(step.item);
+    if (view == views_.end() || !view->second.alive) return ruling.undecided("no such view");
+    if (!inside(step.offset, step.size, view->second.size)) return ruling.undecided("outside the view");
+    name = view->second.object;
+    offset += view->second.offset;
+    ruling.rule("R100");
+    if (objects_.at(name).views > 1) ruling.rule("R113");
+  }
+  const Object* o = object(name);
+  if (o == nullptr || !o->alive) return ruling.undecided("no such object");
+  if (step.size == 0 || !inside(offset, step.size, o->size)) return ruling.undecided("outside the object");
+  if (o->type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
+  if (step.what == Do::kFill) {
+    if (!o->cpu_writable) ruling.undecided("read-only");
+    return;
+  }
+  if (!o->content.known(offset, step.size)) return ruling.undecided("content not known");
+  ruling.verdict().digest = digest(o->content.data() + offset, step.size);
+}
+
+void Reference::judge_copy(const Step& step, Ruling& ruling) const {
+  if (step.gpu >= machine_.adapters) return ruling.undecided("no such GPU");
+  const auto [source, source_offset] = place(*this, step.from, step.gpu);
+  const auto [target, target_offset] = place(*this, step.to, step.gpu);
+  if (source == nullptr || target == nullptr) return ruling.undecided("no such place");
+  if (step.size == 0) return ruling.undecided("nothing to copy");
+  for (const Operand* operand : {&step.from, &step.to}) {
+    const std::uint64_t limit =
+        operand->kind == Operand::Kind::kVram ? machine_.vram_bytes : adls_.at(operand->adl).size;
+    if (!inside(operand->offset, step.size, limit)) return ruling.undecided("outside the place");
+    if (operand->kind != Operand::Kind::kAdl) continue;
+    const Object& o = objects_.at(adls_.at(operand->adl).object);
+    if (o.type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
+    if (operand == &step.to && !o.device_writable) return ruling.undecided("stops half way");
+    ruling.rule("R134");
+    ruling.rule("G2");
+    if (step.gpu > 0) ruling.rule("R139");
+    if (o.adls > 1) ruling.rule("R140");
+  }
+  if (source == target && source_offset < target_offset + step.size &&
+      target_offset < source_offset + step.size)
+    return ruling.undecided("overlaps itself");
+}
+
+void Reference::judge_probe(const Step& step, bool alone, Ruling& ruling) const {
+  if (step.gpu >= machine_.adapters) return ruling.undecided("no such GPU");
+  if (step.from.kind == Operand::Kind::kAddress) {
+    const std::uint64_t top = machine_.highest_visible;
+    if (!machine_.translated) return ruling.undecided("nothing is blocked");
+    if (step.from.offset > top - kProbeBytes || step.from.offset < top - kFarRange)
+      return ruling.undecided("may be in use");
+    ruling.rule("G4");
+    ruling.verdict().blocked = true;
+    return;
+  }
+  const auto it = step.from.kind == Operand::Kind::kAdl ? adls_.find(step.from.adl) : adls_.end();
+  if (it == adls_.end() || !it->second.made) return ruling.undecided("no such ADL");
+  const Adl& adl = it->second;
+  if (step.from.offset % kProbeBytes != 0 || !inside(step.from.offset, kProbeBytes, adl.size))
+    return ruling.undecided("outside the ADL");
+  const Object& o = objects_.at(adl.object);
+  if (!adl.alive) {
+    if (!machine_.translated) return ruling.undecided("nothing is blocked");
+    if (!alone || adl.freed_at != adls_made_) return ruling.undecided("the address may have a new owner");
+    if (machine_.identity && o.alive && o.adls > 0) return ruling.undecided("another ADL may hold the page");
+    ruling.rule("R142");
+    ruling.rule("G5");
+    ruling.verdict().blocked = true;
+    return;
+  }
+  if (o.type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
+  ruling.rule(step.gpu > 0 ? "R139" : "R134");
+  if (step.write && !o.device_writable) {
+    if (!machine_.translated) return ruling.undecided("nothing is blocked");
+    ruling.rule("G10");
+    ruling.verdict().blocked = true;
+  }
+}
+
+void Reference::apply(const Step& step, const Verdict& verdict) {
+  if (!verdict.undecided.empty() || verdict.expected.bugcheck != 0)
+    throw std::logic_error("a step without a next state");
+  const bool ok = verdict.expected.ok();
+  switch (step.what) {
+    case Do::kCreate: {
+      Object& o = objects_[step.name];
+      if (!ok) return;
+      o.created = o.alive = true;
+      o.was_open = o.open = step.adapter >= 0;
+      o.type = static_cast<ObjectType>(step.type);
+      o.asked = step.size;
+      o.size = (step.size + kPage - 1) / kPage * kPage;
+      constexpr std::uint32_t kDontZero = 1;
+      const bool zeroed =
+          o.type == ObjectType::kSection || (o.type == ObjectType::kMdl && (step.flags & kDontZero) == 0);
+      o.content = Content(o.size, zeroed);
+      if (o.type == ObjectType::kSection) {
+        o.cpu_writable = step.protection != kPageReadOnly;
+        o.device_writable = step.protection == kPageReadWrite || step.protection == kPageExecute;
+      }
+      return;
+    }
+    case Do::kOpen:
+      if (ok) objects_.at(step.name).was_open = objects_.at(step.name).open = true;
+      return;
+    case Do::kClose:
+      objects_.at(step.name).open = false;
+      return;
+    case Do::kDestroy: {
+      Object& o = objects_.at(step.name);
+      o.alive = o.open = false;
+      o.content = Content(0, false);
+      return;
+    }
+    case Do::kMap: {
+      View& view = views_[step.item];
+      if (!ok) return;
+      view = {step.name, step.offset, step.size, true, true};
+      ++objects_.at(step.name).views;
+      return;
+    }
+    case Do::kUnmap: {
+      View& view = views_.at(step.item);
+      view.alive = false;
+      --objects_.at(view.object).views;
+      return;
+    }
+    case Do::kAdl: {
+      Adl& adl = adls_[step.item];
+      if (!ok) return;
+      adl = {step.name, step.offset, step.size, true, true, 0};
+      ++objects_.at(step.name).adls;
+      ++adls_made_;
+      return;
+    }
+    case Do::kFree: {
+      Adl& adl = adls_.at(step.item);
+      adl.alive = false;
+      adl.freed_at = adls_made_;
+      --objects_.at(adl.object).adls;
+      return;
+    }
+    case Do::kFill: {
+      const bool view = !step.item.empty();
+      Object& o = objects_.at(view ? views_.at(step.item).object : step.name);
+      o.content.fill(step.offset + (view ? views_.at(step.item).offset : 0), step.size, step.pattern);
+      return;
+    }
+    case Do::kCopy: {
+      const auto [source, source_offset] = place(*this, step.from, step.gpu);
+      const auto [target, target_offset] = place(*this, step.to, step.gpu);
+      const Content bytes = *source;  // both may be one
+      target->copy(target_offset, bytes, source_offset, step.size);
+      return;
+    }
+    case Do::kProbe:
+      if (step.write && !verdict.blocked) {  // what a probe writes is nobody's business
+        const auto [target, offset] = place(*this, step.from, step.gpu);
+        target->forget(offset, kProbeBytes);
+      }
+      return;
+    case Do::kCheck:
+    case Do::kStop:
+      return;
+  }
+}
+
+}  // namespace gpudmar::random
