@@ -128,6 +128,7 @@ Step Proposals::any() {
 }
 
 Step Proposals::ending() {
+  ending_ = true;
   switch (dice_.below(6)) {
     case 0:
       return {};  // stop, with whatever is left

@@ -72,7 +72,7 @@ class Proposals {
   [[nodiscard]] Step copy();
   [[nodiscard]] Step probe();
   [[nodiscard]] Operand operand(std::uint64_t& size, bool target);
-  [[nodiscard]] bool bad() { return dice_.chance(options_.illegal); }
+  [[nodiscard]] bool bad() { return ending_ || dice_.chance(options_.illegal); }
   [[nodiscard]] std::string pick(const ObjectTest& test, bool change = true);
   [[nodiscard]] bool mine(const std::string& object, bool change) const;
   [[nodiscard]] std::string pick_view(const std::function<bool(const Reference::View&)>& test,
@@ -93,6 +93,7 @@ class Proposals {
   std::map<std::string, int> owner_;       // by object
   std::map<std::string, unsigned> maker_;  // thread that made a view or an ADL
   std::uint64_t next_name_ = 0;
+  bool ending_ = false;  // every call breaks a rule
 };
 
 }  // namespace gpudmar::random

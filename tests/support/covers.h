@@ -6,16 +6,20 @@
 
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace gpudmar::test {
 
 /// Record what the running test covers, e.g. covers("R86", "vtd.fault.05"). Once per test: GoogleTest keeps
 /// only the last value of a key.
-template <typename... Rules>
-void covers(const Rules&... rules) {
+inline void covers(const std::vector<std::string>& rules) {
   std::string joined;
-  for (const std::string& rule : {std::string(rules)...}) joined += (joined.empty() ? "" : ",") + rule;
+  for (const std::string& rule : rules) joined += (joined.empty() ? "" : ",") + rule;
   ::testing::Test::RecordProperty("rule", joined);
+}
+template <typename... Rules>
+void covers(const char* first, const Rules&... rules) {
+  covers(std::vector<std::string>{first, rules...});
 }
 
 }  // namespace gpudmar::test
