@@ -21,7 +21,8 @@ module gpu_dmar #(
     parameter int unsigned TableIdWidth  = 7
 ) (
     input  logic                               clk_i,
-    input  logic                               rst_ni,
+    input  logic                               rst_ni,  // everything but the IOMMU's sticky status
+    input  logic                               por_ni,  // power good: that too; low only with rst_ni low
 
     // Register page of the IOMMU, AXI4-Lite.
     input  logic                               s_axil_iommu_awvalid_i,
@@ -270,7 +271,7 @@ module gpu_dmar #(
       .NumPorts(NumAdapters), .DataWidth(DataWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
       .IotlbEntries(IotlbEntries), .NumWalks(NumWalks), .Pipe(Pipe)
   ) i_iommu (
-      .clk_i, .rst_ni, .source_id_i(SourceIds[NumAdapters*16-1:0]),
+      .clk_i, .rst_ni, .por_ni, .source_id_i(SourceIds[NumAdapters*16-1:0]),
       .s_axil_awvalid_i(s_axil_iommu_awvalid_i), .s_axil_awready_o(s_axil_iommu_awready_o),
       .s_axil_awaddr_i(s_axil_iommu_awaddr_i), .s_axil_wvalid_i(s_axil_iommu_wvalid_i),
       .s_axil_wready_o(s_axil_iommu_wready_o), .s_axil_wdata_i(s_axil_iommu_wdata_i),

@@ -30,7 +30,8 @@ module iommu #(
     parameter int unsigned TableIdWidth   = 7          // derived
 ) (
     input  logic                            clk_i,
-    input  logic                            rst_ni,
+    input  logic                            rst_ni,       // everything but the sticky status
+    input  logic                            por_ni,       // power good: the sticky status too; low only with rst_ni low
     input  logic [NumPorts*16-1:0]          source_id_i,  // constant
 
     // Register page.
@@ -191,7 +192,7 @@ module iommu #(
       .NumPorts(NumPorts), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough),
       .DidWidth(DidWidth), .Mamv(Mamv), .Records(Records)
   ) i_regs (
-      .clk_i, .rst_ni,
+      .clk_i, .rst_ni, .por_ni,
       .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
       .s_axil_wstrb_i, .s_axil_bvalid_o, .s_axil_bready_i, .s_axil_bresp_o, .s_axil_arvalid_i, .s_axil_arready_o,
       .s_axil_araddr_i, .s_axil_rvalid_o, .s_axil_rready_i, .s_axil_rdata_o, .s_axil_rresp_o,
@@ -222,7 +223,7 @@ module iommu #(
   iommu_invalidation #(
       .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv)
   ) i_invalidation (
-      .clk_i, .rst_ni, .enable_i(iq_enable), .base_reset_i(iq_base_reset), .base_i(iq_base), .size_i(iq_size),
+      .clk_i, .rst_ni, .enable_i(iq_enable), .mode_ok_i(mode_ok), .base_reset_i(iq_base_reset), .base_i(iq_base), .size_i(iq_size),
       .wide_i(iq_wide), .tail_i(iq_tail), .iqe_i(iqe), .head_o(iq_head), .idle_o(iq_idle), .error_o(iq_error),
       .error_code_o(iq_error_code), .iwc_o(iwc),
       .ar_valid_o(iq_ar_valid), .ar_ready_i(iq_ar_ready), .ar_addr_o(iq_ar_addr), .ar_len_o(iq_ar_len),
@@ -449,7 +450,7 @@ module iommu #(
 
   // ------------------------------------------------------------------ faults
   iommu_faults #(.Records(Records)) i_faults (
-      .clk_i, .rst_ni, .fault_valid_i(fault_valid), .fault_ready_o(fault_ready), .fault_sid_i(fault_sid),
+      .clk_i, .rst_ni, .por_ni, .fault_valid_i(fault_valid), .fault_ready_o(fault_ready), .fault_sid_i(fault_sid),
       .fault_page_i(fault_page), .fault_reason_i(fault_reason), .fault_user_i(fault_user),
       .clear_f_i(clear_f), .clear_pfo_i(clear_pfo), .records_o(records), .pfo_o(pfo), .ppf_o(ppf), .fri_o(fri),
       .ppf_rise_o(ppf_rise), .probe_valid_o(probe_fault_o), .probe_recorded_o(probe_fault_recorded_o),
@@ -478,6 +479,10 @@ module iommu #(
       .m_axi_wready_i(m_axi_table_wready_i), .m_axi_wdata_o(m_axi_table_wdata_o), .m_axi_wstrb_o(m_axi_table_wstrb_o),
       .m_axi_wlast_o(m_axi_table_wlast_o), .m_axi_bvalid_i(m_axi_table_bvalid_i),
       .m_axi_bready_o(m_axi_table_bready_o));
+
+  always_ff @(posedge clk_i) begin
+    a_power_on_resets_all: assert (por_ni || !rst_ni);
+  end
 
   // Requesters keep to AXI4 and to PCIe's page rule.
   for (genvar p = 0; p < NumPorts; p++) begin : gen_rules

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Primary fault logging (6.2): the fault records, PFO, PPF, FRI. One record per blocked request, never collapsed.
 //
+// All of it is sticky: it survives rst_ni and is cleared by por_ni.
+//
 // Timing: a fault offered in t is taken in t and stands in its record in t+1, F together with the other fields.
 module iommu_faults #(
     parameter int unsigned Records = 8,  // 1 to 256
@@ -8,6 +10,7 @@ module iommu_faults #(
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
+    input  logic                por_ni,
 
     // [0] reads, [1] writes.
     input  logic [1:0]          fault_valid_i,
@@ -70,13 +73,13 @@ module iommu_faults #(
   assign probe_record_o = record;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
+    if (!por_ni) begin
       f_q <= '0;
       pfo_q <= 1'b0;
       next_q <= '0;
       fri_q <= '0;
       for (int unsigned i = 0; i < Records; i++) record_q[i] <= '0;
-    end else begin
+    end else if (rst_ni) begin
       f_q <= f_q & ~clear_f_i;
       if (recorded) begin
         f_q[next_q] <= 1'b1;

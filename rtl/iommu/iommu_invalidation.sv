@@ -19,6 +19,7 @@ module iommu_invalidation #(
 
     // Registers.
     input  logic                 enable_i,      // QIES
+    input  logic                 mode_ok_i,     // the root pointer's TTM is one this unit has
     input  logic                 base_reset_i,  // IQA written: head := 0
     input  logic [Haw-13:0]      base_i,        // queue base, page number
     input  logic [2:0]           size_i,        // IQA.QS
@@ -84,7 +85,7 @@ module iommu_invalidation #(
   assign count = (available >= 15'(to_boundary)) ? to_boundary : available[4:0];
   assign start_lane = fetch_q[3:0] & 4'(Lanes - 1);
   assign landed = r_valid_i & r_last_i;
-  assign fetch_ok = enable_i & ~stopped_q & ~wide_i & ~tail_bad & (fetch_q != tail_i)
+  assign fetch_ok = enable_i & ~stopped_q & ~iqe_i & mode_ok_i & ~wide_i & ~tail_bad & (fetch_q != tail_i)
       & (held_q != BurstBits'(Bursts));
   assign ar_valid_o = fetch_ok;
   assign ar_taken = fetch_ok & ar_ready_i;
@@ -160,14 +161,17 @@ module iommu_invalidation #(
   end
 
   logic accept, stop_now, queue_bad;
-  // A tail or width that cannot be used is noticed when there is something to do.
-  assign queue_bad = enable_i & (state_q == SIdle) & info_empty & (head_q != tail_i) & (wide_i | tail_bad);
-  assign accept = at_hand & ~bad;
+  // A tail, width or table mode that cannot be used is noticed when there is something to do. IQE survives a warm reset
+  // and keeps the queue from starting then.
+  assign queue_bad = enable_i & ~iqe_i & (state_q == SIdle) & (head_q != tail_i)
+      & ((info_empty & (wide_i | tail_bad)) | ~mode_ok_i);
+  assign accept = at_hand & ~bad & ~queue_bad;
   assign stop_now = (at_hand & bad) | queue_bad;
   assign beat_pop = accept & (last_of_beat | last_of_burst);
   assign info_pop = accept & last_of_burst;
   assign error_o = stop_now;
-  assign error_code_o = queue_bad ? (wide_i ? vtd_pkg::IQEI_WIDTH : vtd_pkg::IQEI_TAIL) : bad_code;
+  assign error_code_o = !queue_bad ? bad_code
+      : wide_i ? vtd_pkg::IQEI_WIDTH : tail_bad ? vtd_pkg::IQEI_TAIL : vtd_pkg::IQEI_MODE;
   assign flush_all = stopped_q | stop_now;
 
   // ------------------------------------------------------------------ execution
@@ -201,7 +205,7 @@ module iommu_invalidation #(
   assign wait_over = ((state_q == SDrain) & drain_over & ~sw_q) | ((state_q == SAnswer) & status_done_i);
   assign iwc_o = wait_over & if_q;
   assign head_o = head_q;
-  assign idle_o = (state_q == SIdle & (head_q == tail_i) & info_empty & (flying_q == '0))
+  assign idle_o = ((state_q == SIdle) & (iqe_i | (head_q == tail_i)) & info_empty & (flying_q == '0))
       | ((state_q == SStopped) & (flying_q == '0));
 
   // Function-mask code to the bits that do not count.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register page: AXI4-Lite, 64 bit, aligned dword or qword accesses; GCMD handshakes; fault and invalidation events;
 // counters. Reads of reserved space return 0, writes to it are ignored, all with OKAY.
+// rst_ni keeps the status that VT-d calls sticky (ICS.IWC, FSTS.IQE, IQERCD; the rest is in iommu_faults); por_ni
+// clears it.
 //
 // Timing: a write takes effect at the edge that ends its W handshake (AW and W are taken together); B follows in the
 // next cycle. A read returns the values of its AR cycle in the next.
@@ -17,6 +19,7 @@ module iommu_regs #(
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
+    input  logic                   por_ni,
 
     input  logic                   s_axil_awvalid_i,
     output logic                   s_axil_awready_o,
@@ -151,7 +154,7 @@ module iommu_regs #(
   localparam logic [1:0] GTranslation = 2'd2;
   localparam logic [1:0] GQueue = 2'd3;
   logic [1:0] g_state_q, g_drain_q;
-  logic want_root_q, want_te_q, want_qie_q, g_start;
+  logic want_root_q, want_te_q, want_qie_q, g_start, iqa_open;
   // Commands of features that this unit does not have are ignored.
   // verilator lint_off UNUSEDSIGNAL
   vtd_pkg::gcmd_t gcmd;
@@ -169,12 +172,15 @@ module iommu_regs #(
   assign iq_wide_o = iqa_q.dw;
   assign iq_tail_o = iqt_q.qt;
   assign iqe_o = iqe_q;
-  assign iq_base_reset_o = wr & (wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) & (wlo | whi);
+  // Software may move the queue while it is off, or stopped by an error; anything else would tear what it is doing.
+  assign iqa_open = ~qie_q | iqe_q;
+  assign iq_base_reset_o = iqa_open & (wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) & (wlo | whi);
   assign wlimit_o = wlimit_q;
 
-  logic drained;
+  logic drained, root_now;
   assign drained = (g_drain_q & ~drain_ack_i) == 2'b00;
-  assign root_changed_o = (g_state_q == GRoot) & want_root_q;
+  assign root_now = (g_state_q == GRoot) & want_root_q & drained;
+  assign root_changed_o = root_now;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -193,7 +199,7 @@ module iommu_regs #(
       g_drain_q <= g_drain_q & ~drain_ack_i;
       case (g_state_q)
         GRoot: begin
-          if (want_root_q) begin
+          if (root_now) begin
             // Walks start again with the new table; requests that have their address are waited for.
             want_root_q <= 1'b0;
             root_active_q <= rtaddr_q.rta[Haw-13:0];
@@ -205,7 +211,8 @@ module iommu_regs #(
           end
         end
         GTranslation: begin
-          if (te_q != want_te_q) begin
+          // A drain that is under way covers only what was there when it began: one after the other.
+          if (drained && te_q != want_te_q) begin
             te_q <= want_te_q;
             g_drain_q <= 2'b11;
           end else if (drained) begin
@@ -226,8 +233,9 @@ module iommu_regs #(
         want_te_q <= gcmd.te;
         want_qie_q <= gcmd.qie;
         if (gcmd.srtp) rtps_q <= 1'b0;
-        g_state_q <= (gcmd.srtp || want_root_q) ? GRoot : GTranslation;
-        if (want_root_q) want_root_q <= 1'b1;
+        // A root pointer that is adopted but whose RTPS is still owed stays in its step.
+        g_state_q <= (gcmd.srtp || g_state_q == GRoot) ? GRoot : GTranslation;
+        if (want_root_q && !root_now) want_root_q <= 1'b1;
       end
     end
   end
@@ -259,14 +267,19 @@ module iommu_regs #(
       fe_ip_q <= 1'b0;
       ie_im_q <= 1'b1;
       ie_ip_q <= 1'b0;
-      iwc_q <= 1'b0;
-      iqe_q <= 1'b0;
-      iqei_q <= '0;
     end else begin
       if (fault_event) fe_ip_q <= 1'b1;
       else if (fe_sent || !fault_status) fe_ip_q <= 1'b0;
       if (iwc_event) ie_ip_q <= 1'b1;
       else if (ie_sent || !iwc_q) ie_ip_q <= 1'b0;
+      if (wlo && wq == 9'(vtd_pkg::FECTL_OFFSET >> 3)) fe_im_q <= wdata[31];
+      if (wlo && wq == 9'(vtd_pkg::IECTL_OFFSET >> 3)) ie_im_q <= wdata[31];
+    end
+    if (!por_ni) begin
+      iwc_q <= 1'b0;
+      iqe_q <= 1'b0;
+      iqei_q <= '0;
+    end else if (rst_ni) begin
       if (iwc_i) iwc_q <= 1'b1;
       else if (whi && wq == 9'(vtd_pkg::ICS_OFFSET >> 3) && wdata[32]) iwc_q <= 1'b0;
       if (iq_error_i) begin
@@ -275,8 +288,6 @@ module iommu_regs #(
       end else if (clear_iqe) begin
         iqe_q <= 1'b0;
       end
-      if (wlo && wq == 9'(vtd_pkg::FECTL_OFFSET >> 3)) fe_im_q <= wdata[31];
-      if (wlo && wq == 9'(vtd_pkg::IECTL_OFFSET >> 3)) ie_im_q <= wdata[31];
     end
   end
 
@@ -302,8 +313,8 @@ module iommu_regs #(
       b_valid_q <= wr | (b_valid_q & ~s_axil_bready_i);
       if (wlo && wq == 9'(vtd_pkg::RTADDR_OFFSET >> 3)) rtaddr_q[31:0] <= {wdata[31:10], 10'd0};
       if (whi && wq == 9'(vtd_pkg::RTADDR_OFFSET >> 3)) rtaddr_q[63:32] <= wdata[63:32];
-      if (wlo && wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) iqa_q[31:0] <= {wdata[31:11], 8'd0, wdata[2:0]};
-      if (whi && wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) iqa_q[63:32] <= wdata[63:32];
+      if (iqa_open && wlo && wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) iqa_q[31:0] <= {wdata[31:11], 8'd0, wdata[2:0]};
+      if (iqa_open && whi && wq == 9'(vtd_pkg::IQA_OFFSET >> 3)) iqa_q[63:32] <= wdata[63:32];
       if (wlo && wq == 9'(vtd_pkg::IQT_OFFSET >> 3)) iqt_q <= {45'd0, wdata[18:4], 4'd0};
       if (iq_base_reset_o) iqt_q <= '0;
       if (whi && wq == 9'(vtd_pkg::FEDATA_OFFSET >> 3)) fedata_q <= {16'd0, wdata[47:32]};
@@ -327,7 +338,7 @@ module iommu_regs #(
   always_comb begin
     rdata = '0;
     case (rq)
-      9'(vtd_pkg::VER_OFFSET >> 3): rdata[7:0] = 8'h60;
+      9'(vtd_pkg::VER_OFFSET >> 3): rdata[31:0] = vtd_pkg::VER_RESET;
       9'(vtd_pkg::CAP_OFFSET >> 3): rdata = Cap;
       9'(vtd_pkg::ECAP_OFFSET >> 3): rdata = Ecap;
       9'(vtd_pkg::GCMD_OFFSET >> 3): rdata[63:32] = {tes_q, rtps_q, 3'b000, qie_q, 26'd0};
@@ -342,7 +353,7 @@ module iommu_regs #(
       9'(vtd_pkg::IECTL_OFFSET >> 3): rdata = {iedata_q, ie_im_q, ie_ip_q, 30'd0};
       9'(vtd_pkg::IEADDR_OFFSET >> 3): rdata[31:0] = ieaddr_q;
       9'(vtd_pkg::IQERCD_OFFSET >> 3): rdata[3:0] = iqei_q;
-      9'(vtd_pkg::IMPL_ID_OFFSET >> 3): rdata = 64'h0000_0001_524D_4447;
+      9'(vtd_pkg::IMPL_ID_OFFSET >> 3): rdata = vtd_pkg::IMPL_ID_RESET;
       9'(vtd_pkg::IMPL_WLIMIT_OFFSET >> 3): rdata = {32'(cutoff_q), wlimit_q};
       9'(vtd_pkg::CNT_REQUESTS_OFFSET >> 3): rdata = hits_q + misses_q;
       9'(vtd_pkg::CNT_HITS_OFFSET >> 3): rdata = hits_q;

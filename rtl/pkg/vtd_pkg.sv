@@ -7,6 +7,7 @@ package vtd_pkg;
 
   // Architecture version; 6.0 means that register-based invalidation does not exist.
   localparam logic [11:0] VER_OFFSET = 12'h000;
+  localparam logic [31:0] VER_RESET = 32'h60;
   typedef struct packed {
     logic [23:0] rsvd_8;
     logic [3:0] max;
@@ -18,7 +19,7 @@ package vtd_pkg;
   typedef struct packed {
     logic esrtps;
     logic esirtps;
-    logic rsvd_61;
+    logic ecmds;
     logic fl5lp;
     logic pi;
     logic [1:0] rsvd_57;
@@ -47,9 +48,32 @@ package vtd_pkg;
   // Extended capabilities.
   localparam logic [11:0] ECAP_OFFSET = 12'h010;
   typedef struct packed {
-    logic [19:0] rsvd_44;
+    logic [9:0] rsvd_54;
+    logic rprivs;
+    logic adms;
+    logic pms;
+    logic tdxio;
+    logic rps;
+    logic smpwcs;
+    logic flts;
+    logic slts;
+    logic slads;
+    logic vcs;
     logic smts;
-    logic [18:0] rsvd_24;
+    logic pds;
+    logic dit;
+    logic pasid;
+    logic [4:0] pss;
+    logic eafs;
+    logic nwfs;
+    logic rsvd_32;
+    logic srs;
+    logic ers;
+    logic prs;
+    logic [1:0] rsvd_27;
+    logic nest;
+    logic mts;
+    logic rsvd_24;
     logic [3:0] mhmv;
     logic [1:0] rsvd_18;
     logic [9:0] iro;
@@ -110,7 +134,8 @@ package vtd_pkg;
     logic ite;
     logic ice;
     logic iqe;
-    logic [1:0] rsvd_2;
+    logic apf;
+    logic afo;
     logic ppf;
     logic pfo;
   } fsts_t;
@@ -140,6 +165,9 @@ package vtd_pkg;
 
   // Fault event upper address; zero without extended interrupt mode.
   localparam logic [11:0] FEUADDR_OFFSET = 12'h044;
+  typedef struct packed {
+    logic [31:0] mua;
+  } feuaddr_t;
 
   // Invalidation queue head.
   localparam logic [11:0] IQH_OFFSET = 12'h080;
@@ -198,6 +226,9 @@ package vtd_pkg;
 
   // Invalidation event upper address; zero without extended interrupt mode.
   localparam logic [11:0] IEUADDR_OFFSET = 12'h0AC;
+  typedef struct packed {
+    logic [31:0] mua;
+  } ieuaddr_t;
 
   // Invalidation queue error record.
   localparam logic [11:0] IQERCD_OFFSET = 12'h0B0;
@@ -235,6 +266,7 @@ package vtd_pkg;
 
   // Reads 'GDMR' in ASCII (low dword) and the version of this block.
   localparam logic [11:0] IMPL_ID_OFFSET = 12'hF00;
+  localparam logic [63:0] IMPL_ID_RESET = 64'h1524D4447;
   typedef struct packed {
     logic [23:0] rsvd_40;
     logic [7:0] version;
@@ -421,6 +453,8 @@ package vtd_pkg;
   localparam logic [3:0] IQEI_TYPE = 4'h3;
   localparam logic [3:0] IQEI_RESERVED = 4'h4;
   localparam logic [3:0] IQEI_WIDTH = 4'h5;
+  localparam logic [3:0] IQEI_TAIL_ALIGN = 4'h6;
+  localparam logic [3:0] IQEI_MODE = 4'h7;
 
   // Descriptor types.
   typedef logic [6:0] dsc_type_t;

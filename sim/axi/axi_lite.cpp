@@ -34,6 +34,16 @@ std::shared_ptr<const LiteAccess> AxiLiteMaster::read(std::uint32_t address, uns
   return push(access);
 }
 
+std::shared_ptr<const LiteAccess> AxiLiteMaster::write_lanes(std::uint32_t address, std::uint64_t data,
+                                                             std::uint8_t strobe) {
+  LiteAccess access;
+  access.write = true;
+  access.address = address;
+  access.data = data;
+  access.strobe = strobe;
+  return push(access);
+}
+
 void AxiLiteMaster::reset() {
   for (auto& access : queue_) {
     access->resp = AxiResp::kSlvErr;
@@ -81,6 +91,7 @@ const AxiLiteMasterOut& AxiLiteMaster::step(std::uint64_t cycle, const AxiLiteSl
       out_.awaddr = access.address & ~7U;
       out_.wdata = upper ? access.data << 32U : access.data;
       out_.wstrb = access.bytes == 8 ? 0xFF : (upper ? 0xF0 : 0x0F);
+      if (access.strobe != 0) out_.wstrb = access.strobe;
     } else {
       out_.arvalid = out_.rready = true;
       out_.araddr = access.address & ~7U;

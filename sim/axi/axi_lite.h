@@ -15,6 +15,7 @@ struct LiteAccess {
   bool write = false;
   std::uint32_t address = 0;  ///< byte offset, naturally aligned
   unsigned bytes = 8;         ///< 4 or 8
+  std::uint8_t strobe = 0;    ///< of a write; 0 = as `bytes` and `address` say
   std::uint64_t data = 0;     ///< right-aligned; the answer of a read
   AxiResp resp = AxiResp::kOkay;
   bool done = false;
@@ -28,6 +29,9 @@ class AxiLiteMaster {
  public:
   /// Throws std::invalid_argument on a size other than 4 or 8 or a misaligned address.
   std::shared_ptr<const LiteAccess> write(std::uint32_t address, std::uint64_t data, unsigned bytes);
+  /// Any strobes, on the lanes of the whole bus; `address` is aligned to 8.
+  std::shared_ptr<const LiteAccess> write_lanes(std::uint32_t address, std::uint64_t data,
+                                                std::uint8_t strobe);
   std::shared_ptr<const LiteAccess> read(std::uint32_t address, unsigned bytes);
 
   /// Once a cycle: what the slave drives in it; returns what the master drives in the next one.

@@ -266,6 +266,7 @@ class VariantDut final : public Dut {
 
   void drive(const DutInputs& in, bool reset) {
     model_->rst_ni = reset ? 0 : 1;
+    model_->por_ni = reset ? 0 : 1;
     drive_lite_iommu(in.iommu);
     drive_data(in.data);
     drive_table(in.table);

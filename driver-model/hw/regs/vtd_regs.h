@@ -42,6 +42,7 @@ inline constexpr Field DRD{55, 1};  ///< Read draining.
 inline constexpr Field FL1GP{56, 1};  ///< First-stage 1 GiB pages.
 inline constexpr Field PI{59, 1};  ///< Posted interrupts.
 inline constexpr Field FL5LP{60, 1};  ///< First-stage 5-level paging.
+inline constexpr Field ECMDS{61, 1};  ///< Enhanced commands.
 inline constexpr Field ESIRTPS{62, 1};  ///< SIRTP invalidates.
 inline constexpr Field ESRTPS{63, 1};  ///< SRTP invalidates.
 }  // namespace CAP
@@ -59,7 +60,28 @@ inline constexpr Field PT{6, 1};  ///< Pass-through translation type.
 inline constexpr Field SC{7, 1};  ///< Snoop control.
 inline constexpr Field IRO{8, 10};  ///< IVA/IOTLB register offset in 16-byte units.
 inline constexpr Field MHMV{20, 4};  ///< Maximum handle mask.
+inline constexpr Field MTS{25, 1};  ///< Memory types.
+inline constexpr Field NEST{26, 1};  ///< Nested translation.
+inline constexpr Field PRS{29, 1};  ///< Page requests.
+inline constexpr Field ERS{30, 1};  ///< Execute requests.
+inline constexpr Field SRS{31, 1};  ///< Supervisor requests.
+inline constexpr Field NWFS{33, 1};  ///< No-write flag of translation requests.
+inline constexpr Field EAFS{34, 1};  ///< Extended accessed flag.
+inline constexpr Field PSS{35, 5};  ///< PASID width - 1.
+inline constexpr Field PASID{40, 1};  ///< Requests with PASID.
+inline constexpr Field DIT{41, 1};  ///< Device-TLB invalidation throttling.
+inline constexpr Field PDS{42, 1};  ///< Page-request drain.
 inline constexpr Field SMTS{43, 1};  ///< Scalable mode.
+inline constexpr Field VCS{44, 1};  ///< Virtual commands.
+inline constexpr Field SLADS{45, 1};  ///< Second-stage accessed and dirty.
+inline constexpr Field SLTS{46, 1};  ///< Second-stage PASID tables.
+inline constexpr Field FLTS{47, 1};  ///< First-stage PASID tables.
+inline constexpr Field SMPWCS{48, 1};  ///< Coherent walks below the PASID table.
+inline constexpr Field RPS{49, 1};  ///< RID_PASID.
+inline constexpr Field TDXIO{50, 1};  ///< TDX Connect.
+inline constexpr Field PMS{51, 1};  ///< Performance monitoring.
+inline constexpr Field ADMS{52, 1};  ///< Abort-DMA mode.
+inline constexpr Field RPRIVS{53, 1};  ///< RID_PRIV.
 }  // namespace ECAP
 
 /// Global command; reads as zero.
@@ -106,6 +128,8 @@ inline constexpr std::uint64_t kOffset = 0x034;
 inline constexpr unsigned kWidth = 32;
 inline constexpr Field PFO{0, 1};  ///< Primary fault overflow.
 inline constexpr Field PPF{1, 1};  ///< Primary pending fault.
+inline constexpr Field AFO{2, 1};  ///< Advanced fault overflow.
+inline constexpr Field APF{3, 1};  ///< Advanced pending fault.
 inline constexpr Field IQE{4, 1};  ///< Invalidation queue error.
 inline constexpr Field ICE{5, 1};  ///< Invalidation completion error.
 inline constexpr Field ITE{6, 1};  ///< Invalidation time-out error.
@@ -138,6 +162,7 @@ inline constexpr Field MA{2, 30};  ///< Message address.
 namespace FEUADDR {
 inline constexpr std::uint64_t kOffset = 0x044;
 inline constexpr unsigned kWidth = 32;
+inline constexpr Field MUA{0, 32};  ///< Message upper address.
 }  // namespace FEUADDR
 
 /// Invalidation queue head.
@@ -196,6 +221,7 @@ inline constexpr Field MA{2, 30};  ///< Message address.
 namespace IEUADDR {
 inline constexpr std::uint64_t kOffset = 0x0AC;
 inline constexpr unsigned kWidth = 32;
+inline constexpr Field MUA{0, 32};  ///< Message upper address.
 }  // namespace IEUADDR
 
 /// Invalidation queue error record.
@@ -415,6 +441,8 @@ inline constexpr std::uint32_t FETCH = 0x2;  ///< Descriptor could not be fetche
 inline constexpr std::uint32_t TYPE = 0x3;  ///< Invalid descriptor type.
 inline constexpr std::uint32_t RESERVED = 0x4;  ///< Reserved field or encoding.
 inline constexpr std::uint32_t WIDTH = 0x5;  ///< Descriptor width unsupported.
+inline constexpr std::uint32_t TAIL_ALIGN = 0x6;  ///< Tail not aligned to a 256-bit descriptor (not raised: 5 comes first).
+inline constexpr std::uint32_t MODE = 0x7;  ///< Translation table mode unsupported: descriptors cannot be interpreted.
 }  // namespace iqei
 
 /// Descriptor types.

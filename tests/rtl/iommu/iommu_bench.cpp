@@ -95,17 +95,39 @@ IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
       random_(seed) {
   auto& d = w_->dut;
   d.source_id_i = (std::uint32_t{kSid[1]} << 16) | kSid[0];
-  d.rst_ni = 0;
-  drive();
   d.clk_i = 0;
+  reset(true, 4);
+}
+
+void IommuBench::reset(bool power, unsigned cycles) {
+  auto& d = w_->dut;
+  for (unsigned p = 0; p < kPorts; ++p) {
+    ar_[p].clear();
+    aw_[p].clear();
+    beats_[p].clear();
+    hints_[p].clear();
+  }
+  open_.clear();
+  data_.reset();
+  table_.reset();
+  data_monitor_.reset();
+  table_monitor_.reset();
+  lite_.reset();
+  tail_ = 0;
+  te = false;
+  d.rst_ni = 0;
+  d.por_ni = !power;
+  drive();
   d.eval();
-  for (int i = 0; i < 4; ++i) {
+  for (unsigned i = 0; i < cycles; ++i) {
     d.clk_i = 1;
     d.eval();
     d.clk_i = 0;
     d.eval();
+    ++cycle_;
   }
   d.rst_ni = 1;
+  d.por_ni = 1;
   d.eval();
 }
 
@@ -344,6 +366,11 @@ std::uint64_t IommuBench::read_register(std::uint32_t offset, unsigned bytes) {
 
 void IommuBench::write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes) {
   const auto access = lite_.write(offset, value, bytes);
+  if (!run_until([&] { return access->done; }, 1000)) throw std::runtime_error("register write hangs");
+}
+
+void IommuBench::write_lanes(std::uint32_t offset, std::uint64_t value, std::uint8_t strobe) {
+  const auto access = lite_.write_lanes(offset, value, strobe);
   if (!run_until([&] { return access->done; }, 1000)) throw std::runtime_error("register write hangs");
 }
 

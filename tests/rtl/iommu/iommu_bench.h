@@ -83,6 +83,11 @@ class IommuBench {
 
   [[nodiscard]] std::uint64_t read_register(std::uint32_t offset, unsigned bytes);
   void write_register(std::uint32_t offset, std::uint64_t value, unsigned bytes);
+  /// Any byte strobes; `offset` is aligned to 8.
+  void write_lanes(std::uint32_t offset, std::uint64_t value, std::uint8_t strobe);
+  /// Reset the unit, and with it the memories and requesters: everything under way is dropped. `power`: as at
+  /// power-on; otherwise warm.
+  void reset(bool power, unsigned cycles = 2);
 
   BurstPtr read(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1, unsigned size = 5,
                 std::uint32_t user = 0);
