@@ -16,6 +16,7 @@ inline constexpr std::uint32_t kVideoDxgkrnlFatalError = 0x113;       ///< handl
 inline constexpr std::uint32_t kVideoDxgkrnlSysmmFatalError = 0x1E4;  ///< system-memory manager violation
 inline constexpr std::uint32_t kHalIommuInternalError =
     0x1D9;  ///< the IOMMU back end failed where it must not
+inline constexpr std::uint32_t kProcessHasLockedPages = 0x76;  ///< a process ends with user mappings alive
 
 // Parameter 1 of 0x1E4.
 inline constexpr std::uint64_t kInvalidObjectType = 0x1;

@@ -8,6 +8,7 @@ namespace {
 constexpr std::uint64_t kPage = hw::kPageSize;
 constexpr std::uint64_t kLargePage = 2ULL << 20;
 constexpr std::uint64_t kMaxMdlBytes = (4ULL << 30) - kPage;  // R69
+constexpr std::uint64_t kMaxSectionBytes = 1ULL << 44;        // R55: beyond is no matter of commit
 
 // Address limits are LARGE_INTEGERs whose all-ones value means "no limit": unsigned (E20).
 std::uint64_t unsigned_of(const PHYSICAL_ADDRESS& address) {
@@ -33,6 +34,7 @@ NTSTATUS check_mdl(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, mm::Back
   request.zero = (flags & MM_DONT_ZERO_ALLOCATION) == 0;
   request.prefer_contiguous = (flags & MM_ALLOCATE_PREFER_CONTIGUOUS) != 0;
   request.contiguous_chunks = chunks;
+  request.trim = (flags & MM_ALLOCATE_TRIM_IF_NECESSARY) != 0;
   return STATUS_SUCCESS;
 }
 
@@ -50,9 +52,49 @@ NTSTATUS check_contiguous(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, m
   return STATUS_SUCCESS;
 }
 
+/// Device permissions and views follow the protection (G10). EXECUTE is writable here, as nothing else could
+/// fill such a section; nothing ever grants execution.
+bool section_writable(ULONG protection) { return protection == PAGE_READWRITE || protection == PAGE_EXECUTE; }
+
+NTSTATUS check_section(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, mm::BackingRequest& request) {
+  if (args.Size == 0) return STATUS_INVALID_PARAMETER;
+  if (args.CacheType == DXGK_MEMORY_CACHING_TYPE_NON_CACHED) return STATUS_INVALID_PARAMETER;  // R50
+  switch (args.Section.PageProtection) {  // R51; with any modifier it is none of these (R52)
+    case PAGE_READONLY:
+    case PAGE_READWRITE:
+    case PAGE_WRITECOPY:
+    case PAGE_EXECUTE:
+      break;
+    default:
+      return STATUS_INVALID_PAGE_PROTECTION;
+  }
+  if (args.Size > kMaxSectionBytes) return STATUS_SECTION_TOO_BIG;  // R55
+  request.writable = section_writable(args.Section.PageProtection);
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS check_io_space(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, unsigned address_bits,
+                        mm::BackingRequest& request) {
+  request.io_base = unsigned_of(args.IOSpace.BaseAddress);
+  if (request.io_base % kPage != 0 || args.Size % kPage != 0) return STATUS_INVALID_PARAMETER;  // R57, R58
+  const std::uint64_t limit = 1ULL << address_bits;
+  if (args.Size == 0 || request.io_base >= limit || args.Size > limit - request.io_base)
+    return STATUS_INVALID_PARAMETER;  // no table entry can hold such an address
+  return STATUS_SUCCESS;
+}
+
 }  // namespace
 
-NTSTATUS check_create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, mm::BackingRequest& request) {
+bool view_denied(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args) {
+  if (args.Type != DXGK_PHYSICAL_MEMORY_TYPE_SECTION) return false;
+  const ACCESS_MASK granted = args.Section.DesiredAccess;
+  const ACCESS_MASK needed =
+      SECTION_MAP_READ | (section_writable(args.Section.PageProtection) ? SECTION_MAP_WRITE : 0);
+  return (granted & needed) != needed;
+}
+
+NTSTATUS check_create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, unsigned address_bits,
+                      mm::BackingRequest& request) {
   const auto type = static_cast<std::uint32_t>(args.Type);
   const auto cache = static_cast<std::uint32_t>(args.CacheType);
   if (type > DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) return STATUS_INVALID_PARAMETER;        // R48
@@ -66,9 +108,9 @@ NTSTATUS check_create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args, mm::B
     case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY:
       return check_contiguous(args, request);
     case DXGK_PHYSICAL_MEMORY_TYPE_SECTION:
+      return check_section(args, request);
     case DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE:
-      // What stands behind these types is made by the backing, or refused there.
-      return args.Size == 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+      return check_io_space(args, address_bits, request);
   }
   return STATUS_INVALID_PARAMETER;
 }

@@ -62,7 +62,8 @@ void DmaSpace::close() {
   domain_ = nullptr;
 }
 
-std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity) {
+std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
+                                         const vtd::Access& access) {
   DeviceRange range;
   if (domain_ == nullptr) {
     const bool run = consecutive(pfns);
@@ -86,7 +87,7 @@ std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Conti
     range.pages = std::move(*pages);
   }
   try {
-    domain_->map(range.pages, pfns, vtd::Access{});
+    domain_->map(range.pages, pfns, access);
   } catch (const vtd::QueueError&) {
     throw;  // the entries may be visible: neither numbers nor pages can be given back
   } catch (const vtd::VtdError&) {

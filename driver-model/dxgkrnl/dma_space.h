@@ -47,9 +47,10 @@ class DmaSpace {
   /// out, 0x1D9 when the unit fails.
   void close();
 
-  /// Make the page frames reachable under numbers of their own. nullopt = no numbers or no tables; nothing
-  /// changed.
-  [[nodiscard]] std::optional<DeviceRange> map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity);
+  /// Make the page frames reachable, as far as `access` goes, under numbers of their own; in physical mode
+  /// nothing enforces `access`. nullopt = no numbers or no tables; nothing changed.
+  [[nodiscard]] std::optional<DeviceRange> map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
+                                               const vtd::Access& access);
 
   /// When the parts of an unmap() happened, in cycles.
   struct UnmapTimes {

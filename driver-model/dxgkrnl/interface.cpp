@@ -68,13 +68,13 @@ NTSTATUS APIENTRY map_physical_memory(IN_OUT_PDXGKARGCB_MAP_PHYSICAL_MEMORY args
         return fmt::format("{}+{} bytes, {} mode", a.Offset, a.Size,
                            a.AccessMode == DXGK_ACCESS_MODE_USER_MODE ? "user" : "kernel");
       },
-      [](MemoryManager& memory, auto* a) { return memory.map(a); });
+      [](MemoryManager& memory, auto* a) { return memory.map(a, Kernel::active().processes().current()); });
 }
 
 VOID APIENTRY unmap_physical_memory(IN_CONST_PDXGKARGCB_UNMAP_PHYSICAL_MEMORY args) {
   memory_call_void(
       "DxgkCbUnmapPhysicalMemory", args, [](const auto& a) { return fmt::format("{} bytes", a.Size); },
-      [](MemoryManager& memory, const auto* a) { memory.unmap(a); });
+      [](MemoryManager& memory, const auto* a) { memory.unmap(a, Kernel::active().processes().current()); });
 }
 
 NTSTATUS APIENTRY allocate_adl(IN_OUT_PDXGKARGCB_ALLOCATE_ADL args) {

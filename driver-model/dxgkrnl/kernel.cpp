@@ -27,7 +27,8 @@ Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
       calls_(*platform.time),
       pages_(*platform.memory, *platform.time, {config.seed, config.placement, 1U << 16}),
       handles_(config.seed),
-      memory_(pages_, *platform.time, handles_) {
+      memory_(pages_, *platform.time, handles_,
+              {platform.host_address_width, config.page_file_pages, mm::make_backing}) {
   Kernel* none = nullptr;
   if (!g_active.compare_exchange_strong(none, this))
     throw std::logic_error("dxgkrnl: a second Kernel while one exists");
@@ -97,6 +98,12 @@ void Kernel::unload() {
   }
   driver_ = {};
   loaded_ = false;
+  memory_.check_all_destroyed();
+}
+
+void Kernel::exit_process(ProcessId process) {
+  memory_.check_process_exit(process);
+  processes_.erase(process);
 }
 
 NTSTATUS Kernel::escape(void* data, std::uint32_t size) {

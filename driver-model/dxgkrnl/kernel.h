@@ -17,6 +17,7 @@
 #include "driver-model/dxgkrnl/call_log.h"
 #include "driver-model/dxgkrnl/handles.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
+#include "driver-model/dxgkrnl/process.h"
 #include "driver-model/hw/hw.h"
 #include "driver-model/mm/pages.h"
 #include "driver-model/vtd/remapping_unit.h"
@@ -31,6 +32,7 @@ struct KernelConfig {
   mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
   bool shuffle_logical = false;              ///< logical numbers of page-array ADLs in a pseudo-random order
   std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
+  std::uint64_t page_file_pages = 1U << 18;  ///< pages that sections may have outside of memory
   /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
   wdk::Runtime::Options runtime;
 };
@@ -68,11 +70,19 @@ class Kernel {
   /// StopDevice, the lead first (E2); leak check (R96, raises BugCheck); detach; RemoveDevice. Returns the
   /// first failing status of the driver, if any.
   NTSTATUS stop();
-  /// DxgkDdiUnload; the driver is gone. Stops first if needed.
+  /// DxgkDdiUnload; the driver is gone. Stops first if needed. Raises BugCheck if objects are left (R96).
   void unload();
 
   /// DxgkDdiEscape of the first link's lead: `data` in and out, `size` bytes.
   NTSTATUS escape(void* data, std::uint32_t size);
+
+  // ---- Processes and memory pressure
+  /// Create and enter processes here; end them with exit_process().
+  [[nodiscard]] ProcessTable& processes() { return processes_; }
+  /// A process ends. Raises BugCheck 0x76 while user-mode mappings of it are alive.
+  void exit_process(ProcessId process);
+  /// Write up to `pages` pages of sections to the page file, wherever none is locked. How many that were.
+  std::uint64_t trim(std::uint64_t pages) { return memory_.trim(pages); }
 
   // ---- Inspection
   [[nodiscard]] CallLog& calls() { return calls_; }
@@ -119,6 +129,7 @@ class Kernel {
   HandleTable handles_;
   std::unique_ptr<vtd::RemappingUnit> unit_;
   MemoryManager memory_;
+  ProcessTable processes_;
   DRIVER_INITIALIZATION_DATA driver_{};
   bool loaded_ = false;
   std::vector<std::unique_ptr<PhysicalAdapter>> functions_;

@@ -26,7 +26,7 @@ bool within(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
 
 }  // namespace
 
-NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
+NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, ProcessId process) {
   args->pMappedAddress = nullptr;
   const std::lock_guard guard(lock_);
   Object* object = find_object(args->hPhysicalMemoryObject);
@@ -36,8 +36,11 @@ NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
   if (args->Size == 0 || !within(args->Offset, args->Size, object->backing->page_count() * kPage))
     return STATUS_INVALID_PARAMETER;
   if (object->type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE && args->AccessMode == DXGK_ACCESS_MODE_USER_MODE)
-    return STATUS_INVALID_PARAMETER;  // R103
-  const std::uint64_t first = args->Offset / kPage;
+    return STATUS_INVALID_PARAMETER;                     // R103
+  if (object->view_denied) return STATUS_ACCESS_DENIED;  // R114
+  // R102: the view begins where the backing's granularity lets it begin.
+  const std::uint64_t before = args->Offset % object->backing->map_granularity();
+  const std::uint64_t first = (args->Offset - before) / kPage;
   const std::uint64_t last = (args->Offset + args->Size - 1) / kPage;
   const mm::AccessMode mode =
       args->AccessMode == DXGK_ACCESS_MODE_USER_MODE ? mm::AccessMode::kUser : mm::AccessMode::kKernel;
@@ -47,25 +50,49 @@ NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args) {
   } catch (const hw::HardwareError&) {
     return STATUS_INSUFFICIENT_RESOURCES;
   }
+  if (mapping == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
   args->pMappedAddress = mapping->base();
-  args->Offset %= kPage;
+  args->Offset = before;
   args->Size = mapping->bytes();
-  object->mappings.push_back(std::move(mapping));
+  object->mappings.push_back({std::move(mapping), mode == mm::AccessMode::kUser ? process : kSystemProcess});
   return STATUS_SUCCESS;
 }
 
-void MemoryManager::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args) {
+void MemoryManager::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args, ProcessId process) {
   const std::lock_guard guard(lock_);
   Object* object = find_object(args->hPhysicalMemoryObject);
   if (object == nullptr)
     misuse(fmt::format("Unmap: {} is no physical memory object", fmt::ptr(args->hPhysicalMemoryObject)));
   const auto it = std::find_if(object->mappings.begin(), object->mappings.end(),
-                               [&](const auto& m) { return m->base() == args->pBaseAddress; });
+                               [&](const auto& m) { return m.cpu->base() == args->pBaseAddress; });
   if (it == object->mappings.end())
     misuse(fmt::format("Unmap: nothing is mapped at {}", fmt::ptr(args->pBaseAddress)));
-  if ((*it)->bytes() != args->Size)
-    misuse(fmt::format("Unmap: size {:#x} of a mapping of {:#x} bytes", args->Size, (*it)->bytes()));
+  if (it->cpu->bytes() != args->Size)
+    misuse(fmt::format("Unmap: size {:#x} of a mapping of {:#x} bytes", args->Size, it->cpu->bytes()));
+  if (it->cpu->mode() == mm::AccessMode::kUser && it->process != process)
+    misuse(fmt::format("Unmap: process {} takes away a user-mode mapping of process {}", process,
+                       it->process));  // R110
   object->mappings.erase(it);
+}
+
+void MemoryManager::begin_device_access(const Object& object, const std::vector<mm::Pfn>& pages) {
+  if (object.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) return;  // nobody's pages: they can not go away
+  try {
+    pages_.begin_device_access(pages);
+  } catch (const mm::PageStateError& error) {
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlOnUnlockedMemory, 0, 0, 0},
+                   fmt::format("AllocateAdl: {}", error.what()));  // R144
+  }
+}
+
+void MemoryManager::end_device_access(Object& object, const std::vector<mm::Pfn>& pages) {
+  try {
+    if (object.type != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE) pages_.end_device_access(pages);
+    object.backing->unlock(pages);
+  } catch (const mm::PageStateError& error) {
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kUnlockWithAdls, 0, 0, 0},
+                   error.what());  // R145
+  }
 }
 
 NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
@@ -88,24 +115,30 @@ NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
   auto adl = std::make_unique<Adl>();
   adl->first_page = args->Offset / kPage;
   const std::uint64_t count = args->Size / kPage;
-  adl->locked = object.backing->lock(adl->first_page, count);
+  try {
+    auto locked = object.backing->lock(adl->first_page, count);
+    if (!locked) return STATUS_INSUFFICIENT_RESOURCES;  // R137
+    adl->locked = std::move(*locked);
+  } catch (const hw::HardwareError&) {
+    return STATUS_INSUFFICIENT_RESOURCES;
+  }
   const std::uint64_t locked_at = time_.now();
-  for (const mm::Pfn pfn : adl->locked)
-    if (const auto state = pages_.state(pfn); !state || state->locks == 0)
-      throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlOnUnlockedMemory, 0, 0, 0},
-                     fmt::format("AllocateAdl: page {:#x} is not locked", pfn << hw::kPageShift));
+  begin_device_access(object, adl->locked);
   const Contiguity contiguity = require                             ? Contiguity::kRequire
                                 : args->Flags.PreferContiguous != 0 ? Contiguity::kPrefer
                                                                     : Contiguity::kAny;
   std::optional<DeviceRange> range;
   try {
-    range = opened->adapter->space->map(adl->locked, contiguity);
+    vtd::Access access;
+    access.write = object.backing->device_writable();                     // G10
+    access.snoop = object.cache_type == DXGK_MEMORY_CACHING_TYPE_CACHED;  // G11
+    range = opened->adapter->space->map(adl->locked, contiguity, access);
   } catch (const vtd::QueueError&) {
     // The unit may have seen the new entries: the pages stay locked for ever rather than being reused.
     return STATUS_DEVICE_HARDWARE_ERROR;
   }
   if (!range) {
-    object.backing->unlock(adl->locked);
+    end_device_access(object, adl->locked);
     return STATUS_INSUFFICIENT_RESOURCES;
   }
   adl->range = std::move(*range);
@@ -137,7 +170,7 @@ void MemoryManager::free_adl(const DXGKARGCB_FREE_ADL* args) {
   Object& object = *opened->object;
   const std::uint64_t count = adl.range.pages.size();
   const DmaSpace::UnmapTimes times = opened->adapter->space->unmap(adl.range);
-  object.backing->unlock(adl.locked);
+  end_device_access(object, adl.locked);
   log(object, ObjectEvent::Kind::kPteWrite, adl.first_page, count, times.pte_write);
   log(object, ObjectEvent::Kind::kInvalidateBegin, adl.first_page, count, times.invalidate_begin);
   log(object, ObjectEvent::Kind::kInvalidateDone, adl.first_page, count, times.invalidate_done);

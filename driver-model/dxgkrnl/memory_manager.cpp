@@ -22,22 +22,27 @@ NTSTATUS to_status(mm::BackingError error) {
   switch (error) {
     case mm::BackingError::kNone:
       return STATUS_SUCCESS;
-    case mm::BackingError::kNotSupported:
-      return STATUS_NOT_SUPPORTED;
     case mm::BackingError::kNoMemory:
       return STATUS_NO_MEMORY;
     case mm::BackingError::kInsufficientResources:
       return STATUS_INSUFFICIENT_RESOURCES;
     case mm::BackingError::kCommitmentLimit:
       return STATUS_COMMITMENT_LIMIT;
+    case mm::BackingError::kConflict:
+      return STATUS_CONFLICTING_ADDRESSES;  // R59, R148
   }
   return STATUS_NOT_SUPPORTED;
 }
 
 }  // namespace
 
-MemoryManager::MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles)
-    : pages_(pages), time_(time), handles_(handles), lock_(time) {}
+MemoryManager::MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles, Config config)
+    : pages_(pages),
+      time_(time),
+      handles_(handles),
+      config_(std::move(config)),
+      lock_(time),
+      pager_(pages, config_.page_file_pages) {}
 
 MemoryManager::~MemoryManager() = default;
 
@@ -82,16 +87,24 @@ NTSTATUS MemoryManager::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
     if (adapter == nullptr) return STATUS_INVALID_PARAMETER;  // R43
   }
   mm::BackingRequest request;
-  if (const NTSTATUS status = check_create(*args, request); !NT_SUCCESS(status)) return status;
+  if (const NTSTATUS status = check_create(*args, config_.host_address_width, request); !NT_SUCCESS(status))
+    return status;
 
   const std::lock_guard guard(lock_);
-  mm::BackingResult result = mm::make_backing(pages_, request);
+  mm::BackingResult result;
+  try {
+    result = config_.make_backing(pager_, request);
+  } catch (const hw::HardwareError&) {
+    return STATUS_INSUFFICIENT_RESOURCES;  // the memory could not be cleared
+  }
   if (result.error != mm::BackingError::kNone) return to_status(result.error);
   auto object = std::make_unique<Object>();
   object->type = args->Type;
   object->cache_type = args->CacheType;
   object->size = args->Size;
   object->context = args->Context;
+  object->io_base = request.io_base;
+  object->view_denied = view_denied(*args);
   object->backing = std::move(result.backing);
   object->handle = handles_.insert(HandleKind::kObject, object.get());
   log(*object, ObjectEvent::Kind::kCreate, 0, object->backing->page_count(), time_.now());
@@ -177,6 +190,34 @@ void MemoryManager::check_leaks(const AdapterSpace& adapter) const {
         fmt::format("adapter {} stops with {} adapter memory objects open", adapter.name, adapter_objects));
 }
 
+void MemoryManager::check_all_destroyed() const {
+  const std::lock_guard guard(lock_);
+  if (!objects_.empty())
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdapterObjectsLeaked, 0, 0, 0},
+                   fmt::format("the driver is gone, {} of its memory objects are not", objects_.size()));
+}
+
+void MemoryManager::check_process_exit(ProcessId process) const {
+  const std::lock_guard guard(lock_);
+  std::size_t alive = 0;
+  for (const auto& object : objects_)
+    for (const Mapping& mapping : object->mappings)
+      if (mapping.cpu->mode() == mm::AccessMode::kUser && mapping.process == process) ++alive;
+  if (alive != 0)
+    throw BugCheck(bugcheck::kProcessHasLockedPages, {0, process, alive, 0},
+                   fmt::format("process {} ends with {} user-mode mappings alive", process, alive));
+}
+
+std::uint64_t MemoryManager::trim(std::uint64_t pages) {
+  const std::lock_guard guard(lock_);
+  return pager_.trim(pages);
+}
+
+std::uint64_t MemoryManager::page_file_pages_used() const {
+  const std::lock_guard guard(lock_);
+  return pager_.file_pages_used();
+}
+
 ObjectView MemoryManager::view_of(const Object& object) {
   ObjectView view;
   view.handle = object.handle;
@@ -185,9 +226,12 @@ ObjectView MemoryManager::view_of(const Object& object) {
   view.size = object.size;
   view.context = object.context;
   view.page_frames = object.backing->pages();
+  view.io_base = object.io_base;
   view.events = object.events;
   for (const auto& mapping : object.mappings)
-    view.mappings.push_back({mapping->base(), mapping->bytes(), mapping->mode() == mm::AccessMode::kUser});
+    view.mappings.push_back({mapping.cpu->base(), mapping.cpu->bytes(),
+                             mapping.cpu->mode() == mm::AccessMode::kUser, mapping.cpu->writable(),
+                             object.cache_type, mapping.process});
   if (object.opened != nullptr) {
     view.adapter_object = object.opened->handle;
     view.adapter = object.opened->adapter->name;

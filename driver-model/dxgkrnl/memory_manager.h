@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "dispmprt.h"
 #include "driver-model/dxgkrnl/dma_space.h"
 #include "driver-model/dxgkrnl/handles.h"
+#include "driver-model/dxgkrnl/process.h"
 #include "driver-model/mm/backing.h"
 #include "driver-model/mm/sleep_lock.h"
 
@@ -58,6 +60,9 @@ struct MappingView {
   void* base = nullptr;
   std::uint64_t bytes = 0;
   bool user_mode = false;
+  bool writable = true;
+  DXGK_MEMORY_CACHING_TYPE cache_type = DXGK_MEMORY_CACHING_TYPE_CACHED;  ///< the object's (R107)
+  ProcessId process = kSystemProcess;  ///< user mode: the one whose address space it is in
 };
 
 /// A live object, for inspection.
@@ -69,7 +74,8 @@ struct ObjectView {
   DXGK_MEMORY_CACHING_TYPE cache_type = DXGK_MEMORY_CACHING_TYPE_CACHED;
   std::uint64_t size = 0;  ///< bytes as asked for
   ULONG_PTR context = 0;
-  std::vector<mm::Pfn> page_frames;
+  std::vector<mm::Pfn> page_frames;  ///< mm::kNotResident where a section's page is absent; I/O space: none
+  std::uint64_t io_base = 0;         ///< I/O space: first bus address
   std::vector<AdlView> adls;
   std::vector<MappingView> mappings;
   std::vector<ObjectEvent> events;
@@ -80,7 +86,16 @@ struct ObjectView {
 /// first one wins and nothing has changed. VOID callbacks raise BugCheck instead.
 class MemoryManager {
  public:
-  MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles);
+  using MakeBacking = std::function<mm::BackingResult(mm::Pager&, const mm::BackingRequest&)>;
+  struct Config {
+    unsigned host_address_width = 46;          ///< bits of a physical address
+    std::uint64_t page_file_pages = 1U << 18;  ///< room for pages of sections that are not in memory
+    MakeBacking make_backing = mm::make_backing;
+  };
+
+  MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles, Config config);
+  MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles)
+      : MemoryManager(pages, time, handles, Config()) {}
   ~MemoryManager();
   MemoryManager(const MemoryManager&) = delete;
   MemoryManager& operator=(const MemoryManager&) = delete;
@@ -89,13 +104,23 @@ class MemoryManager {
   NTSTATUS open(DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT* args);          ///< R80 to R86
   void close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT* args);      ///< R87, R90, R97
   void destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args);  ///< R88 to R97
-  NTSTATUS map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args);                   ///< R100 to R115
-  void unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args);             ///< R110 to R112
-  NTSTATUS allocate_adl(DXGKARGCB_ALLOCATE_ADL* args);                 ///< R120 to R141
-  void free_adl(const DXGKARGCB_FREE_ADL* args);                       ///< R142, R143
+  /// R100 to R115. `process`: the current one, in whose address space a user-mode mapping comes to be.
+  NTSTATUS map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, ProcessId process = kSystemProcess);
+  /// R110 to R112.
+  void unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args, ProcessId process = kSystemProcess);
+  NTSTATUS allocate_adl(DXGKARGCB_ALLOCATE_ADL* args);  ///< R120 to R141
+  void free_adl(const DXGKARGCB_FREE_ADL* args);        ///< R142, R143
 
   /// R96: raise 0x1E4/7 or /6 if ADLs or adapter objects of the adapter are left.
   void check_leaks(const AdapterSpace& adapter) const;
+  /// R96: raise 0x1E4/6 if objects are left when the driver has gone.
+  void check_all_destroyed() const;
+  /// R94: raise 0x76 if the process, which ends, still has user-mode mappings.
+  void check_process_exit(ProcessId process) const;
+
+  /// Memory pressure: write up to `pages` unlocked pages of sections to the page file. How many that were.
+  std::uint64_t trim(std::uint64_t pages);
+  [[nodiscard]] std::uint64_t page_file_pages_used() const;
 
   [[nodiscard]] std::vector<ObjectView> objects() const;
   /// One object, by either of its handles; nullopt: no such handle. Takes no lock, so that looking on does
@@ -104,6 +129,7 @@ class MemoryManager {
 
  private:
   struct Adl;
+  struct Mapping;
   struct AdapterObject;
   struct Object;
 
@@ -112,6 +138,8 @@ class MemoryManager {
   [[nodiscard]] AdapterObject* find_adapter_object(HANDLE handle) const;
   /// STATUS_INVALID_HANDLE or STATUS_OBJECT_TYPE_MISMATCH for a handle that is not what was asked for.
   [[nodiscard]] NTSTATUS wrong_handle(HANDLE handle) const;
+  void begin_device_access(const Object& object, const std::vector<mm::Pfn>& pages);
+  void end_device_access(Object& object, const std::vector<mm::Pfn>& pages);
   HANDLE attach_adapter_object(Object& object, AdapterSpace& adapter);
   void detach_adapter_object(Object& object);
   void log(Object& object, ObjectEvent::Kind kind, std::uint64_t first, std::uint64_t count,
@@ -120,7 +148,9 @@ class MemoryManager {
   mm::PageAllocator& pages_;
   hw::Time& time_;
   HandleTable& handles_;
+  Config config_;
   mutable mm::SleepLock lock_;
+  mm::Pager pager_;
   std::list<std::unique_ptr<Object>> objects_;
 };
 

@@ -18,6 +18,11 @@ struct MemoryManager::Adl {
   DeviceRange range;
 };
 
+struct MemoryManager::Mapping {
+  std::unique_ptr<mm::CpuMapping> cpu;
+  ProcessId process = kSystemProcess;  // user mode: the one it belongs to
+};
+
 struct MemoryManager::AdapterObject {
   HANDLE handle = nullptr;
   Object* object = nullptr;
@@ -31,15 +36,20 @@ struct MemoryManager::Object {
   DXGK_MEMORY_CACHING_TYPE cache_type{};
   std::uint64_t size = 0;
   ULONG_PTR context = 0;
+  std::uint64_t io_base = 0;  // IO_SPACE
+  bool view_denied = false;   // SECTION: DesiredAccess does not allow what its views would do
   std::unique_ptr<mm::Backing> backing;
-  std::list<std::unique_ptr<mm::CpuMapping>> mappings;
+  std::list<Mapping> mappings;
   std::unique_ptr<AdapterObject> opened;
   std::vector<ObjectEvent> events;
 };
 
 /// Check everything about a create request but its handle, and translate it. STATUS_SUCCESS, or what the
-/// rules say.
+/// rules say. `address_bits`: width of the machine's physical addresses.
 [[nodiscard]] NTSTATUS check_create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args,
-                                    mm::BackingRequest& request);
+                                    unsigned address_bits, mm::BackingRequest& request);
+
+/// R114: a section's DesiredAccess lacks what a view of its protection needs.
+[[nodiscard]] bool view_denied(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
 
 }  // namespace gpudmar::dxgkrnl

@@ -58,6 +58,9 @@ class PhysicalMemory {
 
   /// Installed RAM, ascending, not overlapping.
   [[nodiscard]] virtual const std::vector<MemoryRange>& ram() const = 0;
+  /// Memory of devices that answers on the bus like RAM but is not the system's to give out (a peer's
+  /// aperture): ascending, not overlapping, apart from RAM. Where "RAM" stands below it is meant as well.
+  [[nodiscard]] virtual const std::vector<MemoryRange>& device_memory() const = 0;
 
   /// Map the given pages (page-aligned physical addresses, RAM only) one after the other into this process.
   /// Returns the address of the first byte; the same bytes that devices see. Throws HardwareError on a page

@@ -11,7 +11,7 @@
 namespace gpudmar::mm {
 namespace {
 
-constexpr std::size_t kZeroBatch = 512;  // pages mapped at once for clearing
+constexpr std::size_t kFillBatch = 512;  // pages mapped at once for clearing
 
 /// The pages of which every byte lies in the window, as [first, end).
 struct PageWindow {
@@ -49,6 +49,7 @@ PageAllocator::PageAllocator(hw::PhysicalMemory& memory, hw::Time& time, const C
     give(range.base >> hw::kPageShift, range.size >> hw::kPageShift);
     total_ += range.size >> hw::kPageShift;
   }
+  commit_limit_ = total_;
 }
 
 std::vector<PageRun> PageAllocator::ram_in(Pfn low, Pfn end) const {
@@ -112,7 +113,7 @@ std::optional<std::vector<Pfn>> PageAllocator::allocate(std::uint64_t count, con
     for (const Pfn p : pages) allocated_.emplace(p, PageState{});
     log(PageEvent::Kind::kAllocate, pages);
   }
-  if (zero_them) zero(pages);
+  prepare(pages, zero_them);
   return pages;
 }
 
@@ -144,8 +145,31 @@ std::optional<std::vector<Pfn>> PageAllocator::allocate_contiguous(std::uint64_t
     }
     log(PageEvent::Kind::kAllocate, pages);
   }
-  if (zero_them) zero(pages);
+  prepare(pages, zero_them);
   return pages;
+}
+
+void PageAllocator::prepare(const std::vector<Pfn>& pages, bool zero_them) {
+  try {
+    if (zero_them) {
+      zero(pages);
+      return;
+    }
+    std::vector<Pfn> used;
+    {
+      const std::lock_guard guard(mutex_);
+      for (const Pfn pfn : pages) {
+        const auto next = used_.upper_bound(pfn);
+        if (next == used_.begin()) continue;
+        const auto& [first, count] = *std::prev(next);
+        if (pfn < first + count) used.push_back(pfn);
+      }
+    }
+    poison(used);
+  } catch (...) {
+    free(pages);
+    throw;
+  }
 }
 
 void PageAllocator::free(const std::vector<Pfn>& pages) {
@@ -162,6 +186,7 @@ void PageAllocator::free(const std::vector<Pfn>& pages) {
     if (allocated_.erase(pfn) == 0)
       throw PageStateError(fmt::format("free: page {:#x} is in the list twice", pfn << hw::kPageShift));
     give(pfn, 1);
+    merge(used_, pfn, 1);
   }
   log(PageEvent::Kind::kFree, pages);
 }
@@ -181,9 +206,33 @@ void PageAllocator::unlock(const std::vector<Pfn>& pages) {
     const auto it = allocated_.find(pfn);
     if (it == allocated_.end() || it->second.locks == 0)
       throw PageStateError(fmt::format("unlock: page {:#x} is not locked", pfn << hw::kPageShift));
+    if (it->second.locks == 1 && it->second.devices != 0)
+      throw PageStateError(fmt::format("unlock: {} device lists still rest on page {:#x}", it->second.devices,
+                                       pfn << hw::kPageShift));
   }
   for (const Pfn pfn : pages) --allocated_[pfn].locks;
   log(PageEvent::Kind::kUnlock, pages);
+}
+
+void PageAllocator::begin_device_access(const std::vector<Pfn>& pages) {
+  const std::lock_guard guard(mutex_);
+  for (const Pfn pfn : pages) {
+    const auto it = allocated_.find(pfn);
+    if (it == allocated_.end() || it->second.locks == 0)
+      throw PageStateError(fmt::format("device access: page {:#x} is not locked", pfn << hw::kPageShift));
+  }
+  for (const Pfn pfn : pages) ++allocated_[pfn].devices;
+}
+
+void PageAllocator::end_device_access(const std::vector<Pfn>& pages) {
+  const std::lock_guard guard(mutex_);
+  for (const Pfn pfn : pages) {
+    const auto it = allocated_.find(pfn);
+    if (it == allocated_.end() || it->second.devices == 0)
+      throw PageStateError(
+          fmt::format("device access: page {:#x} is in no device's list", pfn << hw::kPageShift));
+  }
+  for (const Pfn pfn : pages) --allocated_[pfn].devices;
 }
 
 std::optional<PageState> PageAllocator::state(Pfn pfn) const {
@@ -193,13 +242,13 @@ std::optional<PageState> PageAllocator::state(Pfn pfn) const {
   return it->second;
 }
 
-void PageAllocator::zero(const std::vector<Pfn>& pages) {
-  for (std::size_t at = 0; at < pages.size(); at += kZeroBatch) {
-    const std::size_t n = std::min(kZeroBatch, pages.size() - at);
+void PageAllocator::fill(const std::vector<Pfn>& pages, std::uint8_t byte) {
+  for (std::size_t at = 0; at < pages.size(); at += kFillBatch) {
+    const std::size_t n = std::min(kFillBatch, pages.size() - at);
     std::vector<hw::PhysAddr> addresses(n);
     for (std::size_t i = 0; i < n; ++i) addresses[i] = pages[at + i] << hw::kPageShift;
     void* bytes = memory_.map(addresses, true);
-    std::memset(bytes, 0, n * hw::kPageSize);
+    std::memset(bytes, byte, n * hw::kPageSize);
     memory_.unmap(bytes, n);
   }
   for (const PageRun& run : to_runs(pages))
@@ -228,9 +277,23 @@ bool PageAllocator::is_ram(Pfn pfn) const {
   });
 }
 
+std::uint64_t PageAllocator::commit_limit() const {
+  const std::lock_guard guard(mutex_);
+  return commit_limit_;
+}
+
+void PageAllocator::change_commit_limit(std::int64_t pages) {
+  const std::lock_guard guard(mutex_);
+  const std::uint64_t limit = commit_limit_ + static_cast<std::uint64_t>(pages);
+  if (limit < committed_)
+    throw PageStateError(
+        fmt::format("commit: {} pages are charged, {} would be the limit", committed_, limit));
+  commit_limit_ = limit;
+}
+
 bool PageAllocator::charge_commit(std::uint64_t pages) {
   const std::lock_guard guard(mutex_);
-  if (pages > total_ - committed_) return false;
+  if (pages > commit_limit_ - committed_) return false;
   committed_ += pages;
   return true;
 }
@@ -263,21 +326,27 @@ void PageAllocator::take(Pfn first, std::uint64_t count) {
   if (first + count < end) free_.emplace(first + count, end - first - count);
 }
 
-void PageAllocator::give(Pfn first, std::uint64_t count) {
-  const auto next = free_.lower_bound(first);
-  if (next != free_.end() && first + count == next->first) {
-    count += next->second;
-    free_.erase(next);
+void PageAllocator::give(Pfn first, std::uint64_t count) { merge(free_, first, count); }
+
+void PageAllocator::merge(Extents& extents, Pfn first, std::uint64_t count) {
+  auto next = extents.upper_bound(first);
+  if (next != extents.begin()) {
+    const auto before = std::prev(next);
+    if (before->first + before->second >= first + count) return;  // in it already
   }
-  const auto after = free_.lower_bound(first);
-  if (after != free_.begin()) {
-    const auto before = std::prev(after);
+  if (next != extents.end() && first + count == next->first) {
+    count += next->second;
+    extents.erase(next);
+  }
+  next = extents.lower_bound(first);
+  if (next != extents.begin()) {
+    const auto before = std::prev(next);
     if (before->first + before->second == first) {
       before->second += count;
       return;
     }
   }
-  free_.emplace(first, count);
+  extents.emplace(first, count);
 }
 
 void PageAllocator::observe(Observer observer) {
@@ -286,6 +355,7 @@ void PageAllocator::observe(Observer observer) {
 }
 
 void PageAllocator::log(PageEvent::Kind kind, const std::vector<Pfn>& pages) {
+  if (pages.empty()) return;
   events_.push_back({kind, time_.now(), to_runs(pages)});
   if (observer_) observer_(events_.back());
   if (events_.size() > config_.max_events) events_.pop_front();

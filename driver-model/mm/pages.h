@@ -21,7 +21,8 @@ namespace gpudmar::mm {
 /// Page frame number: physical address >> 12.
 using Pfn = std::uint64_t;
 
-/// Software broke a rule of page ownership: freed a locked page, unlocked an unlocked one, freed twice.
+/// Software broke a rule of page ownership: freed a locked page, unlocked an unlocked one or one that a
+/// device can reach, freed twice.
 class PageStateError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -61,10 +62,13 @@ struct PageEvent {
 
 /// State of one allocated page.
 struct PageState {
-  std::uint32_t locks = 0;  ///< a page with locks may neither move nor be freed
+  std::uint32_t locks = 0;    ///< a page with locks may neither move nor be freed
+  std::uint32_t devices = 0;  ///< lists that let devices reach it: it stays locked as long
 };
 
-/// Physical page allocator over all installed RAM. All calls are thread-safe and take no hardware time.
+/// Physical page allocator over all installed RAM. All calls are thread-safe and take no hardware time. What
+/// an owner leaves in a page is not shown to the next one: a page that had an owner is cleared or poisoned
+/// before it is given out again (R73, G22).
 class PageAllocator {
  public:
   struct Config {
@@ -77,8 +81,8 @@ class PageAllocator {
   PageAllocator(hw::PhysicalMemory& memory, hw::Time& time) : PageAllocator(memory, time, Config{}) {}
 
   /// Take `count` pages from the window, all or none. `placement` overrides the configured one.
-  /// Zeroed when `zero`; otherwise their content is whatever it was. nullopt = not enough pages; nothing
-  /// changed.
+  /// Zeroed when `zero`; otherwise pages with an earlier owner are poisoned and the rest is as firmware left
+  /// it. nullopt = not enough pages; nothing changed.
   [[nodiscard]] std::optional<std::vector<Pfn>> allocate(std::uint64_t count, const Window& window, bool zero,
                                                          std::optional<Placement> placement = {});
 
@@ -93,14 +97,24 @@ class PageAllocator {
 
   /// Add one lock to each page. Throws PageStateError if one is not allocated; nothing changed then.
   void lock(const std::vector<Pfn>& pages);
-  /// Take one lock from each page. Throws PageStateError if one has none; nothing changed then.
+  /// Take one lock from each page. Throws PageStateError if one has none, or only that which a device's
+  /// access rests on; nothing changed then.
   void unlock(const std::vector<Pfn>& pages);
+
+  /// Note that a list lets devices reach each page. Throws PageStateError if one is not locked; nothing
+  /// changed then.
+  void begin_device_access(const std::vector<Pfn>& pages);
+  /// Undo begin_device_access(). Throws PageStateError for a page without it; nothing changed then.
+  void end_device_access(const std::vector<Pfn>& pages);
 
   /// State of an allocated page; nullopt = free or not RAM.
   [[nodiscard]] std::optional<PageState> state(Pfn pfn) const;
 
   /// Fill pages with zeroes and publish them.
-  void zero(const std::vector<Pfn>& pages);
+  void zero(const std::vector<Pfn>& pages) { fill(pages, 0); }
+  /// Fill pages with what no driver takes for data of its own, and publish them.
+  void poison(const std::vector<Pfn>& pages) { fill(pages, kPoison); }
+  static constexpr std::uint8_t kPoison = 0xA5;
 
   [[nodiscard]] std::uint64_t total_pages() const { return total_; }
   [[nodiscard]] std::uint64_t free_pages() const;
@@ -109,7 +123,11 @@ class PageAllocator {
   [[nodiscard]] std::uint64_t highest_address() const;
   [[nodiscard]] bool is_ram(Pfn pfn) const;
 
-  /// Reserve commit for `pages`; false = the limit (all installed pages) would be passed.
+  /// Pages that can be committed: the installed ones, and what a page file adds.
+  [[nodiscard]] std::uint64_t commit_limit() const;
+  /// Throws PageStateError when less would be left than is committed.
+  void change_commit_limit(std::int64_t pages);
+  /// Reserve commit for `pages`; false = the limit would be passed.
   [[nodiscard]] bool charge_commit(std::uint64_t pages);
   void uncharge_commit(std::uint64_t pages);
   [[nodiscard]] std::uint64_t committed_pages() const;
@@ -127,6 +145,10 @@ class PageAllocator {
 
   void take(Pfn first, std::uint64_t count);  // out of the extent that holds it
   void give(Pfn first, std::uint64_t count);  // merges with its neighbours
+  static void merge(Extents& extents, Pfn first, std::uint64_t count);
+  void fill(const std::vector<Pfn>& pages, std::uint8_t byte);
+  /// Content of freshly taken pages; gives them back when that fails.
+  void prepare(const std::vector<Pfn>& pages, bool zero);
   [[nodiscard]] std::optional<Pfn> pick_ascending(Pfn low, Pfn end) const;
   [[nodiscard]] std::optional<Pfn> pick_scattered(const std::vector<PageRun>& areas,
                                                   std::uint64_t area_pages);
@@ -139,9 +161,11 @@ class PageAllocator {
   mutable std::mutex mutex_;  // held only where no hardware time can pass
   std::mt19937_64 random_;
   Extents free_;
+  Extents used_;  // had an owner at some time; may overlap with `free_`
   std::unordered_map<Pfn, PageState> allocated_;
   std::uint64_t total_ = 0;
   std::uint64_t committed_ = 0;
+  std::uint64_t commit_limit_ = 0;
   std::deque<PageEvent> events_;
   Observer observer_;
 };

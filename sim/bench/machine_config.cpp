@@ -17,6 +17,10 @@ void MachineConfig::check(const DutInfo& info) const {
     refuse(fmt::format("host width {}: the remapping unit drives at most {} address bits", host_address_width,
                        info.haw));
   if (host_address_width < 32) refuse(fmt::format("host width {}: at least 32 bits", host_address_width));
+  for (const hw::MemoryRange& range : device_memory)
+    if (range.base < kBarBase + adapters * kBarStride && range.end() > kBarBase)
+      refuse(fmt::format("device memory {:#x}..{:#x} overlaps the adapters' register windows", range.base,
+                         range.end()));
   if (vram_bytes > 1ULL << info.vram_bits)
     refuse(
         fmt::format("{} bytes of VRAM: the engine addresses at most {}", vram_bytes, 1ULL << info.vram_bits));

@@ -21,9 +21,10 @@ inline constexpr std::uint64_t kWindowBytes = 0x1000;  ///< of each window
 struct MachineConfig {
   unsigned adapters = 2;
   std::vector<hw::MemoryRange> ram = default_memory_map();
-  std::uint64_t vram_bytes = 256ULL << 20;  ///< per adapter, a power of two
-  unsigned host_address_width = 46;         ///< bits; at most the unit's
-  unsigned pipe = 0;                        ///< variant of the RTL
+  std::vector<hw::MemoryRange> device_memory = default_device_memory();  ///< of peers: I/O space, not RAM
+  std::uint64_t vram_bytes = 256ULL << 20;                               ///< per adapter, a power of two
+  unsigned host_address_width = 46;                                      ///< bits; at most the unit's
+  unsigned pipe = 0;                                                     ///< variant of the RTL
   AxiMemoryConfig memory;           ///< timing of both ports to host memory; the bus width is the RTL's
   AxiMemoryConfig vram;             ///< timing of local memory
   std::uint64_t seed = 1;           ///< of every random stream, and of register values before reset

@@ -14,13 +14,28 @@
 namespace gpudmar::sim {
 namespace {
 
-std::vector<hw::MemoryRange> outside_hole(std::vector<hw::MemoryRange> ranges) {
+void refuse_overlap(const std::vector<hw::MemoryRange>& ranges, const hw::MemoryRange& with,
+                    const char* name) {
   for (const auto& range : ranges) {
-    if (range.base < kMmioHole.end() && range.base + range.size > kMmioHole.base)
-      throw std::invalid_argument(
-          fmt::format("host memory: range {:#x}..{:#x} overlaps the MMIO hole {:#x}..{:#x}", range.base,
-                      range.base + range.size, kMmioHole.base, kMmioHole.end()));
+    if (range.base < with.end() && range.base + range.size > with.base)
+      throw std::invalid_argument(fmt::format("host memory: range {:#x}..{:#x} overlaps the {} {:#x}..{:#x}",
+                                              range.base, range.base + range.size, name, with.base,
+                                              with.end()));
   }
+}
+
+std::vector<hw::MemoryRange> checked(const std::vector<hw::MemoryRange>& ram,
+                                     const std::vector<hw::MemoryRange>& device) {
+  refuse_overlap(ram, kMmioHole, "MMIO hole");
+  refuse_overlap(device, {hw::kInterruptWindowBase, hw::kInterruptWindowEnd - hw::kInterruptWindowBase},
+                 "interrupt window");
+  std::vector<hw::MemoryRange> all = ram;
+  all.insert(all.end(), device.begin(), device.end());
+  return all;
+}
+
+std::vector<hw::MemoryRange> sorted(std::vector<hw::MemoryRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.base < b.base; });
   return ranges;
 }
 
@@ -37,8 +52,13 @@ std::vector<hw::MemoryRange> default_memory_map() {
   return {{0, 2 * kGiB}, {4 * kGiB, 2 * kGiB}, {kTiB, 4 * kGiB}};
 }
 
-HostMemory::HostMemory(std::vector<hw::MemoryRange> ranges, unsigned address_bits)
-    : memory_("host memory", outside_hole(std::move(ranges)), address_bits) {}
+std::vector<hw::MemoryRange> default_device_memory() { return {{0xD000'0000, 16ULL << 20}}; }
+
+HostMemory::HostMemory(std::vector<hw::MemoryRange> ram, unsigned address_bits,
+                       std::vector<hw::MemoryRange> device)
+    : memory_("host memory", checked(ram, device), address_bits),
+      ram_(sorted(std::move(ram))),
+      device_(sorted(std::move(device))) {}
 
 HostMemory::~HostMemory() {
   for (const auto& [address, pages] : mappings_) ::munmap(address, pages * hw::kPageSize);
@@ -73,11 +93,18 @@ void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
     }
     i += run;
   }
+  const std::lock_guard guard(mutex_);
   mappings_[base] = pages.size();
   return base;
 }
 
+std::size_t HostMemory::mappings() const {
+  const std::lock_guard guard(mutex_);
+  return mappings_.size();
+}
+
 void HostMemory::unmap(void* address, std::size_t pages) {
+  const std::lock_guard guard(mutex_);
   auto found = mappings_.find(address);
   if (found == mappings_.end())
     throw hw::HardwareError(fmt::format("unmap: {} was not given out by map", fmt::ptr(address)));

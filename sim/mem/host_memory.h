@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "driver-model/hw/hw.h"
@@ -20,6 +21,8 @@ inline constexpr hw::MemoryRange kMmioHole{2 * kGiB, 2 * kGiB};
 
 /// 2 GiB at 0, 2 GiB at 4 GiB, 4 GiB at 1 TiB.
 [[nodiscard]] std::vector<hw::MemoryRange> default_memory_map();
+/// 16 MiB at D000'0000h: a peer's memory, a target for I/O space.
+[[nodiscard]] std::vector<hw::MemoryRange> default_device_memory();
 
 /// Is told of CPU-side visibility events, in call order, between clock cycles.
 class MemoryObserver {
@@ -34,11 +37,14 @@ class MemoryObserver {
 /// hw::PhysicalMemory over one sparse memory. Coherent: what the CPU stores is at once what devices read.
 class HostMemory final : public hw::PhysicalMemory {
  public:
-  /// Throws std::invalid_argument on an impossible map (see SparseMemory) and on RAM in the MMIO hole.
-  explicit HostMemory(std::vector<hw::MemoryRange> ranges = default_memory_map(), unsigned address_bits = 46);
+  /// `device`: memory of devices. Throws std::invalid_argument on an impossible map (see SparseMemory), on
+  /// RAM in the MMIO hole and on device memory in the interrupt window.
+  explicit HostMemory(std::vector<hw::MemoryRange> ram = default_memory_map(), unsigned address_bits = 46,
+                      std::vector<hw::MemoryRange> device = {});
   ~HostMemory() override;
 
-  [[nodiscard]] const std::vector<hw::MemoryRange>& ram() const override { return memory_.ranges(); }
+  [[nodiscard]] const std::vector<hw::MemoryRange>& ram() const override { return ram_; }
+  [[nodiscard]] const std::vector<hw::MemoryRange>& device_memory() const override { return device_; }
   [[nodiscard]] void* map(const std::vector<hw::PhysAddr>& pages, bool writable) override;
   void unmap(void* address, std::size_t pages) override;
   [[nodiscard]] std::uint64_t load64(hw::PhysAddr address) override;
@@ -54,7 +60,7 @@ class HostMemory final : public hw::PhysicalMemory {
   void add_observer(MemoryObserver& observer) { observers_.push_back(&observer); }
   void remove_observer(MemoryObserver& observer);
   /// CPU mappings that have not been undone.
-  [[nodiscard]] std::size_t mappings() const { return mappings_.size(); }
+  [[nodiscard]] std::size_t mappings() const;
   /// All zero again; observers and mappings stay.
   void clear() { memory_.clear(); }
 
@@ -62,8 +68,11 @@ class HostMemory final : public hw::PhysicalMemory {
   template <typename T>
   T* word(hw::PhysAddr address, const char* what) const;
 
-  SparseMemory memory_;
+  SparseMemory memory_;  ///< both kinds
+  std::vector<hw::MemoryRange> ram_;
+  std::vector<hw::MemoryRange> device_;
   std::vector<MemoryObserver*> observers_;
+  mutable std::mutex mutex_;               ///< of mappings_: software may have several threads
   std::map<void*, std::size_t> mappings_;  ///< address to pages
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "driver-model/hw/hw.h"
 #include "sim/model/memory_view.h"
@@ -35,7 +36,7 @@ class ModelMmio final : public hw::Mmio {
   hw::PhysAddr base_;
 };
 
-/// hw::PhysicalMemory as the unit sees it: RAM answers, everything else is a bus error.
+/// hw::PhysicalMemory as the unit sees it: memory answers, everything else is a bus error.
 class ModelMemory final : public MemoryView, public MemoryWriter {
  public:
   explicit ModelMemory(hw::PhysicalMemory& memory) : memory_(memory) {}
@@ -51,9 +52,11 @@ class ModelMemory final : public MemoryView, public MemoryWriter {
 
  private:
   [[nodiscard]] bool installed(std::uint64_t pa) const {
-    const auto& ram = memory_.ram();
-    return std::any_of(ram.begin(), ram.end(),
-                       [pa](const hw::MemoryRange& r) { return pa >= r.base && pa < r.end(); });
+    const auto within = [pa](const std::vector<hw::MemoryRange>& ranges) {
+      return std::any_of(ranges.begin(), ranges.end(),
+                         [pa](const hw::MemoryRange& r) { return pa >= r.base && pa < r.end(); });
+    };
+    return within(memory_.ram()) || within(memory_.device_memory());
   }
   hw::PhysicalMemory& memory_;
 };

@@ -40,6 +40,7 @@ class FakeMemory : public hw::PhysicalMemory {
   FakeMemory(const FakeMemory&) = delete;
   FakeMemory& operator=(const FakeMemory&) = delete;
   [[nodiscard]] const std::vector<hw::MemoryRange>& ram() const override { return ranges_; }
+  [[nodiscard]] const std::vector<hw::MemoryRange>& device_memory() const override { return none_; }
   [[nodiscard]] void* map(const std::vector<hw::PhysAddr>& pages, bool writable) override;
   void unmap(void* address, std::size_t pages) override;
   [[nodiscard]] std::uint64_t load64(hw::PhysAddr address) override;
@@ -58,6 +59,7 @@ class FakeMemory : public hw::PhysicalMemory {
  private:
   void check(hw::PhysAddr address, std::size_t bytes, const char* what) const;
   std::vector<hw::MemoryRange> ranges_;
+  std::vector<hw::MemoryRange> none_;
   int fd_;
 };
 

@@ -82,7 +82,9 @@ void PlainMmio::write64(std::uint64_t offset, std::uint64_t value) {
 }
 
 ModelMachine::ModelMachine(Options options)
-    : memory(options.ram), unit(options.unit, unit_memory, unit_memory), options_(std::move(options)) {
+    : memory(options.ram, options.unit.haw, options.device_memory),
+      unit(options.unit, unit_memory, unit_memory),
+      options_(std::move(options)) {
   memory.add_observer(*this);
   model::Unit::Hooks hooks;
   hooks.message = [this](std::uint64_t address, std::uint32_t data) { interrupts.send(address, data); };

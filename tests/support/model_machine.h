@@ -100,6 +100,7 @@ class ModelMachine final : private sim::MemoryObserver {
  public:
   struct Options {
     std::vector<hw::MemoryRange> ram = sim::default_memory_map();
+    std::vector<hw::MemoryRange> device_memory = sim::default_device_memory();
     model::UnitConfig unit;
     std::size_t functions = 2;  ///< source-ids 0100h, 0200h, ...
     bool caching_mode = false;  ///< CAP.CM as software reads it

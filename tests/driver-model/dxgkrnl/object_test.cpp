@@ -121,14 +121,6 @@ TEST_F(ObjectTest, BadArgumentsOfCreate) {
   refused(args, STATUS_INVALID_PARAMETER);
 }
 
-TEST_F(ObjectTest, HandleComesBeforeTypeAndTypeBeforeSize) {
-  // Section 7: the first check wins. All of these are wrong at once; only the order tells them from
-  // STATUS_NOT_SUPPORTED.
-  refused(create_request(0, DXGK_PHYSICAL_MEMORY_TYPE_SECTION), STATUS_INVALID_PARAMETER);
-  refused(create_request(0x1000, DXGK_PHYSICAL_MEMORY_TYPE_SECTION), STATUS_NOT_SUPPORTED);
-  refused(create_request(0x1000, DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE), STATUS_NOT_SUPPORTED);
-}
-
 TEST_F(ObjectTest, NotEnoughMemory) {
   test::covers("R44", "R64", "R72");
   auto args = create_request(0x4000);

@@ -161,6 +161,10 @@ DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT create_request(SIZE_T size, DXGK_PHYSICA
     args.Mdl.HighAddress.QuadPart = -1;
   else if (type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY)
     args.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;
+  else if (type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) {
+    args.Section.DesiredAccess = SECTION_ALL_ACCESS;
+    args.Section.PageProtection = PAGE_READWRITE;
+  }
   return args;
 }
 

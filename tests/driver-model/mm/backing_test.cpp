@@ -20,6 +20,7 @@ class BackingTest : public ::testing::Test {
   test::FakeTime time_{interrupts_};
   sim::HostMemory memory_{{{0, kMiB}, {4ULL << 30, kMiB}}};
   PageAllocator pages_{memory_, time_};
+  Pager pager_{pages_, 0};
 };
 
 TEST_F(BackingTest, MdlSearchMovesUpBySkipBytes) {
@@ -27,10 +28,10 @@ TEST_F(BackingTest, MdlSearchMovesUpBySkipBytes) {
   BackingRequest request;
   request.pages = 24;
   request.window = {0, 0xFFFF};  // 16 pages
-  EXPECT_EQ(make_backing(pages_, request).error, BackingError::kNoMemory) << "one window only";
+  EXPECT_EQ(make_backing(pager_, request).error, BackingError::kNoMemory) << "one window only";
   EXPECT_EQ(pages_.free_pages(), pages_.total_pages());
   request.skip_bytes = 0x10000;
-  const BackingResult result = make_backing(pages_, request);
+  const BackingResult result = make_backing(pager_, request);
   ASSERT_NE(result.backing, nullptr);
   const auto pages = result.backing->pages();
   ASSERT_EQ(pages.size(), 24U);
@@ -47,12 +48,12 @@ TEST_F(BackingTest, ContiguousChunks) {
   request.pages = 32;
   request.contiguous_chunks = true;
   {
-    const BackingResult whole = make_backing(pages_, request);
+    const BackingResult whole = make_backing(pager_, request);
     ASSERT_NE(whole.backing, nullptr);
     EXPECT_EQ(to_runs(whole.backing->pages()).size(), 1U);
   }
   request.skip_bytes = 0x8000;
-  const BackingResult chunks = make_backing(pages_, request);
+  const BackingResult chunks = make_backing(pager_, request);
   ASSERT_NE(chunks.backing, nullptr);
   const auto pages = chunks.backing->pages();
   for (std::size_t i = 0; i < pages.size(); ++i) {
@@ -69,22 +70,10 @@ TEST_F(BackingTest, ContiguousMemoryShowsNoOldData) {
   BackingRequest request;
   request.type = BackingType::kContiguous;
   request.pages = 1;
-  const BackingResult result = make_backing(pages_, request);
+  const BackingResult result = make_backing(pager_, request);
   ASSERT_NE(result.backing, nullptr);
   EXPECT_EQ(result.backing->pages().front(), 0U);
-  EXPECT_EQ(memory_.load64(0), 0U);
-}
-
-TEST_F(BackingTest, OtherTypesAreRefused) {
-  BackingRequest request;
-  request.pages = 1;
-  for (const BackingType type : {BackingType::kSection, BackingType::kIoSpace}) {
-    request.type = type;
-    const BackingResult result = make_backing(pages_, request);
-    EXPECT_EQ(result.error, BackingError::kNotSupported);
-    EXPECT_EQ(result.backing, nullptr);
-  }
-  EXPECT_EQ(pages_.committed_pages(), 0U);
+  EXPECT_EQ(memory_.load64(0), 0xA5A5A5A5A5A5A5A5U) << "neither old data nor zeroes to rely on";
 }
 
 TEST_F(BackingTest, CommitFollowsTheMemory) {
@@ -92,13 +81,13 @@ TEST_F(BackingTest, CommitFollowsTheMemory) {
   BackingRequest request;
   request.pages = 100;
   {
-    const BackingResult result = make_backing(pages_, request);
+    const BackingResult result = make_backing(pager_, request);
     ASSERT_NE(result.backing, nullptr);
     EXPECT_EQ(pages_.committed_pages(), 100U);
   }
   EXPECT_EQ(pages_.committed_pages(), 0U);
   ASSERT_TRUE(pages_.charge_commit(pages_.total_pages() - 50));
-  EXPECT_EQ(make_backing(pages_, request).error, BackingError::kCommitmentLimit);
+  EXPECT_EQ(make_backing(pager_, request).error, BackingError::kCommitmentLimit);
   EXPECT_EQ(pages_.free_pages(), pages_.total_pages());
 }
 
@@ -106,7 +95,7 @@ TEST_F(BackingTest, MappingShowsThePagesInObjectOrder) {
   test::covers("R100", "R113");
   BackingRequest request;
   request.pages = 8;
-  BackingResult result = make_backing(pages_, request);
+  BackingResult result = make_backing(pager_, request);
   ASSERT_NE(result.backing, nullptr);
   const auto pages = result.backing->pages();
   {
@@ -130,11 +119,11 @@ TEST_F(BackingTest, LockedPagesOutliveTheirObject) {
   test::covers("G6");
   BackingRequest request;
   request.pages = 2;
-  BackingResult result = make_backing(pages_, request);
+  BackingResult result = make_backing(pager_, request);
   const auto locked = result.backing->lock(0, 2);
   EXPECT_THROW(result.backing->release(), PageStateError);
   result.backing.reset();
-  for (const Pfn pfn : locked)
+  for (const Pfn pfn : *locked)
     EXPECT_TRUE(pages_.state(pfn)) << "a page a device can reach found a new owner";
 }
 

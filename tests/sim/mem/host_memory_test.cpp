@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "tests/support/covers.h"
@@ -147,6 +148,25 @@ TEST(HostMemory, RefusesImpossibleConfigurations) {
   EXPECT_THAT(refusal({{kGiB, 2 * kGiB}}), HasSubstr("MMIO hole"));
   EXPECT_THAT(refusal({{0, kGiB}}, 70), HasSubstr("70 address bits"));
   EXPECT_EQ(refusal({{kTiB - kGiB, kGiB}, {0, kGiB}}, 40), "accepted");
+}
+
+TEST(HostMemory, DeviceMemoryAnswersButIsNotRam) {
+  test::covers("R60", "G19");
+  HostMemory memory(default_memory_map(), 46, default_device_memory());
+  EXPECT_EQ(memory.ram().size(), 3U);
+  ASSERT_EQ(memory.device_memory().size(), 1U);
+  const hw::MemoryRange peer = memory.device_memory().front();
+  for (const hw::MemoryRange& ram : memory.ram())
+    EXPECT_TRUE(ram.end() <= peer.base || ram.base >= peer.end());
+  void* view = memory.map({peer.base + 0x1000}, true);
+  std::memcpy(view, "peer 123", 8);
+  std::array<char, 8> seen{};
+  EXPECT_TRUE(memory.device().read(peer.base + 0x1000, seen.data(), 8));
+  EXPECT_EQ(std::string(seen.data(), 8), "peer 123");
+  memory.unmap(view, 1);
+  EXPECT_FALSE(memory.device().read(peer.end(), seen.data(), 8));
+  EXPECT_THROW(HostMemory({{0, kGiB}}, 46, {{0x1000, 0x1000}}), std::invalid_argument) << "over RAM";
+  EXPECT_THROW(HostMemory({{0, kGiB}}, 46, {{0xFEE0'0000, 0x1000}}), std::invalid_argument);
 }
 
 TEST(Vram, HasAPowerOfTwoOfBytes) {
