@@ -26,6 +26,7 @@ void refuse_overlap(const std::vector<hw::MemoryRange>& ranges, const hw::Memory
 
 std::vector<hw::MemoryRange> checked(const std::vector<hw::MemoryRange>& ram,
                                      const std::vector<hw::MemoryRange>& device) {
+  if (ram.empty()) throw std::invalid_argument("host memory: no memory at all");
   refuse_overlap(ram, kMmioHole, "MMIO hole");
   refuse_overlap(device, {hw::kInterruptWindowBase, hw::kInterruptWindowEnd - hw::kInterruptWindowBase},
                  "interrupt window");

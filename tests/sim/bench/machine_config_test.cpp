@@ -39,6 +39,10 @@ TEST(MachineConfig, RefusesWhatCannotBe) {
   EXPECT_THAT(refusal([](auto& c) { c.host_address_width = 20; }), HasSubstr("host width 20"));
   EXPECT_THAT(refusal([](auto& c) { c.host_address_width = 40; }), HasSubstr("more than 40 address bits"));
   EXPECT_THAT(refusal([](auto& c) { c.ram.clear(); }), HasSubstr("no memory at all"));
+  EXPECT_THAT(refusal([](auto& c) {
+                c.device_memory = {{kBarBase, 0x1000}};
+              }),
+              HasSubstr("register windows"));
   EXPECT_THAT(refusal([](auto& c) { c.pipe = 7; }), HasSubstr("pipe 7"));
   EXPECT_THAT(refusal([](auto& c) { c.vram_bytes = 1ULL << 40; }), HasSubstr("VRAM"));
   EXPECT_THAT(refusal([](auto& c) { c.vram_bytes = 12345; }), HasSubstr("power of two"));
