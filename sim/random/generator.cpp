@@ -73,7 +73,7 @@ void Generator::machine() {
   memory["latency"] = dice_.of<unsigned>({1, 2, 5, 20, 60, 100, 150});
   memory["jitter"] = dice_.of<unsigned>({0, 0, 3, 17, 60});
   memory["write_latency"] = dice_.of<unsigned>({1, 1, 4, 30});
-  memory["stall"] = dice_.of<double>({0, 0, 0.1, 0.3});
+  memory["stall"] = dice_.of<unsigned>({0, 0, 10, 30});
   const bool reorder = dice_.chance(0.6);
   memory["out_of_order"] = reorder;
   memory["interleave"] = reorder && dice_.chance(0.5);
@@ -127,8 +127,9 @@ void Generator::verify_all() {
   stream_.sections.push_back({{{}}});
   for (const auto& [name, o] : reference_.objects()) {
     if (!o.alive) continue;
-    for (std::uint64_t at = 0; at < o.size;) {
-      const auto [first, end] = o.content.known_run(at);
+    const auto [content, base] = reference_.bytes(name);
+    for (std::uint64_t at = 0; at < o.asked;) {
+      const std::uint64_t end = std::min(content->known_run(base + at).second - base, o.asked);
       if (end > at) {
         Step step;
         step.what = Do::kCheck;

@@ -18,7 +18,7 @@ struct GenerateOptions {
   double illegal = 0.3;     ///< share of calls that break a rule
   bool copies = true;
   bool sections = true;          ///< objects of type SECTION
-  bool io_space = true;          ///< objects of type IO_SPACE: refused ones
+  bool io_space = true;          ///< objects of type IO_SPACE
   std::uint64_t max_pages = 16;  ///< of an object
   bool rough = true;             ///< memory timing by seed, too; else the machine's default
   unsigned pipe = 0;

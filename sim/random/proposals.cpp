@@ -30,8 +30,11 @@ void Proposals::use_thread(unsigned thread, unsigned threads) {
 void Proposals::share_out(unsigned threads) {
   owner_.clear();
   maker_.clear();
-  for (const auto& [name, o] : reference_.objects())
-    if (o.alive) owner_[name] = static_cast<int>(dice_.below(threads + 1)) - 1;
+  for (const auto& [name, o] : reference_.objects()) {
+    if (!o.alive) continue;
+    const int owner = static_cast<int>(dice_.below(threads + 1)) - 1;
+    owner_[name] = o.type == ObjectType::kIoSpace ? kEverybody : owner;  // two may lie over the same bytes
+  }
 }
 
 bool Proposals::mine(const std::string& object, bool change) const {
@@ -154,23 +157,23 @@ Step Proposals::create() {
   step.size = (1 + dice_.below(options_.max_pages)) * kPage;
   if (dice_.chance(0.2)) step.size -= dice_.below(kPage);
   step.cache = static_cast<std::uint32_t>(dice_.below(3));
-  step.adapter = dice_.chance(0.75) ? member() : -1;
+  step.adapter = dice_.chance(0.75) ? member() : kNoAdapter;
   const std::uint64_t type = dice_.below(20);
   if (type < 9) {
     mdl(step);
   } else if (type < 15) {
     contiguous(step);
-  } else if (type < 19) {
+  } else if (type < 18 && options_.sections) {
     section(step);
-    if (!options_.sections) mdl(step);
-  } else {
+  } else if (options_.io_space && threads_ == 1) {
     io_space(step);
-    if (!options_.io_space) contiguous(step);
+  } else {
+    mdl(step);
   }
   if (!bad() || dice_.chance(0.6)) return step;
   switch (dice_.below(5)) {
     case 0:
-      step.adapter = static_cast<int>(options_.machine.adapters);
+      step.adapter = kBadAdapter;
       break;
     case 1:
       step.cache = dice_.chance(0.5) ? 3 : 0xFFFF'FFFF;
@@ -183,7 +186,7 @@ Step Proposals::create() {
       break;
     default:
       step.type = dice_.chance(0.5) ? 4 : 9;
-      step.adapter = static_cast<int>(options_.machine.adapters);
+      step.adapter = kBadAdapter;
       break;
   }
   return step;
@@ -197,7 +200,7 @@ void Proposals::mdl(Step& step) {
     step.high = ram.first + ram.second - 1;
   } else if (dice_.chance(0.2)) {  // the first window has no memory, a later one has
     const auto& target = options_.machine.ram.back();
-    step.step = dice_.of<std::uint64_t>({1ULL << 30, 3ULL << 30, 5ULL << 30});
+    step.step = dice_.of<std::uint64_t>({1ULL << 30, 3ULL << 30, 4ULL << 30});
     step.low = target.first - step.step;
     step.high = step.low + (1U << 20) - 1;
   }
@@ -300,10 +303,20 @@ void Proposals::section(Step& step) {
 void Proposals::io_space(Step& step) {
   step.type = static_cast<std::uint32_t>(ObjectType::kIoSpace);
   const auto ram = dice_.of(options_.machine.ram);
-  step.low = ram.first + dice_.below(64) * kPage;
   step.size = (1 + dice_.below(4)) * kPage;
-  if (dice_.chance(0.3)) step.low |= 0x10;
-  if (dice_.chance(0.3)) step.size += 0x200;
+  step.low = options_.machine.device_base + dice_.below(options_.machine.device_bytes / kPage - 3) * kPage;
+  if (!bad()) return;
+  switch (dice_.below(3)) {
+    case 0:
+      step.low |= 0x10;
+      break;
+    case 1:
+      step.size += 0x200;
+      break;
+    default:
+      step.low = ram.first + dice_.below(64) * kPage;
+      break;
+  }
 }
 
 Step Proposals::open() {
@@ -314,8 +327,7 @@ Step Proposals::open() {
   step.name = pick([&](const Object& o) { return wrong ? o.open || !o.alive : o.alive && !o.open; });
   if (wrong && dice_.chance(0.3)) step.name = pick(alive);
   if (wrong && dice_.chance(0.3)) wrong_handle(step);
-  if (wrong && dice_.chance(0.3))
-    step.adapter = dice_.chance(0.5) ? -1 : static_cast<int>(options_.machine.adapters);
+  if (wrong && dice_.chance(0.3)) step.adapter = dice_.chance(0.5) ? kNoAdapter : kBadAdapter;
   return step;
 }
 
@@ -335,13 +347,13 @@ Step Proposals::destroy() {
   step.name = pick([&](const Object& o) { return wrong || (o.alive && o.adls == 0 && o.views == 0); });
   const auto it = reference_.objects().find(step.name);
   const bool open = it != reference_.objects().end() && it->second.open;
-  const bool was = it != reference_.objects().end() && it->second.was_open;
-  step.form = open                       ? dice_.of<Step::Form>({Step::Form::kCombined, Step::Form::kSplit})
-              : was || dice_.chance(0.5) ? Step::Form::kPhysicalOnly
-                                         : Step::Form::kCombined;
+  step.form =
+      dice_.of<Step::Form>({Step::Form::kCombined, open ? Step::Form::kSplit : Step::Form::kPhysicalOnly});
   if (!wrong) return step;
   if (dice_.chance(0.2)) wrong_handle(step);
-  if (dice_.chance(0.5)) step.form = static_cast<Step::Form>(dice_.below(4));
+  if (dice_.chance(0.5)) step.form = static_cast<Step::Form>(dice_.below(5));
+  if (step.form == Step::Form::kStale)
+    step.name = pick([](const Object& o) { return o.alive && o.was_open && !o.open; });
   if (step.form == Step::Form::kOther) step.other = pick([](const Object& o) { return o.open; });
   return step;
 }
@@ -486,7 +498,7 @@ Step Proposals::fill() {
   step.name = pick(alive);
   const auto it = reference_.objects().find(step.name);
   if (it == reference_.objects().end()) return step;
-  const std::uint64_t size = it->second.size;
+  const std::uint64_t size = it->second.asked;
   step.offset = std::min(place(size), size - 1);
   step.size = std::max<std::uint64_t>(1, dice_.chance(0.5) ? size - step.offset : place(size - step.offset));
   return step;
@@ -509,13 +521,14 @@ Step Proposals::check() {
   } else {
     step.name = pick(alive, false);
     if (step.name.empty()) return step;
-    limit = reference_.objects().at(step.name).size;
+    limit = reference_.objects().at(step.name).asked;
   }
   if (limit == 0) return step;
-  const Content& content = reference_.objects().at(step.name).content;
+  const auto [content, start] = reference_.bytes(step.name);
+  base += start;
   const std::uint64_t at = base + std::min(place(limit), limit - 1);
-  if (at >= content.size()) return step;
-  const auto [first, end] = content.known_run(at);
+  if (at >= content->size()) return step;
+  const auto [first, end] = content->known_run(at);
   const std::uint64_t from = std::max(first, base);
   const std::uint64_t to = std::min(end, base + limit);
   step.offset = from - base;

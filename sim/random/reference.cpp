@@ -54,20 +54,32 @@ void Content::copy(std::uint64_t offset, const Content& source, std::uint64_t so
 }
 
 template <typename Self>
+auto Reference::bytes_of(Self& self, const std::string& name) {
+  auto& o = self.objects_.at(name);
+  const bool device = o.type == ObjectType::kIoSpace;
+  return std::pair{device ? &self.device_ : &o.content, device ? o.base : std::uint64_t{0}};
+}
+
+std::pair<const Content*, std::uint64_t> Reference::bytes(const std::string& name) const {
+  return bytes_of(*this, name);
+}
+
+template <typename Self>
 auto Reference::place(Self& self, const Operand& operand, unsigned gpu) {
   auto* content = operand.kind == Operand::Kind::kVram ? &self.vram_.at(gpu) : nullptr;
   std::uint64_t offset = operand.offset;
   if (operand.kind == Operand::Kind::kAdl) {
     const auto adl = self.adls_.find(operand.adl);
     if (adl != self.adls_.end() && adl->second.alive) {
-      content = &self.objects_.at(adl->second.object).content;
-      offset += adl->second.offset;
+      const auto [whole, base] = bytes_of(self, adl->second.object);
+      content = whole;
+      offset += base + adl->second.offset;
     }
   }
   return std::pair{content, offset};
 }
 
-Reference::Reference(Machine machine) : machine_(std::move(machine)) {
+Reference::Reference(Machine machine) : machine_(std::move(machine)), device_(machine_.device_bytes, false) {
   for (unsigned i = 0; i < machine_.adapters; ++i) vram_.emplace_back(machine_.vram_bytes, false);
 }
 
@@ -134,14 +146,14 @@ void Reference::judge_data(const Step& step, Ruling& ruling) const {
   }
   const Object* o = object(name);
   if (o == nullptr || !o->alive) return ruling.undecided("no such object");
-  if (step.size == 0 || !inside(offset, step.size, o->size)) return ruling.undecided("outside the object");
-  if (o->type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
+  if (step.size == 0 || !inside(offset, step.size, o->asked)) return ruling.undecided("outside the object");
   if (step.what == Do::kFill) {
     if (!o->cpu_writable) ruling.undecided("read-only");
     return;
   }
-  if (!o->content.known(offset, step.size)) return ruling.undecided("content not known");
-  ruling.verdict().digest = digest(o->content.data() + offset, step.size);
+  const auto [content, base] = bytes(name);
+  if (!content->known(base + offset, step.size)) return ruling.undecided("content not known");
+  ruling.verdict().digest = digest(content->data() + base + offset, step.size);
 }
 
 void Reference::judge_copy(const Step& step, Ruling& ruling) const {
@@ -156,7 +168,7 @@ void Reference::judge_copy(const Step& step, Ruling& ruling) const {
     if (!inside(operand->offset, step.size, limit)) return ruling.undecided("outside the place");
     if (operand->kind != Operand::Kind::kAdl) continue;
     const Object& o = objects_.at(adls_.at(operand->adl).object);
-    if (o.type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
+    if (o.type == ObjectType::kIoSpace) ruling.rule("G19");
     if (operand == &step.to && !o.device_writable) return ruling.undecided("stops half way");
     ruling.rule("R134");
     ruling.rule("G2");
@@ -194,7 +206,6 @@ void Reference::judge_probe(const Step& step, bool alone, Ruling& ruling) const 
     ruling.verdict().blocked = true;
     return;
   }
-  if (o.type == ObjectType::kIoSpace) return ruling.undecided("a device's memory");
   ruling.rule(step.gpu > 0 ? "R139" : "R134");
   if (step.write && !o.device_writable) {
     if (!machine_.translated) return ruling.undecided("nothing is blocked");
@@ -219,9 +230,13 @@ void Reference::apply(const Step& step, const Verdict& verdict) {
       constexpr std::uint32_t kDontZero = 1;
       const bool zeroed =
           o.type == ObjectType::kSection || (o.type == ObjectType::kMdl && (step.flags & kDontZero) == 0);
-      o.content = Content(o.size, zeroed);
+      if (o.type == ObjectType::kIoSpace)
+        o.base = step.low - machine_.device_base;
+      else
+        o.content = Content(o.size, zeroed);
       if (o.type == ObjectType::kSection) {
-        o.cpu_writable = step.protection != kPageReadOnly;
+        // Who sees what the CPU writes to a write-copy section is not said: streams do not do it.
+        o.cpu_writable = step.protection == kPageReadWrite || step.protection == kPageExecute;
         o.device_writable = step.protection == kPageReadWrite || step.protection == kPageExecute;
       }
       return;
@@ -268,8 +283,8 @@ void Reference::apply(const Step& step, const Verdict& verdict) {
     }
     case Do::kFill: {
       const bool view = !step.item.empty();
-      Object& o = objects_.at(view ? views_.at(step.item).object : step.name);
-      o.content.fill(step.offset + (view ? views_.at(step.item).offset : 0), step.size, step.pattern);
+      const auto [content, base] = bytes_of(*this, view ? views_.at(step.item).object : step.name);
+      content->fill(base + step.offset + (view ? views_.at(step.item).offset : 0), step.size, step.pattern);
       return;
     }
     case Do::kCopy: {

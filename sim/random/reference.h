@@ -52,6 +52,8 @@ class Reference {
     bool identity = false;                             ///< 1:1 isolation: numbers are those of pages
     std::uint64_t vram_bytes = 1U << 20;               ///< that streams use, per adapter
     std::uint64_t highest_visible = (1ULL << 40) - 1;  ///< by the GPUs
+    std::uint64_t device_base = 0xD000'0000;           ///< bus address of a peer's memory
+    std::uint64_t device_bytes = 1U << 18;             ///< of it, that streams use
     std::vector<std::pair<std::uint64_t, std::uint64_t>> ram = {
         {0, 2ULL << 30}, {4ULL << 30, 2ULL << 30}, {1ULL << 40, 4ULL << 30}};  ///< base, bytes
   };
@@ -65,8 +67,8 @@ class Reference {
     std::uint64_t size = 0;   ///< rounded to pages
     bool cpu_writable = true;
     bool device_writable = true;
-    bool user_forbidden = false;
-    Content content{0, false};
+    Content content{0, false};  ///< not of IO_SPACE
+    std::uint64_t base = 0;     ///< of IO_SPACE: within the device's memory
     unsigned adls = 0;
     unsigned views = 0;
   };
@@ -100,7 +102,9 @@ class Reference {
   [[nodiscard]] const std::map<std::string, View>& views() const { return views_; }
   [[nodiscard]] const std::map<std::string, Adl>& adls() const { return adls_; }
   [[nodiscard]] const Machine& machine() const { return machine_; }
-  [[nodiscard]] const Content& vram(unsigned gpu) const { return vram_.at(gpu); }
+  /// Where an object's bytes stand: the content and where in it the object begins. The object must have
+  /// lived.
+  [[nodiscard]] std::pair<const Content*, std::uint64_t> bytes(const std::string& name) const;
 
  private:
   class Ruling;
@@ -118,6 +122,8 @@ class Reference {
   void judge_probe(const Step& step, bool alone, Ruling& ruling) const;
   [[nodiscard]] std::uint64_t ram_pages(std::uint64_t low, std::uint64_t high) const;
   [[nodiscard]] const Object* object(const std::string& name) const;
+  template <typename Self>
+  [[nodiscard]] static auto bytes_of(Self& self, const std::string& name);
   /// The bytes behind an operand: content and offset; null = none. `Self` is this class, const or not.
   template <typename Self>
   [[nodiscard]] static auto place(Self& self, const Operand& operand, unsigned gpu);
@@ -127,6 +133,7 @@ class Reference {
   std::map<std::string, View> views_;
   std::map<std::string, Adl> adls_;
   std::vector<Content> vram_;
+  Content device_;  // what IO_SPACE objects lie over
   std::uint64_t adls_made_ = 0;
 };
 

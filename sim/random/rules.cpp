@@ -148,6 +148,9 @@ void Reference::judge_create(const Step& step, Ruling& ruling) const {
       for (const auto& [base, bytes] : machine_.ram)
         if (step.low < base + bytes && base < step.low + step.size)
           return ruling.fail(Rank::kType, "STATUS_CONFLICTING_ADDRESSES", "R59");
+      if (step.low < machine_.device_base || step.low - machine_.device_base >= machine_.device_bytes ||
+          step.size > machine_.device_bytes - (step.low - machine_.device_base))
+        return ruling.undecided("nothing there, or something else");
       ruling.rule("R60");
       return;
     }
@@ -184,8 +187,7 @@ void Reference::judge_destroy(const Step& step, Ruling& ruling) const {
   if (object_handle(o, step.handle) != Given::kRight) return ruling.stop(Rank::kHandle, kFatal, 0, "R95");
   switch (step.form) {
     case Step::Form::kCombined:
-      if (o->was_open && !o->open) ruling.stop(Rank::kHandle, kFatal, 0, "R90");
-      ruling.rule("R89");
+      ruling.rule(o->open ? "R89" : "R88");
       break;
     case Step::Form::kSplit:
       if (!o->open) return ruling.undecided("not open");
@@ -195,6 +197,10 @@ void Reference::judge_destroy(const Step& step, Ruling& ruling) const {
     case Step::Form::kPhysicalOnly:
       if (o->open) ruling.stop(Rank::kState, kMemoryFatal, kObjectsLeaked, "R91");
       ruling.rule("R88");
+      break;
+    case Step::Form::kStale:
+      if (!o->was_open || o->open) return ruling.undecided("no closed handle");
+      ruling.stop(Rank::kHandle, kFatal, 0, "R90");
       break;
     case Step::Form::kOther: {
       const Object* other = object(step.other);

@@ -9,10 +9,12 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t kVramBase = 64ULL << 20;  // clear of what the driver keeps there
+
 json to_json(const Operand& operand) {
   switch (operand.kind) {
     case Operand::Kind::kVram:
-      return {{"vram", operand.offset}};
+      return {{"vram", kVramBase + operand.offset}};
     case Operand::Kind::kAdl:
       return {{"adl", operand.adl}, {"offset", operand.offset}};
     case Operand::Kind::kAddress:
@@ -58,20 +60,6 @@ std::string to_string(const Expected& expected) {
   return fmt::format("bugcheck {:X}h/{:X}", expected.bugcheck, expected.parameter);
 }
 
-std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index) {
-  std::uint64_t x = pattern + (index / 8 + 1) * 0x9E37'79B9'7F4A'7C15ULL;
-  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9ULL;
-  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBULL;
-  x ^= x >> 31;
-  return static_cast<std::uint8_t>(x >> (8 * (index % 8)));
-}
-
-std::uint64_t digest(const std::uint8_t* data, std::size_t size) {
-  std::uint64_t hash = 0xCBF2'9CE4'8422'2325ULL;
-  for (std::size_t i = 0; i < size; ++i) hash = (hash ^ data[i]) * 0x100'0000'01B3ULL;
-  return hash;
-}
-
 std::size_t Stream::steps() const {
   std::size_t count = 0;
   for (const Section& section : sections)
@@ -91,16 +79,22 @@ json to_json(const Step& step) {
   switch (step.what) {
     case Do::kCreate:
       add_create(step, out);
-      out["adapter"] = step.adapter < 0 ? json(nullptr) : json(step.adapter);
+      if (step.adapter == kBadAdapter)
+        out["bad_adapter"] = true;
+      else
+        out["adapter"] = step.adapter < 0 ? json(nullptr) : json(step.adapter);
       break;
     case Do::kOpen:
-      out["adapter"] = step.adapter < 0 ? json(nullptr) : json(step.adapter);
+      if (step.adapter == kBadAdapter)
+        out["bad_adapter"] = true;
+      else
+        out["adapter"] = step.adapter < 0 ? json(nullptr) : json(step.adapter);
       break;
     case Do::kClose:
     case Do::kStop:
       break;
     case Do::kDestroy: {
-      static const char* const forms[] = {"combined", "split", "physical_only", "other"};
+      static const char* const forms[] = {"combined", "split", "physical_only", "stale", "other"};
       out["form"] = forms[static_cast<int>(step.form)];
       if (step.form == Step::Form::kOther) out["other"] = step.other;
       break;
@@ -112,8 +106,9 @@ json to_json(const Step& step) {
       break;
     case Do::kUnmap:
       out["view"] = step.item;
-      if (step.base_shift != 0) out["base_shift"] = step.base_shift;
-      if (step.size_shift != 0) out["size_shift"] = step.size_shift;
+      // Modulo 2^64.
+      if (step.base_shift != 0) out["base_shift"] = static_cast<std::uint64_t>(step.base_shift);
+      if (step.size_shift != 0) out["size_shift"] = static_cast<std::uint64_t>(step.size_shift);
       break;
     case Do::kAdl:
       out["adl"] = step.item;
@@ -125,7 +120,10 @@ json to_json(const Step& step) {
       break;
     case Do::kFill:
     case Do::kCheck:
-      if (!step.item.empty()) out["view"] = step.item;
+      if (!step.item.empty()) {
+        out.erase("name");
+        out["view"] = step.item;
+      }
       range();
       if (step.what == Do::kFill) out["pattern"] = step.pattern;
       if (step.what == Do::kCheck) out["digest"] = fmt::format("{:016x}", step.digest);
@@ -139,6 +137,7 @@ json to_json(const Step& step) {
     case Do::kProbe:
       out["gpu"] = step.gpu;
       out.update(to_json(step.from));
+      out["size"] = 8;
       out["access"] = step.write ? "write" : "read";
       out["expect"] = step.blocked ? "blocked" : "done";
       return out;
@@ -166,6 +165,7 @@ json to_json(const Stream& stream) {
   machine["seed"] = stream.seed;
   return {{"schema", 1},
           {"name", stream.name},
+          {"about", "a random stream; its seed is that of the generator, too"},
           {"machine", machine},
           {"start", {{"iommu", stream.iommu}}},
           {"steps", steps}};

@@ -8,9 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "sim/random/pattern.h"
+
 namespace gpudmar::random {
 
 inline constexpr std::uint64_t kPage = 4096;
+inline constexpr int kNoAdapter = -1;   ///< NULL instead of an adapter's handle
+inline constexpr int kBadAdapter = 99;  ///< a handle that is no adapter's
 
 enum class Do {
   kCreate,
@@ -75,15 +79,15 @@ struct Step {
   std::uint64_t step = 0;        ///< SkipBytes of an MDL, boundary of contiguous memory
   std::uint32_t flags = 0;       ///< MM_ALLOCATE_*; ADL: its flag bits
   std::uint32_t protection = 4;  ///< PAGE_* of a section
-  /// CREATE, OPEN: member of the link; -1 = NULL; one that is no member = a handle that is none.
-  int adapter = -1;
+  /// CREATE, OPEN: member of the link, kNoAdapter or kBadAdapter.
+  int adapter = kNoAdapter;
 
   // Ranges: CREATE (size), MAP, ADL, FILL, CHECK
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 
-  // DESTROY: the second handle.
-  enum class Form { kCombined, kSplit, kPhysicalOnly, kOther } form = Form::kCombined;
+  // DESTROY: the second handle. Combined and split name it while the object is open, stale when it is closed.
+  enum class Form { kCombined, kSplit, kPhysicalOnly, kStale, kOther } form = Form::kCombined;
   std::string other;  ///< of kOther: the object whose adapter handle is named
 
   std::uint32_t mode = 0;  ///< MAP: 0 kernel, 1 user, or out of range
@@ -116,11 +120,6 @@ struct Stream {
   std::vector<Section> sections;
   [[nodiscard]] std::size_t steps() const;
 };
-
-/// Byte `index` of a pattern.
-[[nodiscard]] std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index);
-/// FNV-1a.
-[[nodiscard]] std::uint64_t digest(const std::uint8_t* data, std::size_t size);
 
 [[nodiscard]] nlohmann::json to_json(const Step& step);
 /// The scenario file.

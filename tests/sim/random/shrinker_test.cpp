@@ -17,7 +17,6 @@ class ShrinkerTest : public ::testing::TestWithParam<unsigned> {
     options.steps = 300;
     options.threads = threads;
     options.machine = model_machine("logical");
-    options.sections = options.io_space = false;
     return generate(options);
   }
   static ShrinkResult shrunk(const Stream& stream, const Sabotage& sabotage) {
