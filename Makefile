@@ -29,11 +29,13 @@ help: ## this list
 deps: ## install what is missing (Debian 12)
 	@.ci/deps
 
+# A file list that names another file: the models are described anew before ninja sees them.
 configure:
 	@.ci/deps build
 	@args="-DCMAKE_BUILD_TYPE=$(CONFIG) -DGPUDMAR_WERROR=$(WERROR)"; \
 	mkdir -p '$(BUILD)'; \
-	if [ ! -f '$(BUILD)/build.ninja' ] || [ "$$(cat '$(BUILD)/.configured' 2>/dev/null)" != "$$args" ]; then \
+	new=$$(find rtl -name '*.f' -newer '$(BUILD)/build.ninja' 2>/dev/null || true); \
+	if [ ! -f '$(BUILD)/build.ninja' ] || [ -n "$$new" ] || [ "$$(cat '$(BUILD)/.configured' 2>/dev/null)" != "$$args" ]; then \
 	  rm -f '$(BUILD)/.configured'; \
 	  cmake -G Ninja -S . -B '$(BUILD)' --log-level=NOTICE $$args; \
 	  echo "$$args" >'$(BUILD)/.configured'; \
@@ -79,8 +81,9 @@ format: ## run clang-format on the C++
 	@.ci/deps lint
 	@git ls-files --cached --others --exclude-standard -- '*.cpp' '*.h' | xargs -r clang-format -i
 
-registers: ## generate register packages, headers and tables from rtl/pkg/*.toml
+registers: ## generate register packages, headers, tables and FuseSoC cores
 	@python3 rtl/pkg/generate.py
+	@python3 rtl/cores.py
 
 clean: ## remove the build directory
 	@[ ! -e '$(BUILD)' ] || [ -f '$(BUILD)/CMakeCache.txt' ] || [ '$(BUILD)' = build ] || \

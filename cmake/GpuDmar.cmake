@@ -33,13 +33,17 @@ function(gpudmar_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT})
 endfunction()
 
-# gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [TRACE] [PARAMS -GX=1 ...]): a library with the Verilated
-# model; TRACE compiles FST waves in, which costs build time.
+# gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [TRACE] [QUICK] [PARAMS -GX=1 ...]): a library with the
+# Verilated model; TRACE compiles FST waves in, which costs build time; QUICK builds faster and runs slower.
 function(gpudmar_verilate name)
-  cmake_parse_arguments(A "TRACE" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
+  cmake_parse_arguments(A "TRACE;QUICK" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
   set(trace)
   if(A_TRACE)
     set(trace TRACE_FST)
+  endif()
+  set(fast -O3)
+  if(A_QUICK)
+    set(fast -O1)
   endif()
   file(STRINGS ${A_FILELIST} lines REGEX "^[^/#+-]")
   set(sources)
@@ -48,7 +52,7 @@ function(gpudmar_verilate name)
   endforeach()
   add_library(${name} STATIC)
   verilate(${name} SOURCES ${sources} TOP_MODULE ${A_TOP} PREFIX ${A_PREFIX} ${trace}
-    OPT_FAST -O3 OPT_SLOW -O0  # the slow files run once; optimised they take minutes to compile
+    OPT_FAST ${fast} OPT_SLOW -O0  # the slow files run once; optimised they take minutes to compile
     VERILATOR_ARGS -Wall --assert --x-assign unique --x-initial unique --no-timing ${A_PARAMS}
       ${CMAKE_SOURCE_DIR}/rtl/waivers.vlt)
   target_compile_options(${name} PRIVATE -w -g0)

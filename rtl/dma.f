@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The DMA engine alone; top module dma_engine.
+// The DMA engine alone; top module dma_adapter.
 rtl/pkg/dma_pkg.sv
 rtl/lib/fifo.sv
 rtl/dma/dma_job_pkg.sv
@@ -14,4 +14,7 @@ rtl/dma/dma_align.sv
 rtl/dma/dma_write.sv
 rtl/dma/dma_fence.sv
 rtl/dma/dma_complete.sv
+rtl/lib/axi_isolate.sv
+rtl/lib/axil_isolate.sv
 rtl/dma/dma_engine.sv
+rtl/dma/dma_adapter.sv

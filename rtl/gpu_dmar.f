@@ -28,5 +28,8 @@ rtl/dma/dma_align.sv
 rtl/dma/dma_write.sv
 rtl/dma/dma_fence.sv
 rtl/dma/dma_complete.sv
+rtl/lib/axi_isolate.sv
+rtl/lib/axil_isolate.sv
 rtl/dma/dma_engine.sv
+rtl/dma/dma_adapter.sv
 rtl/gpu_dmar.sv

@@ -23,6 +23,9 @@ module gpu_dmar #(
     input  logic                               clk_i,
     input  logic                               rst_ni,  // everything but the IOMMU's sticky status
     input  logic                               por_ni,  // power good: that too; low only with rst_ni low
+    input  logic [NumAdapters-1:0]             adapter_rst_ni,  // DMA engine n alone, under traffic
+    output logic [NumAdapters-1:0]             adapter_busy_o,  // engine n is in reset, or what it had begun is ending
+    output logic                               iommu_idle_o,  // the IOMMU has nothing under way at its masters
 
     // Register page of the IOMMU, AXI4-Lite.
     input  logic                               s_axil_iommu_awvalid_i,
@@ -212,11 +215,11 @@ module gpu_dmar #(
   logic [NumAdapters*27-1:0] req_awuser;
 
   for (genvar g = 0; g < NumAdapters; g++) begin : gen_adapter
-    dma_engine #(
+    dma_adapter #(
         .DataWidth(DataWidth), .AddrBits(DmaAddrBits), .VramBits(VramBits), .Reads(DmaReads), .IdWidth(IdWidth),
         .SourceId(SourceIds[g*16+:16])
     ) i_dma (
-        .clk_i, .rst_ni,
+        .clk_i, .rst_ni, .adapter_rst_ni(adapter_rst_ni[g]), .adapter_busy_o(adapter_busy_o[g]),
         .s_axil_awvalid_i(s_axil_gpu_awvalid_i[g]), .s_axil_awready_o(s_axil_gpu_awready_o[g]),
         .s_axil_awaddr_i(s_axil_gpu_awaddr_i[g*12+:12]), .s_axil_wvalid_i(s_axil_gpu_wvalid_i[g]),
         .s_axil_wready_o(s_axil_gpu_wready_o[g]), .s_axil_wdata_i(s_axil_gpu_wdata_i[g*64+:64]),
@@ -271,7 +274,7 @@ module gpu_dmar #(
       .NumPorts(NumAdapters), .DataWidth(DataWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
       .IotlbEntries(IotlbEntries), .NumWalks(NumWalks), .Pipe(Pipe)
   ) i_iommu (
-      .clk_i, .rst_ni, .por_ni, .source_id_i(SourceIds[NumAdapters*16-1:0]),
+      .clk_i, .rst_ni, .por_ni, .idle_o(iommu_idle_o), .source_id_i(SourceIds[NumAdapters*16-1:0]),
       .s_axil_awvalid_i(s_axil_iommu_awvalid_i), .s_axil_awready_o(s_axil_iommu_awready_o),
       .s_axil_awaddr_i(s_axil_iommu_awaddr_i), .s_axil_wvalid_i(s_axil_iommu_wvalid_i),
       .s_axil_wready_o(s_axil_iommu_wready_o), .s_axil_wdata_i(s_axil_iommu_wdata_i),

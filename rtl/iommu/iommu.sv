@@ -33,6 +33,8 @@ module iommu #(
     input  logic                            rst_ni,       // everything but the sticky status
     input  logic                            por_ni,       // power good: the sticky status too; low only with rst_ni low
     input  logic [NumPorts*16-1:0]          source_id_i,  // constant
+    // Nothing is under way at either master: with the requesters at rest the unit can be reset alone.
+    output logic                            idle_o,
 
     // Register page.
     input  logic                            s_axil_awvalid_i,
@@ -277,10 +279,11 @@ module iommu #(
   // ------------------------------------------------------------------ walkers
   logic [1:0] walk_valid, walk_ready, done_owner;
   logic walk_hint, done_valid, done_fault, done_fpd;
-  // The write lane has no hints; nobody asks whether the walkers are idle.
+  // The write lane has no hints.
   // verilator lint_off UNUSEDSIGNAL
-  logic write_hint, walks_idle;
+  logic write_hint;
   // verilator lint_on UNUSEDSIGNAL
+  logic walks_idle, table_busy;
   logic [WalkWidth-1:0] walk_index, done_index;
   logic [31:0] walk_sid;
   logic [103:0] walk_page;
@@ -467,7 +470,7 @@ module iommu #(
       .queue_valid_i(iq_ar_valid), .queue_ready_o(iq_ar_ready), .queue_addr_i(iq_ar_addr), .queue_len_i(iq_ar_len),
       .queue_r_valid_o(iq_r_valid), .r_data_o(table_r_data), .r_error_o(table_r_error), .r_last_o(table_r_last),
       .msg_valid_i(msg_valid), .msg_ready_o(msg_ready), .msg_addr_i(msg_addr), .msg_data_i(msg_data),
-      .msg_done_o(msg_done),
+      .msg_done_o(msg_done), .busy_o(table_busy),
       .m_axi_arvalid_o(m_axi_table_arvalid_o), .m_axi_arready_i(m_axi_table_arready_i),
       .m_axi_arid_o(m_axi_table_arid_o), .m_axi_araddr_o(m_axi_table_araddr_o), .m_axi_arlen_o(m_axi_table_arlen_o),
       .m_axi_arsize_o(m_axi_table_arsize_o), .m_axi_rvalid_i(m_axi_table_rvalid_i),
@@ -479,6 +482,8 @@ module iommu #(
       .m_axi_wready_i(m_axi_table_wready_i), .m_axi_wdata_o(m_axi_table_wdata_o), .m_axi_wstrb_o(m_axi_table_wstrb_o),
       .m_axi_wlast_o(m_axi_table_wlast_o), .m_axi_bvalid_i(m_axi_table_bvalid_i),
       .m_axi_bready_o(m_axi_table_bready_o));
+
+  assign idle_o = (&rd_idle) & (&wr_idle) & walks_idle & (iq_idle | ~iq_enable) & (msg_valid == '0) & ~table_busy;
 
   always_ff @(posedge clk_i) begin
     a_power_on_resets_all: assert (por_ni || !rst_ni);

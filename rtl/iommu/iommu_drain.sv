@@ -26,39 +26,38 @@ module iommu_drain #(
 );
   localparam int unsigned IdxWidth = $clog2(NumIds);
 
-  logic [CountBits-1:0] count_q[NumIds];
-  logic [CountBits-1:0] owed_q[NumIds];
-  logic [NumIds-1:0]    push, done, owes;
-  logic [Users-1:0]     active_q;
-  logic                 take;
+  logic [NumIds-1:0] push, done, owes;
+  logic [Users-1:0]  active_q;
+  logic              take;
 
   always_comb begin
     push = '0;
     done = '0;
     if (push_i) push[IdxWidth'({push_port_i, push_id_i})] = 1'b1;
     if (done_i) done[IdxWidth'({done_port_i, done_id_i})] = 1'b1;
-    for (int unsigned i = 0; i < NumIds; i++) begin
-      idle_o[i] = count_q[i] == '0;
-      owes[i] = owed_q[i] != '0;
-    end
   end
   assign take = (active_q == '0) & (req_i != '0);
   assign ack_o = (owes == '0) ? active_q : '0;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      active_q <= '0;
-      for (int unsigned i = 0; i < NumIds; i++) begin
-        count_q[i] <= '0;
-        owed_q[i] <= '0;
-      end
-    end else begin
-      if (take) active_q <= req_i;
-      else if (owes == '0) active_q <= '0;
-      for (int unsigned i = 0; i < NumIds; i++) begin
-        count_q[i] <= count_q[i] + CountBits'(push[i]) - CountBits'(done[i]);
-        if (take) owed_q[i] <= count_q[i] + CountBits'(push[i]) - CountBits'(done[i]);
-        else if (done[i] && owes[i]) owed_q[i] <= owed_q[i] - 1'b1;
+    if (!rst_ni) active_q <= '0;
+    else if (take) active_q <= req_i;
+    else if (owes == '0) active_q <= '0;
+  end
+
+  for (genvar i = 0; i < NumIds; i++) begin : gen_id
+    logic [CountBits-1:0] count_q, owed_q, next;
+    assign next = count_q + CountBits'(push[i]) - CountBits'(done[i]);
+    assign idle_o[i] = count_q == '0;
+    assign owes[i] = owed_q != '0;
+    always_ff @(posedge clk_i) begin
+      if (!rst_ni) begin
+        count_q <= '0;
+        owed_q <= '0;
+      end else begin
+        count_q <= next;
+        if (take) owed_q <= next;
+        else if (done[i] && owes[i]) owed_q <= owed_q - 1'b1;
       end
     end
   end

@@ -115,7 +115,10 @@ module iommu_invalidation #(
   logic [4:0]  done_q;   // descriptors of the burst at hand that are done
   logic [14:0] head_q, head_next;
   logic        at_hand, last_of_burst, last_of_beat;
+  // Not looked at when a beat holds one descriptor.
+  // verilator lint_off UNUSEDSIGNAL
   logic [LaneBits-1:0] lane;
+  // verilator lint_on UNUSEDSIGNAL
   logic [127:0] dsc;
   assign at_hand = ~info_empty & ~beat_empty & (state_q == SIdle);
   assign lane = info_lane + done_q[LaneBits-1:0];

@@ -503,7 +503,7 @@ module iommu_lane #(
         pool_used += used_q[p*ParkCount+:ParkCount] - ParkCount'(Parks / 4);
     end
     for (int unsigned p = 0; p < NumPorts; p++) begin
-      park_room[p] = (used_q[p*ParkCount+:ParkCount] < ParkCount'(Parks / 4)) | (pool_used < ParkCount'(PoolSlots));
+      park_room[p] = (used_q[p*ParkCount+:ParkCount] < ParkCount'(Parks / 4)) | (32'(pool_used) + 32'd1 <= PoolSlots);
     end
   end
 

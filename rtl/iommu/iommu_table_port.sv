@@ -37,6 +37,7 @@ module iommu_table_port #(
     input  logic [Sources*64-1:0]  msg_addr_i,
     input  logic [Sources*32-1:0]  msg_data_i,
     output logic [Sources-1:0]     msg_done_o,    // answered in this cycle
+    output logic                   busy_o,        // an address or a write is under way
 
     output logic                   m_axi_arvalid_o,
     input  logic                   m_axi_arready_i,
@@ -154,6 +155,7 @@ module iommu_table_port #(
       w_data_q <= win_data;
     end
   end
+  assign busy_o = ar_valid_q | busy_q;
   assign dword = aw_addr_q[2+:DwordBits];
   assign m_axi_awvalid_o = aw_valid_q;
   assign m_axi_awid_o = QueueId;

@@ -225,7 +225,11 @@ module iommu_walker #(
   logic [LaneBits-1:0] beat_lane;
   logic [127:0]        wide_entry;
   assign beat_lane = addr_q[bw][3+:LaneBits];
-  assign wide_entry = beat_data[{beat_lane[LaneBits-1:1], 1'b0}*64+:128];
+  if (LaneBits == 1) begin : gen_one_wide
+    assign wide_entry = beat_data;
+  end else begin : gen_wide
+    assign wide_entry = beat_data[{beat_lane[LaneBits-1:1], 1'b0}*64+:128];
+  end
 
   // Ignored bits of the entries have names but no use.
   // verilator lint_off UNUSEDSIGNAL

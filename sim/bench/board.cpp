@@ -65,6 +65,7 @@ void Board::observe(const DutOutputs& out) {
 void Board::cycle() {
   const DutOutputs& out = dut_->sample();
   observe(out);
+  adapter_busy_ = out.adapter_busy;
   in_.data = data_.step(out.data);
   in_.table = table_.step(out.table);
   in_.iommu = iommu_.step(cycle_, out.iommu);
@@ -72,14 +73,25 @@ void Board::cycle() {
     in_.vram[n] = vram_ports_[n]->step(out.vram[n]);
     in_.gpu[n] = gpu_[n].step(cycle_, out.gpu[n]);
   }
-  dut_->clock(in_, false);
+  dut_->clock(in_, DutReset::kNone);
   if (const unsigned failed = dut_->take_assertions(); failed != 0)
     violations_.add({cycle_, "rtl.assertion", "an assertion of the RTL failed (its text is on the console)"});
   ++cycle_;
 }
 
 void Board::reset(bool clear_memory) {
+  if (clear_memory) {
+    memory_.clear();
+    for (auto& vram : vram_) vram->device().clear();
+  }
+  restart(DutReset::kPower);
+}
+
+void Board::warm_reset() { restart(DutReset::kWarm); }
+
+void Board::restart(DutReset kind) {
   in_ = {};
+  adapter_busy_ = {};
   data_.reset();
   table_.reset();
   iommu_.reset();
@@ -87,13 +99,9 @@ void Board::reset(bool clear_memory) {
   for (auto& port : vram_ports_) port->reset();
   for (auto& monitor : monitors_) monitor.reset();
   for (CycleObserver* observer : observers_) observer->reset();
-  if (clear_memory) {
-    memory_.clear();
-    for (auto& vram : vram_) vram->device().clear();
-  }
-  for (unsigned i = 0; i < config_.reset_cycles; ++i) dut_->clock(in_, true);
+  for (unsigned i = 0; i < config_.reset_cycles; ++i) dut_->clock(in_, kind);
   (void)dut_->take_assertions();  // registers are random until the first edge in reset
-  dut_->clock(in_, false);
+  dut_->clock(in_, DutReset::kNone);
   cycle_ = 0;
 }
 

@@ -50,8 +50,15 @@ class Board {
 
   /// One clock cycle.
   void cycle();
-  /// Hardware reset; memory keeps its content, or is cleared.
+  /// Hardware reset as at power-on; memory keeps its content, or is cleared.
   void reset(bool clear_memory);
+  /// Warm reset: as reset(false), but the IOMMU keeps its sticky status.
+  void warm_reset();
+  /// Hold one adapter's DMA engine in reset, or let it go; everything else runs on. It takes effect in the
+  /// next cycle.
+  void hold_adapter_reset(unsigned adapter, bool hold) { in_.adapter_reset.at(adapter) = hold; }
+  /// In reset, or what the adapter had begun is ending.
+  [[nodiscard]] bool adapter_busy(unsigned adapter) const { return adapter_busy_.at(adapter); }
   /// Cycles since reset.
   [[nodiscard]] std::uint64_t cycles() const { return cycle_; }
 
@@ -79,6 +86,7 @@ class Board {
 
  private:
   void observe(const DutOutputs& out);
+  void restart(DutReset kind);
 
   MachineConfig config_;
   ViolationLog violations_;
@@ -95,6 +103,7 @@ class Board {
   std::vector<AxiMonitor> monitors_;  // data, table, vram 0, vram 1, ...
   std::vector<CycleObserver*> observers_;
   DutInputs in_;
+  std::array<bool, kMaxAdapters> adapter_busy_{};
   std::uint64_t cycle_ = 0;
 };
 

@@ -68,6 +68,8 @@ struct DutOutputs {
   std::array<AxiMasterOut, kMaxAdapters> vram;
   std::array<RequesterProbe, kMaxAdapters> probe;
   FaultProbe fault;
+  std::array<bool, kMaxAdapters> adapter_busy{};  ///< in reset, or what it had begun is ending
+  bool iommu_idle = false;                        ///< nothing under way at the IOMMU's masters
 };
 
 /// Everything the bench drives in one cycle.
@@ -77,7 +79,11 @@ struct DutInputs {
   AxiSlaveOut data;
   AxiSlaveOut table;
   std::array<AxiSlaveOut, kMaxAdapters> vram;
+  std::array<bool, kMaxAdapters> adapter_reset{};  ///< reset of one DMA engine
 };
+
+/// Reset in a cycle. Warm keeps the IOMMU's sticky status.
+enum class DutReset { kNone, kWarm, kPower };
 
 /// One instance of the top. The order of a cycle: sample(), step the memories, clock(inputs).
 class Dut {
@@ -93,8 +99,8 @@ class Dut {
   [[nodiscard]] virtual const DutInfo& info() const = 0;
   /// Outputs of the present cycle.
   virtual const DutOutputs& sample() = 0;
-  /// Rising edge, new inputs, falling edge. `reset` holds rst_ni low in the cycle that begins.
-  virtual void clock(const DutInputs& inputs, bool reset) = 0;
+  /// Rising edge, new inputs, falling edge. `reset` is that of the cycle that begins.
+  virtual void clock(const DutInputs& inputs, DutReset reset) = 0;
   /// Immediate assertions that failed since the last call.
   [[nodiscard]] virtual unsigned take_assertions() = 0;
 

@@ -43,7 +43,7 @@ class VariantDut final : public Dut {
              GPUDMAR_VRAM_BITS, GPUDMAR_IOTLB_ENTRIES,
              GPUDMAR_WALKS,     kIdBits,
              kTableIdBits};
-    drive({}, true);
+    drive({}, DutReset::kPower);
     model_->clk_i = 0;
     model_->eval();
   }
@@ -64,6 +64,8 @@ class VariantDut final : public Dut {
       sample_vram(n);
       sample_probe(n);
     }
+    for (unsigned n = 0; n < kAdapters; ++n) out_.adapter_busy[n] = GET(adapter_busy_o, n, 1) != 0;
+    out_.iommu_idle = model_->iommu_idle_o != 0;
     sample_data();
     sample_table();
     out_.fault.valid = model_->probe_fault_o;
@@ -75,7 +77,7 @@ class VariantDut final : public Dut {
     return out_;
   }
 
-  void clock(const DutInputs& inputs, bool reset) override {
+  void clock(const DutInputs& inputs, DutReset reset) override {
     model_->clk_i = 1;
     model_->eval();
     drive(inputs, reset);
@@ -264,9 +266,10 @@ class VariantDut final : public Dut {
     }
   }
 
-  void drive(const DutInputs& in, bool reset) {
-    model_->rst_ni = reset ? 0 : 1;
-    model_->por_ni = reset ? 0 : 1;
+  void drive(const DutInputs& in, DutReset reset) {
+    model_->rst_ni = reset == DutReset::kNone ? 1 : 0;
+    model_->por_ni = reset == DutReset::kPower ? 0 : 1;
+    for (unsigned n = 0; n < kAdapters; ++n) PUT(adapter_rst_ni, n, 1, !in.adapter_reset[n]);
     drive_lite_iommu(in.iommu);
     drive_data(in.data);
     drive_table(in.table);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One Verilated dma_engine between two AxiMemory slaves, with MMIO and a ring, for the engine's tests.
+// One Verilated dma_adapter between two AxiMemory slaves, with MMIO and a ring, for the engine's tests.
 #pragma once
 
 #include <fmt/format.h>
@@ -87,6 +87,9 @@ class DmaBench {
     context_.randSeed(static_cast<int>(seed % 0x7fff'ffff) + 1);
     top_ = std::make_unique<V>(&context_);
     top_->rst_ni = 0;
+    top_->adapter_rst_ni = 1;
+    top_->s_axil_awvalid_i = top_->s_axil_wvalid_i = top_->s_axil_arvalid_i = 0;
+    top_->s_axil_bready_i = top_->s_axil_rready_i = 1;
     for (int i = 0; i < 4; ++i) tick();
     top_->rst_ni = 1;
     tick();
@@ -104,7 +107,17 @@ class DmaBench {
 
   [[nodiscard]] std::uint64_t cycle() const { return cycle_; }
 
+  /// adapter_rst_ni is low for `cycles` cycles, `from` cycles from now, whatever else goes on.
+  void schedule_adapter_reset(std::uint64_t from, std::uint64_t cycles) {
+    reset_from_ = cycle_ + from;
+    reset_to_ = reset_from_ + cycles;
+  }
+  [[nodiscard]] bool adapter_busy() const { return top_->adapter_busy_o != 0; }
+  /// The response of the last AXI-Lite access.
+  [[nodiscard]] unsigned lite_resp() const { return lite_resp_; }
+
   void tick() {
+    top_->adapter_rst_ni = cycle_ < reset_from_ || cycle_ >= reset_to_;
     apply_host(host.drive(cycle_));
     apply_vram(vram.drive(cycle_));
     top_->clk_i = 0;
@@ -117,6 +130,8 @@ class DmaBench {
     lite_b_ = top_->s_axil_bvalid_o != 0;
     lite_r_ = top_->s_axil_rvalid_o != 0;
     lite_data_ = top_->s_axil_rdata_o;
+    if (lite_b_) lite_resp_ = top_->s_axil_bresp_o;
+    if (lite_r_) lite_resp_ = top_->s_axil_rresp_o;
     top_->clk_i = 1;
     top_->eval();
     ++cycle_;
@@ -273,6 +288,8 @@ class DmaBench {
   std::uint64_t cycle_ = 0;
   bool lite_write_taken_ = false, lite_read_taken_ = false, lite_b_ = false, lite_r_ = false;
   std::uint64_t lite_data_ = 0;
+  unsigned lite_resp_ = 0;
+  std::uint64_t reset_from_ = 0, reset_to_ = 0;
   unsigned ring_space_ = 0;
   std::uint64_t ring_base_ = 0;
   unsigned size_ = 2, tail_ = 0;

@@ -14,8 +14,7 @@ using sim::get_bits;
 using sim::set_bits;
 
 namespace {
-constexpr unsigned kIdBits = 4;
-constexpr unsigned kDataIdBits = 6;
+constexpr unsigned kDataIdBits = kIdBits + 2;
 constexpr unsigned kTableIdBits = 7;
 constexpr unsigned kQueueId = (1U << kTableIdBits) - 1;
 
@@ -94,7 +93,7 @@ IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
       table_monitor_(monitor_config("table"), [this](const sim::Violation& v) { violations.push_back(v); }),
       random_(seed) {
   auto& d = w_->dut;
-  d.source_id_i = (std::uint32_t{kSid[1]} << 16) | kSid[0];
+  for (unsigned p = 0; p < kPorts; ++p) set_bits(d.source_id_i, p * 16, 16, kSid[p]);
   d.clk_i = 0;
   reset(true, 4);
 }
@@ -113,10 +112,17 @@ void IommuBench::reset(bool power, unsigned cycles) {
   data_monitor_.reset();
   table_monitor_.reset();
   lite_.reset();
+  d.por_ni = !power;
+  reset_unit(cycles);
+}
+
+bool IommuBench::unit_idle() const { return w_->dut.idle_o != 0; }
+
+void IommuBench::reset_unit(unsigned cycles) {
+  auto& d = w_->dut;
   tail_ = 0;
   te = false;
   d.rst_ni = 0;
-  d.por_ni = !power;
   drive();
   d.eval();
   for (unsigned i = 0; i < cycles; ++i) {

@@ -18,9 +18,20 @@
 
 namespace gpudmar::test {
 
-inline constexpr unsigned kPorts = 2;
-inline constexpr unsigned kBusBytes = 32;
-inline constexpr std::uint16_t kSid[kPorts] = {0x0100, 0x0200};
+// Of the variant; two ports of 256 bits if the build says nothing.
+#ifndef GPUDMAR_PORTS
+#define GPUDMAR_PORTS 2
+#define GPUDMAR_DATA_WIDTH 256
+#define GPUDMAR_ID_WIDTH 4
+#endif
+inline constexpr unsigned kPorts = GPUDMAR_PORTS;
+inline constexpr unsigned kBusBytes = GPUDMAR_DATA_WIDTH / 8;
+inline constexpr unsigned kIdBits = GPUDMAR_ID_WIDTH;
+inline constexpr unsigned kFullSize = kBusBytes == 16   ? 4
+                                      : kBusBytes == 32 ? 5
+                                                        : 6;  ///< AxSIZE of a whole beat
+inline constexpr std::uint16_t kSids[4] = {0x0100, 0x0200, 0x0300, 0x04FF};
+inline constexpr const std::uint16_t* kSid = kSids;
 
 /// One burst of a requester and what became of it.
 struct Burst {
@@ -29,7 +40,7 @@ struct Burst {
   unsigned id = 0;
   std::uint64_t address = 0;
   unsigned beats = 1;
-  unsigned size = 5;
+  unsigned size = kFullSize;
   std::uint32_t user = 0;
   std::vector<sim::BeatData> data;  ///< written, or what came back
 
@@ -88,11 +99,15 @@ class IommuBench {
   /// Reset the unit, and with it the memories and requesters: everything under way is dropped. `power`: as at
   /// power-on; otherwise warm.
   void reset(bool power, unsigned cycles = 2);
+  /// Reset the unit alone, warm: memories and requesters know nothing of it.
+  void reset_unit(unsigned cycles = 2);
+  /// idle_o.
+  [[nodiscard]] bool unit_idle() const;
 
-  BurstPtr read(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1, unsigned size = 5,
-                std::uint32_t user = 0);
-  BurstPtr write(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1, unsigned size = 5,
-                 std::uint32_t user = 0, std::uint8_t fill = 0x5A);
+  BurstPtr read(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1,
+                unsigned size = kFullSize, std::uint32_t user = 0);
+  BurstPtr write(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1,
+                 unsigned size = kFullSize, std::uint32_t user = 0, std::uint8_t fill = 0x5A);
   /// Wait until every burst has its response.
   bool settle(std::uint64_t max_cycles = 20000);
   /// A page wanted soon.
@@ -131,10 +146,10 @@ class IommuBench {
   std::uint64_t status_strobe = 0;
   std::function<void()>
       at_status;  ///< called in the cycle of that handshake; requests made there come one later
-  std::uint64_t tail_cycle = 0;         ///< W handshake of the last register write
-  double r_ready[kPorts] = {1.0, 1.0};  ///< chance that a requester takes a beat
-  double b_ready[kPorts] = {1.0, 1.0};
-  bool hold_w[kPorts] = {false, false};  ///< withhold write data beyond the first beat of a burst
+  std::uint64_t tail_cycle = 0;              ///< W handshake of the last register write
+  double r_ready[4] = {1.0, 1.0, 1.0, 1.0};  ///< chance that a requester takes a beat
+  double b_ready[4] = {1.0, 1.0, 1.0, 1.0};
+  bool hold_w[kPorts] = {};  ///< withhold write data beyond the first beat of a burst
   sim::AxiMemory& data_port() { return data_; }
   sim::AxiMemory& table_port() { return table_; }
 

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The example of docs/iommu-integration.md; paths from the repository root.
+rtl/pkg/vtd_pkg.sv
+rtl/lib/fifo.sv
+rtl/lib/rr_arbiter.sv
+rtl/iommu/iommu_iotlb.sv
+rtl/iommu/iommu_context_cache.sv
+rtl/iommu/iommu_lane.sv
+rtl/iommu/iommu_walker.sv
+rtl/iommu/iommu_drain.sv
+rtl/iommu/iommu_read_path.sv
+rtl/iommu/iommu_write_path.sv
+rtl/iommu/iommu_faults.sv
+rtl/iommu/iommu_invalidation.sv
+rtl/iommu/iommu_table_port.sv
+rtl/iommu/iommu_regs.sv
+rtl/iommu/iommu.sv
+rtl/example/iommu_example.sv
