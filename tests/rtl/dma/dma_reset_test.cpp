@@ -16,6 +16,8 @@ class DmaReset : public ::testing::Test {
                                  kHostTarget = 0xab'cd20'0000;
   static constexpr std::uint64_t kVramSource = 0x10'0000, kVramTarget = 0x20'0000;
   static constexpr unsigned kCopy = 1500;
+  static constexpr std::uint64_t kOldWord =
+      0xEEEE'EEEE'EEEE'EEEE;  ///< in the targets; no source has such a byte
 
   static void prepare(Bench& bench, unsigned latency, unsigned ready_percent) {
     for (AxiMemory* port : {&bench.host, &bench.vram}) {
@@ -32,8 +34,8 @@ class DmaReset : public ::testing::Test {
   }
   static void clear_targets(Bench& bench) {
     for (std::uint64_t i = 0; i < kCopy + 128; i += 8) {
-      bench.vram.memory.set64(kVramTarget - 64 + i, 0);
-      bench.host.memory.set64(kHostTarget - 64 + i, 0);
+      bench.vram.memory.set64(kVramTarget - 64 + i, kOldWord);
+      bench.host.memory.set64(kHostTarget - 64 + i, kOldWord);
     }
     bench.host.memory.set64(kHostTarget + 0x8000, 0);
   }
@@ -59,8 +61,8 @@ class DmaReset : public ::testing::Test {
     for (unsigned i = 0; i < kCopy + 64; ++i) {
       const auto check = [&](AxiMemory& to, std::uint64_t target, AxiMemory& from, std::uint64_t source) {
         const unsigned value = to.memory.get(target + i - 32);
-        const unsigned copied = i < 32 || i >= kCopy + 32 ? 0U : from.memory.get(source + i - 32);
-        ASSERT_TRUE(value == 0 || value == copied) << i;
+        const unsigned copied = i < 32 || i >= kCopy + 32 ? 0xEEU : from.memory.get(source + i - 32);
+        ASSERT_TRUE(value == 0xEE || value == copied) << i;
       };
       check(bench.vram, kVramTarget + 5, bench.host, kHostSource + 3);
       check(bench.host, kHostTarget + 1, bench.vram, kVramSource + 9);
