@@ -91,6 +91,7 @@ class Kernel {
   [[nodiscard]] std::vector<vtd::FaultRecord> faults() const;
   [[nodiscard]] std::vector<InterruptNotification> notifications() const;
   [[nodiscard]] mm::PageAllocator& pages() { return pages_; }
+  [[nodiscard]] std::size_t live_handles() const { return handles_.size(); }
   /// Null in physical mode. After stop() it stays, shut down, for its records and counters.
   [[nodiscard]] vtd::RemappingUnit* remapping_unit() { return unit_.get(); }
   [[nodiscard]] const std::vector<std::unique_ptr<PhysicalAdapter>>& functions() const { return functions_; }

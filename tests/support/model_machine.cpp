@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 namespace gpudmar::test {
 namespace {
@@ -17,33 +18,49 @@ constexpr hw::PhysAddr kBarBase = 0xA000'0000;
 }  // namespace
 
 hw::MessageTarget FakeInterrupts::connect(std::string, std::function<void()> handler) {
+  const std::lock_guard guard(mutex_);
   const hw::MessageTarget target{hw::kInterruptWindowBase, next_data_++};
   handlers_.emplace(target.data, std::move(handler));
   return target;
 }
 
-void FakeInterrupts::disconnect(const hw::MessageTarget& target) { handlers_.erase(target.data); }
+void FakeInterrupts::disconnect(const hw::MessageTarget& target) {
+  const std::lock_guard guard(mutex_);
+  handlers_.erase(target.data);
+}
 
-void FakeInterrupts::deliver() {
-  if (delivering_) return;  // a handler never runs inside another
-  delivering_ = true;
+void FakeInterrupts::send(hw::PhysAddr address, std::uint32_t data) {
+  const std::lock_guard guard(mutex_);
+  pending_.push_back({address, data});
+}
+
+std::size_t FakeInterrupts::connected() const {
+  const std::lock_guard guard(mutex_);
+  return handlers_.size();
+}
+
+std::function<void()> FakeInterrupts::next() {
+  const std::lock_guard guard(mutex_);
   while (!pending_.empty()) {
     const hw::MessageTarget message = pending_.front();
     pending_.pop_front();
     const auto it = handlers_.find(message.data);
-    if (it == handlers_.end() || message.address != hw::kInterruptWindowBase) {
-      ++spurious_;
-      continue;
-    }
-    const auto handler = it->second;
-    handler();
+    if (it != handlers_.end() && message.address == hw::kInterruptWindowBase) return it->second;
+    ++spurious_;
   }
+  return {};
+}
+
+void FakeInterrupts::deliver() {
+  if (delivering_.exchange(true)) return;  // a handler never runs inside or beside another
+  while (const auto handler = next()) handler();
   delivering_ = false;
 }
 
 void FakeTime::wait(std::uint64_t cycles) {
   now_ += cycles;
   interrupts_.deliver();
+  std::this_thread::yield();  // where threads wait for each other, this is what they do meanwhile
 }
 
 bool FakeTime::wait_until(const std::function<bool()>& done, std::uint64_t max_cycles) {
@@ -55,20 +72,24 @@ bool FakeTime::wait_until(const std::function<bool()>& done, std::uint64_t max_c
 }
 
 std::uint32_t TamperMmio::read32(std::uint64_t offset) {
+  const std::lock_guard guard(mutex_);
   const std::uint32_t value = inner_.read32(offset);
   return on_read ? static_cast<std::uint32_t>(on_read(offset, value)) : value;
 }
 
 std::uint64_t TamperMmio::read64(std::uint64_t offset) {
+  const std::lock_guard guard(mutex_);
   const std::uint64_t value = inner_.read64(offset);
   return on_read ? on_read(offset, value) : value;
 }
 
 void TamperMmio::write32(std::uint64_t offset, std::uint32_t value) {
+  const std::lock_guard guard(mutex_);
   if (!on_write || on_write(offset, value)) inner_.write32(offset, value);
 }
 
 void TamperMmio::write64(std::uint64_t offset, std::uint64_t value) {
+  const std::lock_guard guard(mutex_);
   if (!on_write || on_write(offset, value)) inner_.write64(offset, value);
 }
 
@@ -89,6 +110,7 @@ ModelMachine::ModelMachine(Options options)
   model::Unit::Hooks hooks;
   hooks.message = [this](std::uint64_t address, std::uint32_t data) { interrupts.send(address, data); };
   hooks.invalidated = [this](const model::Descriptor& descriptor) {
+    const std::lock_guard guard(events_mutex_);
     events.push_back({MachineEvent::Kind::kInvalidate, 0, 0, descriptor});
   };
   unit.set_hooks(std::move(hooks));
@@ -116,6 +138,7 @@ hw::Platform ModelMachine::platform() {
 }
 
 void ModelMachine::published(hw::PhysAddr address, std::size_t bytes) {
+  const std::lock_guard guard(events_mutex_);
   events.push_back({MachineEvent::Kind::kPublish, address, bytes, {}});
 }
 
@@ -125,6 +148,7 @@ std::optional<hw::PhysAddr> ModelMachine::translate(std::uint16_t source_id, std
   request.source_id = source_id;
   request.address = address;
   request.is_write = write;
+  const std::lock_guard guard(iommu.mutex());
   return model::outgoing_address(unit.access(request));
 }
 

@@ -3,11 +3,13 @@
 // register windows without a device behind them, and interrupts that arrive while time passes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,25 +21,28 @@
 
 namespace gpudmar::test {
 
-/// Messages are kept and delivered by deliver(), which FakeTime calls whenever time passes.
+/// Messages are kept and delivered by deliver(), which FakeTime calls whenever time passes. Thread-safe.
 class FakeInterrupts final : public hw::Interrupts {
  public:
   [[nodiscard]] hw::MessageTarget connect(std::string name, std::function<void()> handler) override;
   void disconnect(const hw::MessageTarget& target) override;
-  void send(hw::PhysAddr address, std::uint32_t data) { pending_.push_back({address, data}); }
+  void send(hw::PhysAddr address, std::uint32_t data);
   void deliver();
   [[nodiscard]] std::uint64_t spurious() const { return spurious_; }
-  [[nodiscard]] std::size_t connected() const { return handlers_.size(); }
+  [[nodiscard]] std::size_t connected() const;
 
  private:
+  /// The next message for somebody; counts those for nobody.
+  [[nodiscard]] std::function<void()> next();
+  mutable std::mutex mutex_;
   std::uint32_t next_data_ = 0x40;
   std::map<std::uint32_t, std::function<void()>> handlers_;
   std::deque<hw::MessageTarget> pending_;
-  std::uint64_t spurious_ = 0;
-  bool delivering_ = false;
+  std::atomic<std::uint64_t> spurious_{0};
+  std::atomic<bool> delivering_{false};
 };
 
-/// A counter of cycles; one a look at a condition.
+/// A counter of cycles; one a look at a condition. Thread-safe.
 class FakeTime final : public hw::Time {
  public:
   explicit FakeTime(FakeInterrupts& interrupts) : interrupts_(interrupts) {}
@@ -48,10 +53,11 @@ class FakeTime final : public hw::Time {
 
  private:
   FakeInterrupts& interrupts_;
-  std::uint64_t now_ = 0;
+  std::atomic<std::uint64_t> now_{0};
 };
 
 /// A register window in front of another, where a test can change what is read and swallow what is written.
+/// Accesses are one at a time.
 class TamperMmio final : public hw::Mmio {
  public:
   explicit TamperMmio(hw::Mmio& inner) : inner_(inner) {}
@@ -67,8 +73,12 @@ class TamperMmio final : public hw::Mmio {
   void write32(std::uint64_t offset, std::uint32_t value) override;
   void write64(std::uint64_t offset, std::uint64_t value) override;
 
+  /// Held during an access; a test that looks behind the window from another thread takes it too.
+  [[nodiscard]] std::recursive_mutex& mutex() { return mutex_; }
+
  private:
   hw::Mmio& inner_;
+  std::recursive_mutex mutex_;
 };
 
 /// A register page that keeps what is written.
@@ -125,7 +135,7 @@ class ModelMachine final : private sim::MemoryObserver {
   model::ModelMmio unit_registers{unit};
   TamperMmio iommu{unit_registers};
   std::vector<std::unique_ptr<PlainMmio>> bars;
-  std::vector<MachineEvent> events;
+  std::vector<MachineEvent> events;  ///< read it while no other thread runs
 
  private:
   void published(hw::PhysAddr address, std::size_t bytes) override;
@@ -133,6 +143,7 @@ class ModelMachine final : private sim::MemoryObserver {
   [[nodiscard]] std::optional<hw::PhysAddr> translate(std::uint16_t source_id, std::uint64_t address,
                                                       bool write);
   Options options_;
+  std::mutex events_mutex_;
 };
 
 /// The seed of random tests: GPUDMAR_SEED if set, else `fallback`; printed with the line that repeats the

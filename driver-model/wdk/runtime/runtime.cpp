@@ -97,12 +97,14 @@ std::uintptr_t Runtime::current_thread() const {
 }
 
 KIRQL Runtime::irql() const {
+  const std::lock_guard guard(irql_mutex_);
   const auto entry = irql_.find(current_thread());
   return entry == irql_.end() ? PASSIVE_LEVEL : entry->second;
 }
 
 KIRQL Runtime::set_irql(KIRQL level) {
   const KIRQL old = irql();
+  const std::lock_guard guard(irql_mutex_);
   if (level == PASSIVE_LEVEL) {
     irql_.erase(current_thread());
   } else {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -135,6 +136,7 @@ class Runtime {
   hw::Platform platform_;
   Options options_;
   std::map<std::uintptr_t, Window> windows_;
+  mutable std::mutex irql_mutex_;
   std::map<std::uintptr_t, KIRQL> irql_;  // threads above PASSIVE_LEVEL only
   std::map<const void*, std::string> names_;
   std::map<void*, PoolBlock> pool_;

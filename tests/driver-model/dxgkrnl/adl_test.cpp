@@ -227,6 +227,63 @@ TEST_F(AdlTest, LogicalSpaceRunsOutWithoutLosses) {
   EXPECT_EQ(s_->kernel->adapters()[0].logical_pages_used, 0U);
 }
 
+TEST_F(AdlTest, TheInterruptWindowIsNeverGivenOut) {
+  test::covers("R138", "R148", "G7", "G23");
+  s_.reset();
+  s_ = std::make_unique<System>();
+  s_->script.memory_caps.HighestVisibleAddress.QuadPart = 0xFF0F'FFFF;
+  ASSERT_EQ(s_->start(), STATUS_SUCCESS) << s_->kernel->start_error();
+  // Nothing there, and as large as all numbers: 1 to FF0FF less the window.
+  constexpr std::uint64_t kNumbers = 0xFF0FF - 0x100;
+  auto io = create_request(4ULL << 30, DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE, s_->table().DeviceHandle);
+  io.IOSpace.BaseAddress.QuadPart = 1LL << 41;
+  ASSERT_EQ(s_->table().DxgkCbCreatePhysicalMemoryObject(&io), STATUS_SUCCESS);
+  const HANDLE opened = io.hAdapterMemoryObject;
+  DXGK_ADL* low = s_->allocate_adl(opened, 0, (0xFEE00ULL - 1 - 4) << 12, kRequireContiguous);
+  EXPECT_EQ(low->BasePageNumber, 1U);
+  // Four numbers are left below the window: a run of five has to lie above, single pages go around it.
+  DXGK_ADL* run = s_->allocate_adl(opened, 0, 5 << 12, kRequireContiguous);
+  EXPECT_EQ(run->BasePageNumber, 0xFEF00U);
+  DXGK_ADL* pages = s_->allocate_adl(opened, 0, 8 << 12);
+  EXPECT_EQ(
+      std::vector<std::uint64_t>(pages->Pages, pages->Pages + 8),
+      (std::vector<std::uint64_t>{0xFEDFC, 0xFEDFD, 0xFEDFE, 0xFEDFF, 0xFEF05, 0xFEF06, 0xFEF07, 0xFEF08}));
+  const std::uint64_t left = kNumbers - s_->kernel->adapters()[0].logical_pages_used;
+  refused(opened, 0, (left + 1) << 12, 0, STATUS_INSUFFICIENT_RESOURCES);
+  DXGK_ADL* rest = s_->allocate_adl(opened, 0, left << 12);
+  for (UINT32 i = 0; i < rest->PageCount; ++i) EXPECT_GE(rest->Pages[i], 0xFEF09U);
+  refused(opened, 0, 0x1000, 0, STATUS_INSUFFICIENT_RESOURCES);
+  for (DXGK_ADL* adl : {low, run, pages, rest}) s_->free_adl(opened, adl);
+  EXPECT_EQ(s_->kernel->adapters()[0].logical_pages_used, 0U);
+}
+
+TEST_F(AdlTest, CachedObjectsAreSnooped) {
+  test::covers("G11", "R107");
+  s_.reset();
+  s_ = std::make_unique<System>();
+  // A unit with snoop control, as far as software can see.
+  s_->machine.iommu.on_read = [](std::uint64_t offset, std::uint64_t value) {
+    return offset == r::ECAP::kOffset ? value | r::ECAP::SC.put(1) : value;
+  };
+  ASSERT_EQ(s_->start(), STATUS_SUCCESS) << s_->kernel->start_error();
+  const auto snooped = [&](DXGK_MEMORY_CACHING_TYPE cache) {
+    auto args = create_request(0x1000, DXGK_PHYSICAL_MEMORY_TYPE_MDL, s_->table().DeviceHandle);
+    args.CacheType = cache;
+    EXPECT_EQ(s_->table().DxgkCbCreatePhysicalMemoryObject(&args), STATUS_SUCCESS);
+    const DXGK_ADL* adl = s_->allocate_adl(args.hAdapterMemoryObject, 0, 0x1000);
+    const auto context = s_->kernel->remapping_unit()->context_entry(kGpu0);
+    std::uint64_t entry = context[0] & ~0xFFFULL;
+    for (unsigned level = static_cast<unsigned>(context[1] & 7) + 2; level > 0; --level)
+      entry = s_->machine.memory.load64((entry & 0x000F'FFFF'FFFF'F000) +
+                                        ((adl->Pages[0] >> (9 * (level - 1))) & 511) * 8);
+    EXPECT_EQ(entry >> 12, s_->object(args.hPhysicalMemoryObject).page_frames[0]);
+    return r::ss_entry::SNP.get(entry) != 0;
+  };
+  EXPECT_TRUE(snooped(DXGK_MEMORY_CACHING_TYPE_CACHED));
+  EXPECT_FALSE(snooped(DXGK_MEMORY_CACHING_TYPE_NON_CACHED));
+  EXPECT_FALSE(snooped(DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED));
+}
+
 TEST_F(AdlTest, NoMemoryForTablesLeavesNothing) {
   test::covers("R44", "G20");
   const auto args = s_->create(0x2000);

@@ -64,6 +64,35 @@ TEST_F(MappingTest, SeveralMappingsShowTheSameBytes) {
   EXPECT_TRUE(mappings[1].user_mode);
 }
 
+TEST_F(MappingTest, AMappingHasTheObjectsCacheType) {
+  test::covers("R107");
+  for (const auto cache : {DXGK_MEMORY_CACHING_TYPE_NON_CACHED, DXGK_MEMORY_CACHING_TYPE_CACHED,
+                           DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED}) {
+    auto request = create_request(0x1000);
+    request.CacheType = cache;
+    ASSERT_EQ(s_.table().DxgkCbCreatePhysicalMemoryObject(&request), STATUS_SUCCESS);
+    DXGKARGCB_MAP_PHYSICAL_MEMORY args{request.hPhysicalMemoryObject, DXGK_ACCESS_MODE_KERNEL_MODE, 0, 8,
+                                       nullptr};
+    ASSERT_EQ(map(args), STATUS_SUCCESS);
+    EXPECT_EQ(s_.object(request.hPhysicalMemoryObject).mappings[0].cache_type, cache);
+  }
+}
+
+TEST_F(MappingTest, AddressesOfAnAdlAreNoSourceForAMapping) {
+  test::covers("R116");
+  const auto args = s_.create(0x1000);
+  const DXGK_ADL* adl = s_.allocate_adl(args.hAdapterMemoryObject, 0, 0x1000);
+  const auto frame = s_.object(args.hPhysicalMemoryObject).page_frames[0];
+  ASSERT_NE(adl->Pages[0], frame) << "a logical page is no page frame";
+  PHYSICAL_ADDRESS number{};
+  number.QuadPart = static_cast<LONGLONG>(adl->Pages[0] << 12);
+  PVOID address = &address;
+  EXPECT_EQ(
+      s_.table().DxgkCbMapMemory(s_.table().DeviceHandle, number, 0x1000, FALSE, FALSE, MmCached, &address),
+      STATUS_INVALID_PARAMETER);
+  EXPECT_EQ(address, nullptr);
+}
+
 TEST_F(MappingTest, BadRequestsChangeNothing) {
   test::covers("R29", "R104", "R105", "R106", "R115");
   EXPECT_EQ(s_.table().DxgkCbMapPhysicalMemory(nullptr), STATUS_INVALID_PARAMETER);
