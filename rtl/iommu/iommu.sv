@@ -20,6 +20,9 @@ module iommu #(
     parameter int unsigned Records        = 8,         // fault records
     parameter int unsigned IotlbEntries   = 64,
     parameter int unsigned ContextEntries = 8,
+    parameter int unsigned PagingEntries1 = 8,         // paging-structure caches, by the level of the tables pointed to;
+    parameter int unsigned PagingEntries2 = 4,         // 0: none
+    parameter int unsigned PagingEntries3 = 4,
     parameter int unsigned NumWalks       = 16,        // 2 to 64
     parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 64; a quarter of them per port is its own
     parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats
@@ -276,6 +279,25 @@ module iommu #(
       .flush_valid_i(tlb_flush), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_page_i(flush_page),
       .flush_mask_i(flush_mask));
 
+  logic [PageWidth-1:0] pc_page, pc_fill_page;
+  logic [2:0] pc_hit, pc_r, pc_w, pc_fill;
+  logic [3*FrameWidth-1:0] pc_frame;
+  logic [15:0] pc_fill_did;
+  logic [FrameWidth-1:0] pc_fill_frame;
+  logic pc_fill_r, pc_fill_w;
+  for (genvar k = 1; k <= 3; k++) begin : gen_paging_cache
+    iommu_paging_cache #(
+        .Level(k), .Entries(k == 1 ? PagingEntries1 : k == 2 ? PagingEntries2 : PagingEntries3),
+        .PageWidth(PageWidth), .FrameWidth(FrameWidth)
+    ) i_paging_cache (
+        .clk_i, .rst_ni, .did_i(ctx_did[2*16+:16]), .page_i(pc_page), .hit_o(pc_hit[k-1]),
+        .frame_o(pc_frame[(k-1)*FrameWidth+:FrameWidth]), .r_o(pc_r[k-1]), .w_o(pc_w[k-1]),
+        .fill_valid_i(pc_fill[k-1]), .fill_did_i(pc_fill_did), .fill_page_i(pc_fill_page),
+        .fill_frame_i(pc_fill_frame), .fill_r_i(pc_fill_r), .fill_w_i(pc_fill_w),
+        .flush_valid_i(tlb_flush), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_page_i(flush_page),
+        .flush_mask_i(flush_mask), .flush_ih_i(flush_ih));
+  end
+
   // ------------------------------------------------------------------ walkers
   logic [1:0] walk_valid, walk_ready, done_owner;
   logic walk_hint, done_valid, done_fault, done_fpd;
@@ -307,6 +329,9 @@ module iommu #(
       .ctx_fill_o(ctx_fill), .ctx_fill_sid_o(ctx_fill_sid), .ctx_fill_did_o(ctx_fill_did),
       .ctx_fill_pass_o(ctx_fill_pass), .ctx_fill_fpd_o(ctx_fill_fpd), .ctx_fill_aw_o(ctx_fill_aw),
       .ctx_fill_table_o(ctx_fill_table),
+      .pc_page_o(pc_page), .pc_hit_i(pc_hit), .pc_frame_i(pc_frame), .pc_r_i(pc_r), .pc_w_i(pc_w),
+      .pc_fill_o(pc_fill), .pc_fill_did_o(pc_fill_did), .pc_fill_page_o(pc_fill_page),
+      .pc_fill_frame_o(pc_fill_frame), .pc_fill_r_o(pc_fill_r), .pc_fill_w_o(pc_fill_w),
       .ar_valid_o(walk_ar_valid), .ar_ready_i(walk_ar_ready), .ar_walk_o(walk_ar_index), .ar_addr_o(walk_ar_addr),
       .ar_wide_o(walk_ar_wide), .r_valid_i(walk_r_valid), .r_walk_i(walk_r_index), .r_data_i(table_r_data),
       .r_error_i(table_r_error),

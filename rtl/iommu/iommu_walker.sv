@@ -3,12 +3,18 @@
 //
 // Timing: a walk asked for in t stands in t+1 and asks for its first read in t+1; the read's address leaves the table
 // port's register in t+2. From a read beat to the next read's address: 1 cycle (Pipe 1: 2). From the last beat to
-// done_valid_o: 1 cycle, together with the fill of the IOTLB.
+// done_valid_o: 1 cycle, together with the fill of the IOTLB. The paging-structure caches are looked up in the cycle
+// of the context cache, so a walk with both costs no cycle more than one that starts at the top.
+//
+// A walk with a cached context starts at the deepest cached table on whose way its own permission was granted; where
+// the permission is missing it reads the entries again, so no fault rests on a cached entry. A walk that had to read
+// its context entry reads every level.
 //
 // Invalidation: a walk that has read anything that a flush covers starts again from the beginning, its read under way
 // is received and dropped. So nothing that was read before a flush is cached or reported after it, and a flush never
 // waits for a walk. Page-selective flushes with IH=1 touch only walks of those pages; with IH=0 every walk of the
-// domain, because any of them may have come through a table that is going away.
+// domain, because any of them may have come through a table that is going away, whether it read the entry or found it
+// in a cache.
 module iommu_walker #(
     parameter int unsigned NumWalks    = 16,        // 2 to 64
     parameter int unsigned DataWidth   = 256,       // bits of the table bus
@@ -54,6 +60,19 @@ module iommu_walker #(
     output logic                  ctx_fill_fpd_o,
     output logic [2:0]            ctx_fill_aw_o,
     output logic [FrameWidth-1:0] ctx_fill_table_o,
+
+    // Paging-structure caches; [0] ways to tables of level 1, [1] of level 2, [2] of level 3. The domain is ctx_did_i.
+    output logic [PageWidth-1:0]  pc_page_o,
+    input  logic [2:0]            pc_hit_i,
+    input  logic [3*FrameWidth-1:0] pc_frame_i,
+    input  logic [2:0]            pc_r_i,
+    input  logic [2:0]            pc_w_i,
+    output logic [2:0]            pc_fill_o,       // one-hot
+    output logic [15:0]           pc_fill_did_o,
+    output logic [PageWidth-1:0]  pc_fill_page_o,
+    output logic [FrameWidth-1:0] pc_fill_frame_o,
+    output logic                  pc_fill_r_o,
+    output logic                  pc_fill_w_o,
 
     // Reads of tables: 16 bytes of root and context entries, 8 of paging entries; never across a bus beat.
     output logic                  ar_valid_o,
@@ -118,11 +137,6 @@ module iommu_walker #(
   localparam logic [2:0] WPageAsk = 3'd4;
   localparam logic [2:0] WPageRead = 3'd5;
 
-  // Widths by the code of the context entry's AW: 1 = 39, 2 = 48, 3 = 57 bits.
-  localparam logic [2:0] LargestAw = Sagaw[3] ? 3'd3 : Sagaw[2] ? 3'd2 : 3'd1;
-  localparam int unsigned Width3 = (Mgaw < 39) ? Mgaw : 39;
-  localparam int unsigned Width4 = (Mgaw < 48) ? Mgaw : 48;
-  localparam int unsigned Width5 = (Mgaw < 57) ? Mgaw : 57;
   localparam int unsigned LaneBits = $clog2(DataWidth / 64);
 
   logic [NumWalks-1:0]   valid_q, kill_q, hint_q, write_q, fpd_q, accr_q, accw_q, top_q;
@@ -233,137 +247,43 @@ module iommu_walker #(
 
   // Ignored bits of the entries have names but no use.
   // verilator lint_off UNUSEDSIGNAL
-  vtd_pkg::root_entry_t    root;
   vtd_pkg::context_entry_t ctx;
   vtd_pkg::ss_entry_t      pte;
   // verilator lint_on UNUSEDSIGNAL
-  assign root = wide_entry;
   assign ctx = wide_entry;
   assign pte = beat_data[beat_lane*64+:64];
 
-  // What the beat means: fault, go on reading at step_addr, or the leaf. The order is that of 6.8.
-  logic [51:0]          b_page;
-  logic [2:0]           b_level;
-  logic                 step_fault, step_more, step_leaf, step_pass, step_context_ok;
-  logic [7:0]           step_reason;
-  logic                 step_fpd;
-  logic [2:0]           step_state, step_level;
-  logic [FrameWidth-1:0] step_table;
-  logic [11:0]          step_offset;
-  logic                 root_reserved, ctx_reserved, pte_reserved, pte_large, lacks;
-  logic [FrameWidth-1:0] leaf_frame;
-  logic                 in_window;
+  // What the beat means.
+  logic [1:0]            b_kind;
+  logic [51:0]           b_page;
+  logic [2:0]            b_level;
+  logic                  step_fault, step_more, step_leaf, step_context_ok, step_fpd;
+  logic [7:0]            step_reason;
+  logic [2:0]            step_level;
+  logic [FrameWidth-1:0] step_table, leaf_frame;
+  logic [11:0]           step_offset;
+  assign b_kind = (state_q[bw] == WRootRead) ? 2'd0 : (state_q[bw] == WCtxRead) ? 2'd1 : 2'd2;
   assign b_page = page_q[bw];
   assign b_level = level_q[bw];
-
-  assign root_reserved = (root.rsvd_1 != '0) | (root.rsvd_64 != '0) | (root.ctp[51:FrameWidth] != '0);
-  assign ctx_reserved = (ctx.rsvd_4 != '0) | ctx.rsvd_71 | (ctx.rsvd_88 != '0)
-      | ((ctx.did >> DidWidth) != '0);
-  assign pte_large = pte.ps & (b_level == 3'd2 || b_level == 3'd3);
-  assign lacks = write_q[bw] ? ~pte.w : ~pte.r;
-  // 2.3: HAW and above, bits 11 and 62 everywhere (no snoop control, no transient mappings).
-  always_comb begin
-    pte_reserved = pte.snp | pte.rsvd62;
-    if (Haw < 52) pte_reserved |= (pte.addr >> FrameWidth) != '0;
-    if (b_level >= 3'd4) pte_reserved |= pte.ps;
-    if (pte_large && b_level == 3'd2) pte_reserved |= ~Sllps[0] | (pte.addr[8:0] != '0);
-    if (pte_large && b_level == 3'd3) pte_reserved |= ~Sllps[1] | (pte.addr[17:0] != '0);
-  end
-  always_comb begin
-    leaf_frame = pte.addr[FrameWidth-1:0];
-    if (b_level == 3'd2) leaf_frame[8:0] = b_page[8:0];
-    if (b_level == 3'd3) leaf_frame[17:0] = b_page[17:0];
-    // 2.4.7: the whole page counts, whatever its size.
-    in_window = leaf_frame[FrameWidth-1:8] == (FrameWidth-8)'(24'h000FEE);
-    if (b_level == 3'd2) in_window = pte.addr[FrameWidth-1:9] == (FrameWidth-9)'(24'h0007F7);
-    if (b_level == 3'd3) in_window = pte.addr[FrameWidth-1:18] == (FrameWidth-18)'(24'h000003);
-  end
-
-  // The checks that need a page and a good context, for a context just read or cached.
-  logic        chk_pass, chk_fault, chk_haw, chk_width;
-  logic [2:0]  chk_aw;
-  logic [51:0] chk_page;
-  logic [1:0]  chk_at;
-  logic [7:0]  chk_reason;
-  logic        from_beat;
-  assign chk_haw = (chk_page >> FrameWidth) != '0;
-  assign chk_width = (chk_aw == 3'd1) ? (chk_page >> (Width3 - 12)) != '0
-      : (chk_aw == 3'd2) ? (chk_page >> (Width4 - 12)) != '0 : (chk_page >> (Width5 - 12)) != '0;
-  always_comb begin
-    chk_fault = 1'b1;
-    chk_reason = vtd_pkg::FAULT_NONE;
-    if (chk_at != 2'd0) chk_reason = vtd_pkg::FAULT_TYPE_BLOCKED;
-    else if (chk_pass ? chk_haw : chk_width) chk_reason = vtd_pkg::FAULT_ADDRESS_WIDTH;
-    else chk_fault = 1'b0;
-  end
+  iommu_entry_check #(
+      .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough), .DidWidth(DidWidth)
+  ) i_entry_check (
+      .kind_i(b_kind), .error_i(beat_error), .root_i(wide_entry), .ctx_i(ctx), .pte_i(pte), .level_i(b_level),
+      .top_i(top_q[bw]), .fpd_i(fpd_q[bw]), .write_i(write_q[bw]), .page_i(b_page), .at_i(at_q[bw]),
+      .fault_o(step_fault), .reason_o(step_reason), .fpd_o(step_fpd), .more_o(step_more), .leaf_o(step_leaf),
+      .context_ok_o(step_context_ok), .table_o(step_table), .level_o(step_level), .frame_o(leaf_frame));
 
   // Index into the table of a level.
-  logic [8:0]  next_index;
-  logic [2:0]  next_level;
-  logic [44:0] next_page;
-  always_comb begin
-    next_index = next_page[8:0];
-    if (next_level == 3'd2) next_index = next_page[17:9];
-    if (next_level == 3'd3) next_index = next_page[26:18];
-    if (next_level == 3'd4) next_index = next_page[35:27];
-    if (next_level == 3'd5) next_index = next_page[44:36];
-  end
-
-  always_comb begin
-    step_fault = 1'b0;
-    step_more = 1'b0;
-    step_leaf = 1'b0;
-    step_pass = 1'b0;
-    step_context_ok = 1'b0;
-    step_reason = vtd_pkg::FAULT_NONE;
-    step_fpd = fpd_q[bw];
-    step_state = WPageRead;
-    step_level = b_level - 3'd1;
-    step_table = pte.addr[FrameWidth-1:0];
-    step_offset = {next_index, 3'd0};
-    case (state_q[bw])
-      WRootRead: begin
-        if (beat_error) step_reason = vtd_pkg::FAULT_ROOT_FETCH;
-        else if (!root.p) step_reason = vtd_pkg::FAULT_ROOT_NOT_PRESENT;
-        else if (root_reserved) step_reason = vtd_pkg::FAULT_ROOT_RESERVED;
-        step_fault = step_reason != vtd_pkg::FAULT_NONE;
-        step_more = ~step_fault;
-        step_state = WCtxRead;
-        step_table = root.ctp[FrameWidth-1:0];
-        step_offset = {sid_q[bw][7:0], 4'd0};
-      end
-      WCtxRead: begin
-        step_fpd = ~beat_error & ctx.fpd;
-        if (beat_error) step_reason = vtd_pkg::FAULT_CONTEXT_FETCH;
-        else if (!ctx.p) step_reason = vtd_pkg::FAULT_CONTEXT_NOT_PRESENT;
-        else if (ctx_reserved) step_reason = vtd_pkg::FAULT_CONTEXT_RESERVED;
-        else if (ctx.tt == vtd_pkg::TT_RESERVED || ctx.tt == vtd_pkg::TT_DEVICE_TLB
-                 || (ctx.tt == vtd_pkg::TT_PASS_THROUGH && (!PassThrough || ctx.aw != LargestAw))
-                 || ctx.aw > 3'd4 || !Sagaw[ctx.aw]
-                 || (ctx.tt == vtd_pkg::TT_SECOND_STAGE && ctx.ssptptr[51:FrameWidth] != '0))
-          step_reason = vtd_pkg::FAULT_CONTEXT_INVALID;
-        else begin
-          step_context_ok = 1'b1;
-          step_reason = chk_reason;
-        end
-        step_fault = step_reason != vtd_pkg::FAULT_NONE;
-        step_pass = ~step_fault & (ctx.tt == vtd_pkg::TT_PASS_THROUGH);
-        step_more = ~step_fault & ~step_pass;
-        step_level = ctx.aw + 3'd2;
-        step_table = ctx.ssptptr[FrameWidth-1:0];
-      end
-      default: begin
-        if (beat_error)
-          step_reason = top_q[bw] ? vtd_pkg::FAULT_CONTEXT_INVALID : vtd_pkg::FAULT_PAGING_FETCH;
-        else if (lacks) step_reason = write_q[bw] ? vtd_pkg::FAULT_WRITE : vtd_pkg::FAULT_READ;
-        else if (pte_reserved) step_reason = vtd_pkg::FAULT_PAGING_RESERVED;
-        else if ((b_level == 3'd1 || pte_large) && in_window) step_reason = vtd_pkg::FAULT_INTERRUPT_RANGE;
-        step_fault = step_reason != vtd_pkg::FAULT_NONE;
-        step_leaf = ~step_fault & (b_level == 3'd1 || pte_large);
-        step_more = ~step_fault & ~step_leaf;
-      end
+  function automatic logic [8:0] table_index(input logic [44:0] page, input logic [2:0] level);
+    case (level)
+      3'd1: table_index = page[8:0];
+      3'd2: table_index = page[17:9];
+      3'd3: table_index = page[26:18];
+      3'd4: table_index = page[35:27];
+      default: table_index = page[44:36];
     endcase
-  end
+  endfunction
+  assign step_offset = (b_kind == 2'd0) ? {sid_q[bw][7:0], 4'd0} : {table_index(b_page[44:0], step_level), 3'd0};
 
   logic beat_killed, beat_live;
   assign beat_killed = kill_q[bw] | kill_now[bw];
@@ -376,6 +296,18 @@ module iommu_walker #(
   assign ctx_fill_fpd_o = ctx.fpd;
   assign ctx_fill_aw_o = ctx.aw;
   assign ctx_fill_table_o = ctx.ssptptr[FrameWidth-1:0];
+
+  always_comb begin
+    pc_fill_o = '0;
+    for (int unsigned k = 0; k < 3; k++) begin
+      pc_fill_o[k] = beat_live & step_more & (state_q[bw] == WPageRead) & (b_level == 3'(k + 2));
+    end
+  end
+  assign pc_fill_did_o = did_q[bw];
+  assign pc_fill_page_o = b_page[PageWidth-1:0];
+  assign pc_fill_frame_o = pte.addr[FrameWidth-1:0];
+  assign pc_fill_r_o = accr_q[bw] & pte.r;
+  assign pc_fill_w_o = accw_q[bw] & pte.w;
 
   // ------------------------------------------------------------------ reads: a beat's successor first, then waiting walks
   logic [NumWalks-1:0]  ask;
@@ -397,22 +329,39 @@ module iommu_walker #(
       .grant_o(ask_grant), .index_o(aw));
   assign ask_start = (ask != '0) & (state_q[aw] == WStart);
   assign ctx_sid_o = sid_q[aw];
+  assign pc_page_o = page_q[aw][PageWidth-1:0];
 
-  // One set of checks and one index multiplexer serve the beat, or else the walk that starts with a cached context.
-  assign from_beat = beat_valid;
-  assign chk_pass = from_beat ? (ctx.tt == vtd_pkg::TT_PASS_THROUGH) : ctx_pass_i;
-  assign chk_aw = from_beat ? ctx.aw : ctx_aw_i;
-  assign chk_page = from_beat ? b_page : page_q[aw];
-  assign chk_at = from_beat ? at_q[bw] : at_q[aw];
-  assign next_page = from_beat ? b_page[44:0] : page_q[aw][44:0];
-  assign next_level = !from_beat ? ctx_aw_i + 3'd2
-      : (state_q[bw] == WCtxRead) ? ctx.aw + 3'd2 : b_level - 3'd1;
+  // Where a walk with a cached context starts.
+  logic                  start_top, start_r, start_w;
+  logic [2:0]            start_level;
+  logic [FrameWidth-1:0] start_table;
+  always_comb begin
+    start_top = 1'b1;
+    start_level = ctx_aw_i + 3'd2;
+    start_table = ctx_table_i;
+    start_r = 1'b1;
+    start_w = 1'b1;
+    for (int unsigned k = 3; k > 0; k--) begin
+      if (pc_hit_i[k-1] && (write_q[aw] ? pc_w_i[k-1] : pc_r_i[k-1])) begin
+        start_top = 1'b0;
+        start_level = 3'(k);
+        start_table = pc_frame_i[(k-1)*FrameWidth+:FrameWidth];
+        start_r = pc_r_i[k-1];
+        start_w = pc_w_i[k-1];
+      end
+    end
+  end
 
-  // A start with a cached context waits while a beat uses the shared checks.
-  logic start_ready;
-  assign start_ready = ask_start & (~ctx_hit_i | ~from_beat);
-  assign ask_from_start_done = start_ready & ctx_hit_i & (chk_fault | chk_pass);
-  assign ask_reads = (ask != '0) & (~ask_start | (start_ready & ~ask_from_start_done)) & ~beat_asks;
+  // A start that ends at once waits while a beat may end another walk.
+  logic       start_fault;
+  logic [7:0] start_reason;
+  iommu_request_check #(.Haw(Haw), .Mgaw(Mgaw)) i_start_check (
+      .pass_i(ctx_pass_i), .aw_i(ctx_aw_i), .page_i(page_q[aw]), .at_i(at_q[aw]), .fault_o(start_fault),
+      .reason_o(start_reason));
+  logic start_ends;
+  assign start_ends = ask_start & ctx_hit_i & (start_fault | ctx_pass_i);
+  assign ask_from_start_done = start_ends & ~beat_valid;
+  assign ask_reads = (ask != '0) & ~start_ends & ~beat_asks;
 
   always_comb begin
     ar_valid_o = beat_asks | ask_reads;
@@ -421,9 +370,9 @@ module iommu_walker #(
     ar_wide_o = 1'b0;
     if (beat_asks) begin
       ar_addr_o = {step_table, step_offset};
-      ar_wide_o = step_state == WCtxRead;
+      ar_wide_o = b_kind == 2'd0;
     end else if (ask_start) begin
-      ar_addr_o = ctx_hit_i ? {ctx_table_i, next_index, 3'd0} : {root_i, sid_q[aw][15:8], 4'd0};
+      ar_addr_o = ctx_hit_i ? {start_table, table_index(page_q[aw][44:0], start_level), 3'd0} : {root_i, sid_q[aw][15:8], 4'd0};
       ar_wide_o = ~ctx_hit_i;
     end else begin
       ar_wide_o = state_q[aw] == WCtxAsk;
@@ -440,8 +389,8 @@ module iommu_walker #(
     told_now = '0;
     if (Pipe != 0 && end_valid) told_now[end_walk] = 1'b1;
   end
-  assign end_fault = beat_valid ? step_fault : chk_fault;
-  assign end_reason = beat_valid ? step_reason : chk_reason;
+  assign end_fault = beat_valid ? step_fault : start_fault;
+  assign end_reason = beat_valid ? step_reason : start_reason;
   assign end_fpd = beat_valid ? step_fpd : ctx_fpd_i;
   assign end_fill = beat_live & step_leaf;
 
@@ -517,10 +466,10 @@ module iommu_walker #(
           state_q[aw] <= ctx_hit_i ? WPageRead : WRootRead;
           did_q[aw] <= ctx_did_i;
           fpd_q[aw] <= ctx_hit_i & ctx_fpd_i;
-          level_q[aw] <= ctx_aw_i + 3'd2;
-          accr_q[aw] <= 1'b1;
-          accw_q[aw] <= 1'b1;
-          top_q[aw] <= 1'b1;
+          level_q[aw] <= start_level;
+          accr_q[aw] <= start_r;
+          accw_q[aw] <= start_w;
+          top_q[aw] <= start_top;
           addr_q[aw] <= ar_addr_o;
         end else begin
           state_q[aw] <= (state_q[aw] == WCtxAsk) ? WCtxRead : WPageRead;
@@ -533,13 +482,13 @@ module iommu_walker #(
           kill_q[bw] <= 1'b0;
         end else if (step_more) begin
           addr_q[bw] <= ar_addr_o;
-          if (step_state == WCtxRead) begin
+          if (b_kind == 2'd0) begin
             state_q[bw] <= ar_ready_i ? WCtxRead : WCtxAsk;
           end else begin
             state_q[bw] <= ar_ready_i ? WPageRead : WPageAsk;
             level_q[bw] <= step_level;
-            top_q[bw] <= state_q[bw] == WCtxRead;
-            if (state_q[bw] == WCtxRead) begin
+            top_q[bw] <= b_kind == 2'd1;
+            if (b_kind == 2'd1) begin
               did_q[bw] <= ctx.did;
               fpd_q[bw] <= ctx.fpd;
               accr_q[bw] <= 1'b1;

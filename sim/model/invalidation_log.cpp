@@ -15,6 +15,9 @@ constexpr std::size_t kMarksPerScope = 4;
 
 std::uint64_t page_key(std::uint16_t did, std::uint64_t page) { return page << 16 | did; }
 
+/// Pages that an entry of this level maps, as a power of two.
+constexpr unsigned entry_pages(unsigned level) { return 9 * (level - 1); }
+
 bool same_scope(const Descriptor& a, const Descriptor& b) {
   return a.granularity == b.granularity && a.did == b.did && a.source_id == b.source_id &&
          a.function_mask == b.function_mask;
@@ -147,6 +150,11 @@ void InvalidationLog::complete(const CompletedInvalidation& invalidation) {
       case Granularity::kDomain:
         return remember(domains_[d.did], invalidation);
       default:
+        for (unsigned level = 2; level <= kLevels && !d.leaf_only; ++level) {
+          const unsigned size = entry_pages(level);
+          if (d.address_mask < size)
+            remember(upper_[level][page_key(d.did, d.address >> 12 >> size)], invalidation);
+        }
         return remember(pages_[d.address_mask][page_key(d.did, d.address >> 12 >> d.address_mask)],
                         invalidation);
     }
@@ -201,6 +209,21 @@ Floors InvalidationLog::floors(std::uint16_t source_id, std::uint16_t did, std::
     }
   }
   return result;
+}
+
+std::vector<UpperCut> InvalidationLog::upper_cuts(std::uint16_t did, std::uint64_t address, bool is_write,
+                                                  Sequence arrival) const {
+  std::vector<UpperCut> cuts;
+  for (unsigned level = 2; level <= kLevels; ++level) {
+    const auto it = upper_[level].find(page_key(did, address >> 12 >> entry_pages(level)));
+    if (it == upper_[level].end()) continue;
+    for (const CompletedInvalidation& mark : it->second) {
+      const bool drained = is_write ? mark.descriptor.drain_writes : mark.descriptor.drain_reads;
+      if (arrival >= mark.done || drained) cuts.push_back({level, mark.tail, mark.done});
+    }
+  }
+  std::sort(cuts.begin(), cuts.end(), [](const UpperCut& a, const UpperCut& b) { return a.tail < b.tail; });
+  return cuts;
 }
 
 }  // namespace gpudmar::model

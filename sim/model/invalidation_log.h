@@ -31,6 +31,15 @@ struct Floors {
   Sequence leaf = 0;
 };
 
+/// A page-selective invalidation with IH = 0 beside an address: what is cached of its page stays, the upper
+/// entries whose ranges it touches do not. So entries of `level` and above that were fetched before `tail`
+/// must not have led to entries fetched after `done`.
+struct UpperCut {
+  unsigned level = 2;  ///< lowest level of an entry that covers both, 2 or more
+  Sequence tail = 0;
+  Sequence done = 0;
+};
+
 class InvalidationLog {
  public:
   InvalidationLog(const UnitConfig& config, const MemoryView& memory) : config_(config), memory_(memory) {}
@@ -49,6 +58,10 @@ class InvalidationLog {
   /// came after it.
   [[nodiscard]] Floors floors(std::uint16_t source_id, std::uint16_t did, std::uint64_t address,
                               unsigned page_shift, bool is_write, Sequence arrival) const;
+
+  /// Of the same kind: what binds walks of `address` although its own page was not invalidated, by age.
+  [[nodiscard]] std::vector<UpperCut> upper_cuts(std::uint16_t did, std::uint64_t address, bool is_write,
+                                                 Sequence arrival) const;
 
   [[nodiscard]] std::size_t pending_waits() const;  ///< status writes still to come
   [[nodiscard]] std::uint64_t invalidations() const { return invalidations_; }
@@ -87,6 +100,10 @@ class InvalidationLog {
   std::unordered_map<std::uint16_t, Marks> domains_;
   /// Page-selective ones by address mask, then by {domain, page number >> mask}.
   std::array<std::unordered_map<std::uint64_t, Marks>, 64> pages_;
+  /// Those with IH = 0 that are smaller than an entry of a level, by {domain, page number >> that entry's
+  /// size}.
+  static constexpr unsigned kLevels = 5;
+  std::array<std::unordered_map<std::uint64_t, Marks>, kLevels + 1> upper_;
   Marks contexts_;  ///< the newest of each scope
 };
 

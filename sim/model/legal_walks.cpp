@@ -99,30 +99,34 @@ class LegalWalks::Path final : public MemoryView {
   mutable Sequence time_ = 0;
 };
 
-bool LegalWalks::feasible(const Request& request, const WalkWindow& window, const RootPointer& pointer,
-                          const Path& path, const Outcome& outcome) const {
-  const auto& loads = path.loads();
-  const auto* fault = std::get_if<Fault>(&outcome);
-  const auto* translated = std::get_if<Translated>(&outcome);
-  const bool fresh_last = fault != nullptr && rests_on_last_fetch(fault->reason);
-
+/// What the moments of a walk's fetches must keep to.
+struct LegalWalks::Bounds {
   Floors floors;
-  if (!window.ignore_invalidations && loads.size() >= kContextLoads && loads[3].version.value) {
-    const auto did = static_cast<std::uint16_t>(*loads[3].version.value >> 8);
-    floors = invalidations_.floors(request.source_id, did, request.address,
-                                   translated != nullptr ? translated->page_shift : 12, request.is_write,
-                                   window.bound_as);
-  }
-  Sequence time = std::max(floors.context, pointer.start);
-  if (loads.empty() && fresh_last) time = std::max(time, window.arrival);
+  bool fresh_last = false;  ///< the last fetch must be younger than the request
+  bool translated = false;
+  unsigned levels = 0;  ///< of the second stage
+  Sequence top = 0;     ///< the first second-stage entry: not earlier
+  /// Invalidations that the first second-stage entry is older than: by then the walk had come this far.
+  std::vector<UpperCut> before;
+};
+
+/// Give every fetch its earliest moment; false if one has none.
+bool LegalWalks::in_order(const WalkWindow& window, const RootPointer& pointer, const Path& path,
+                          const Bounds& bounds) {
+  const auto& loads = path.loads();
+  Sequence time = std::max(bounds.floors.context, pointer.start);
+  if (loads.empty() && bounds.fresh_last) time = std::max(time, window.arrival);
   if (time >= pointer.end) return false;
   // Faulty root and context entries are never cached: a request that came after SRTP finds them through the
   // new pointer.
-  if (fresh_last && loads.size() <= kContextLoads && window.arrival >= pointer.end) return false;
+  if (bounds.fresh_last && loads.size() <= kContextLoads && window.arrival >= pointer.end) return false;
   for (std::size_t i = 0; i < loads.size(); ++i) {
     const bool last = i + 1 == loads.size();
-    if (i >= kContextLoads) time = std::max(time, last && translated != nullptr ? floors.leaf : floors.upper);
-    if (fresh_last && (last || (i + 2 == loads.size() && i < kContextLoads && i % 2 == 0))) {
+    if (i >= kContextLoads) {
+      time = std::max(time, last && bounds.translated ? bounds.floors.leaf : bounds.floors.upper);
+      if (i == kContextLoads) time = std::max(time, bounds.top);
+    }
+    if (bounds.fresh_last && (last || (i + 2 == loads.size() && i < kContextLoads && i % 2 == 0))) {
       time = std::max(time, window.arrival);
     }
     time = std::max(time, loads[i].version.start);
@@ -131,6 +135,37 @@ bool LegalWalks::feasible(const Request& request, const WalkWindow& window, cons
       return false;  // the root entry is fetched through the pointer of that moment
     // The high qword pulls the moment of the fetch forward; the low one must still have stood then.
     if (i < kContextLoads && i % 2 == 1 && time >= loads[i - 1].version.end) return false;
+    if (i < kContextLoads) continue;
+    const auto level = bounds.levels - static_cast<unsigned>(i - kContextLoads);
+    for (const UpperCut& cut : bounds.before) {
+      if ((level + 1 == cut.level || (last && level >= cut.level)) && time >= cut.done) return false;
+    }
+  }
+  return true;
+}
+
+bool LegalWalks::feasible(const Request& request, const WalkWindow& window, const RootPointer& pointer,
+                          const Path& path, const Outcome& outcome) const {
+  const auto& loads = path.loads();
+  const auto* fault = std::get_if<Fault>(&outcome);
+  const auto* translated = std::get_if<Translated>(&outcome);
+  Bounds bounds;
+  bounds.fresh_last = fault != nullptr && rests_on_last_fetch(fault->reason);
+  bounds.translated = translated != nullptr;
+  if (!window.ignore_invalidations && loads.size() >= kContextLoads && loads[3].version.value) {
+    const auto did = static_cast<std::uint16_t>(*loads[3].version.value >> 8);
+    bounds.levels = static_cast<unsigned>(*loads[3].version.value & 7) + 2;
+    bounds.floors = invalidations_.floors(request.source_id, did, request.address,
+                                          translated != nullptr ? translated->page_shift : 12,
+                                          request.is_write, window.bound_as);
+    if (loads.size() > kContextLoads)
+      bounds.before = invalidations_.upper_cuts(did, request.address, request.is_write, window.bound_as);
+  }
+  // For each cut the walk's upper entries are all younger, or what lies below them was read before it, too.
+  while (!in_order(window, pointer, path, bounds)) {
+    if (bounds.before.empty()) return false;
+    bounds.top = bounds.before.front().tail;
+    bounds.before.erase(bounds.before.begin());
   }
   return true;
 }

@@ -77,6 +77,9 @@ class LegalWalks {
   void explore(const Request& request, const WalkWindow& window, const RootPointer& pointer, LegalSet& set);
   [[nodiscard]] bool feasible(const Request& request, const WalkWindow& window, const RootPointer& pointer,
                               const Path& path, const Outcome& outcome) const;
+  struct Bounds;
+  [[nodiscard]] static bool in_order(const WalkWindow& window, const RootPointer& pointer, const Path& path,
+                                     const Bounds& bounds);
 
   const UnitConfig& config_;
   TableHistory history_;

@@ -171,6 +171,38 @@ TEST_F(ContractTest, MissWithFourReadsLate) {
   EXPECT_THAT(broken, SizeIs(1));
 }
 
+TEST_F(ContractTest, MissOfTheLeafOnly) {
+  covers("contract.miss_leaf");
+  miss(1, 0);
+  EXPECT_EQ(of("miss_leaf").histogram.at(17), 1U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissOfTheLeafOnlyLate) {
+  covers("contract.miss_leaf");
+  miss(1, 1);
+  ASSERT_THAT(broken, SizeIs(1));
+  EXPECT_THAT(broken[0], HasSubstr("contract.miss_leaf: 18 cycles instead of 17"));
+}
+
+TEST_F(ContractTest, MissWithTwoAndThreeReads) {
+  covers("contract.miss_2_levels", "contract.miss_3_levels");
+  miss(2, 0);
+  EXPECT_EQ(of("miss_2_levels").histogram.at(28), 1U);
+  read_answer(0, 1, AxiResp::kOkay);
+  step();
+  miss(3, 0);
+  EXPECT_EQ(of("miss_3_levels").histogram.at(39), 1U);
+  read_answer(0, 1, AxiResp::kOkay);
+  step();
+  EXPECT_THAT(broken, IsEmpty());
+  miss(2, 1);
+  read_answer(0, 1, AxiResp::kOkay);
+  step();
+  miss(3, 1);
+  EXPECT_THAT(broken, SizeIs(2));
+}
+
 TEST_F(ContractTest, MissWithSixReads) {
   covers("contract.miss_all_cold");
   miss(6, 0);

@@ -80,6 +80,112 @@ TEST_F(ScoreboardRace, LeafOnlyHintKeepsUpperEntries) {
   EXPECT_EQ(kinds(), Kinds{K::kStaleAddress});
 }
 
+// A table is replaced; the invalidation names one of its pages. Afterwards nobody may come through the entry
+// that led to the old one, whichever page it is, though a neighbour's own translation may still be cached.
+TEST_F(ScoreboardRace, UpperEntriesAreRemovedForNeighboursToo) {
+  covers("vtd.cache.paging");
+  struct Case {
+    std::uint64_t qw0, qw1;  // 0: nothing is invalidated
+    bool removes;
+  };
+  const Case cases[] = {
+      {page_invalidation(kDid), 0x1000, true},          // a page beside it, IH = 0
+      {page_invalidation(kDid), 0xF000, true},          //
+      {page_invalidation(kDid), 0x1000 | 0x40, false},  // IH = 1
+      {page_invalidation(kDid), 0x20'0000, false},      // the next 2 MiB
+      {page_invalidation(kDid), 0x20'0000 | 9, false},  // all of them
+      {page_invalidation(kDid + 1), 0x1000, false},     // another domain
+      {page_invalidation(kDid), 0x1000 | 3, true},      // 8 pages, this one too
+      {domain_invalidation(kDid), 0, true},             //
+      {1 | 1 << 4, 0, false},                           // the context cache
+      {0, 0, false},                                    // none at all
+  };
+  std::uint64_t base = kIova & ~0x3F'FFFFULL;
+  for (const Case& c : cases) {
+    SCOPED_TRACE(testing::Message() << std::hex << c.qw0 << " " << c.qw1);
+    base += 0x40'0000;
+    const std::uint64_t old_leaf = tables_.map(stage_, 4, base, kPage);
+    pass(base, kPage);
+    const std::uint64_t table = tables_.new_table();
+    memory_.qwords[table] = kOther | kReadWrite;
+    store(tables_.entry(stage_, 4, base, 2), table | kReadWrite);
+    pass(base, kPage);
+    if (c.qw0 != 0) {
+      submit(c.qw0, c.qw1 == 0 ? 0 : c.qw1 + base);
+      complete();
+    }
+    expect_clean();
+    const bool own = c.removes && c.qw1 != 0x1000 && c.qw1 != 0xF000;  // its own page was invalidated
+    in(base);
+    out(kPage);  // as it was before the invalidation
+    EXPECT_EQ(kinds(), own ? Kinds{K::kStaleAddress} : Kinds{});
+    done();
+    answer();
+    store(old_leaf, (kOther + 0x5000) | kReadWrite);  // the old table is used for something else
+    in(base);
+    out(kOther + 0x5000);
+    EXPECT_EQ(kinds(), c.removes ? Kinds{K::kStaleAddress} : Kinds{});
+    done();
+    answer();
+    store(old_leaf, 0);
+    in(base);
+    fault(base, 6);
+    EXPECT_EQ(kinds(), c.removes ? Kinds{K::kFaultFields} : Kinds{});
+    answer(2);
+    kinds();
+    pass(base, kOther);
+    expect_clean();
+  }
+}
+
+TEST_F(ScoreboardRace, UpperEntriesBelowTheRangeStay) {
+  covers("vtd.cache.paging");
+  // The level-3 entry changes; the range invalidated lies in its reach, but not in that of two level-2
+  // entries.
+  const std::uint64_t one = 0x40'0000'0000, two = one + 0x20'0000, range = one + 0x40'0000;
+  const std::uint64_t old_one = tables_.map(stage_, 4, one, kPage);
+  const std::uint64_t old_two = tables_.entry(stage_, 4, two, 2);
+  pass(one, kPage);
+  const std::uint64_t upper = tables_.entry(stage_, 4, one, 3);
+  store(upper, tables_.new_table() | kReadWrite);
+  tables_.map(stage_, 4, one, kOther);
+  const std::uint64_t leaf_two = tables_.map(stage_, 4, two, kOther);
+  pass(two, kOther);
+  submit(page_invalidation(kDid), range);
+  complete();
+  store(old_one, (kPage + 0x5000) | kReadWrite);
+  pass(one, kPage + 0x5000);  // through the old level-2 entry, which may have been cached
+  expect_clean();
+  store(old_two,
+        (leaf_two & ~0xFFFULL) | kReadWrite);  // read only after the invalidation: not through the old way
+  store(leaf_two, (kPage + 0x7000) | kReadWrite);
+  pass(two, kPage + 0x7000);
+  expect_clean();
+  const std::uint64_t table = tables_.new_table();
+  memory_.qwords[table] = (kPage + 0x9000) | kReadWrite;
+  store(old_two, table | kReadWrite);
+  in(two);
+  out(kPage + 0x9000);
+  EXPECT_EQ(kinds(), Kinds{K::kStaleAddress});
+}
+
+TEST_F(ScoreboardRace, WithoutADrainARequestUnderWayMayHaveSeenTheOldUpperEntry) {
+  const std::uint64_t page = kIova + 0x1000;
+  const std::uint64_t old_leaf = tables_.map(stage_, 4, page, kPage);
+  in(page);
+  in(page, true);
+  const std::uint64_t table = tables_.new_table();
+  memory_.qwords[table + (old_leaf & 0xFFF)] = kOther | kReadWrite;
+  store(tables_.entry(stage_, 4, page, 2), table | kReadWrite);
+  submit(page_invalidation(kDid, 0x40), kIova);  // drains writes only
+  complete();
+  store(old_leaf, (kPage + 0x5000) | kReadWrite);
+  out(kPage + 0x5000);
+  expect_clean();
+  out(kPage + 0x5000, true);
+  EXPECT_EQ(kinds(), Kinds{K::kStaleAddress});
+}
+
 TEST_F(ScoreboardRace, RequestUnderWayMustNotLeaveStaleAfterADrain) {
   in(kIova, true);
   in(kIova, false, 1);
