@@ -68,11 +68,12 @@ class Generator {
 // Times of the memory: the default ones, or rough ones.
 void Generator::machine() {
   stream_.machine["pipe"] = options_.pipe;
+  if (options_.machine.identity) stream_.machine["ram"] = options_.machine.ram;  // what the GPUs can address
   if (!options_.rough) return;
   nlohmann::json memory;
   memory["latency"] = dice_.of<unsigned>({1, 2, 5, 20, 60, 100, 150});
   memory["jitter"] = dice_.of<unsigned>({0, 0, 3, 17, 60});
-  memory["write_latency"] = dice_.of<unsigned>({1, 1, 4, 30});
+  memory["write_latency"] = dice_.of<unsigned>({1, 1, 3, 7});
   memory["stall"] = dice_.of<unsigned>({0, 0, 10, 30});
   const bool reorder = dice_.chance(0.6);
   memory["out_of_order"] = reorder;
@@ -195,6 +196,43 @@ bool Generator::end() {
 
 }  // namespace
 
+namespace {
+
+const Step& last(const Stream& stream) { return stream.sections.back().threads.back().back(); }
+
+/// A stop, which finds what was left behind. Objects that no adapter has are none of its business: they go
+/// before.
+void finish(Stream& stream, Reference& reference) {
+  if (stream.sections.back().threads.size() > 1) stream.sections.push_back({{{}}});
+  auto& list = stream.sections.back().threads[0];
+  const auto add = [&](Step step) {
+    const Verdict verdict = reference.judge(step, true);
+    settle(step, verdict);
+    list.push_back(step);
+    if (step.what != Do::kStop) reference.apply(step, verdict);
+  };
+  Step step;
+  if (!reference.judge(step, true).undecided.empty()) {
+    step.what = Do::kUnmap;
+    const auto views = reference.views();
+    for (const auto& [name, view] : views) {
+      step.item = name;
+      if (view.alive) add(step);
+    }
+    step = {};
+    step.what = Do::kDestroy;
+    step.form = Step::Form::kPhysicalOnly;
+    const auto objects = reference.objects();
+    for (const auto& [name, o] : objects) {
+      step.name = name;
+      if (o.alive) add(step);
+    }
+  }
+  add({});
+}
+
+}  // namespace
+
 Stream generate(const GenerateOptions& options, RuleCounts* rules) { return Generator(options, rules).run(); }
 
 Stream annotate(const Stream& stream, const Reference::Machine& machine) {
@@ -224,8 +262,9 @@ Stream annotate(const Stream& stream, const Reference::Machine& machine) {
       ended = false;
     }
     if (!kept.threads.empty()) out.sections.push_back(std::move(kept));
-    if (ended) break;
+    if (ended) return out;
   }
+  if (!out.sections.empty() && last(out).what != Do::kStop) finish(out, reference);
   return out;
 }
 

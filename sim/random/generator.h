@@ -33,7 +33,8 @@ using RuleCounts = std::map<std::string, std::uint64_t>;
 [[nodiscard]] Stream generate(const GenerateOptions& options, RuleCounts* rules = nullptr);
 
 /// Judge a stream anew: drops steps that the rules do not decide, ends it at the first bugcheck, and sets
-/// every expectation. Sections and threads that became empty go.
+/// every expectation. Sections and threads that became empty go;
+/// a stream that would end otherwise gets a stop.
 [[nodiscard]] Stream annotate(const Stream& stream, const Reference::Machine& machine);
 
 }  // namespace gpudmar::random

@@ -577,8 +577,8 @@ Step Proposals::probe() {
   step.write = dice_.chance(0.4);
   if (dice_.chance(0.15)) {
     step.from.kind = Operand::Kind::kAddress;
-    step.from.offset =
-        options_.machine.highest_visible + 1 - (1 + dice_.below(kFarPages)) * kPage + dice_.below(512) * 8;
+    step.from.offset = options_.machine.highest_visible + 1 - (1 + dice_.below(kFarPages)) * kPage +
+                       dice_.below(kPage / kProbeBytes) * kProbeBytes;
     return step;
   }
   const bool freed = dice_.chance(0.5);
@@ -587,7 +587,8 @@ Step Proposals::probe() {
       pick_adl([&](const Reference::Adl& adl) { return adl.made && adl.alive != freed; }, step.write);
   if (step.from.adl.empty()) return step;
   if (step.write && !mine(reference_.adls().at(step.from.adl).object, true)) step.write = false;
-  step.from.offset = place(reference_.adls().at(step.from.adl).size - 8) / 8 * 8;
+  step.from.offset =
+      place(reference_.adls().at(step.from.adl).size - kProbeBytes) / kProbeBytes * kProbeBytes;
   return step;
 }
 

@@ -10,7 +10,6 @@
 namespace gpudmar::random {
 namespace {
 
-constexpr std::uint64_t kProbeBytes = 8;
 /// Distance from the highest visible address within which no logical page is given out: the allocator starts
 /// below.
 constexpr std::uint64_t kFarRange = 16ULL << 20;
@@ -90,6 +89,12 @@ const Reference::Object* Reference::object(const std::string& name) const {
 
 Verdict Reference::judge(const Step& step, bool alone) const {
   Ruling ruling;
+  const bool names = step.what == Do::kOpen || step.what == Do::kClose || step.what == Do::kDestroy ||
+                     step.what == Do::kMap || step.what == Do::kAdl;
+  if (names && object(step.name) == nullptr) {
+    ruling.undecided("no such object");
+    return ruling.decide();
+  }
   switch (step.what) {
     case Do::kCreate:
       judge_create(step, ruling);

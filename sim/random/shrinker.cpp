@@ -33,7 +33,8 @@ class Shrinker {
 
  private:
   [[nodiscard]] std::size_t size() const { return best_.steps(); }
-  bool accept(const Stream& candidate);
+  /// Takes the candidate if it fails alike and has no more steps, or fewer if `shorter`.
+  bool accept(const Stream& candidate, bool shorter = false);
   void remove_steps();
   void serialise();
   void plain_machine();
@@ -49,10 +50,10 @@ class Shrinker {
   std::size_t runs_ = 0;
 };
 
-bool Shrinker::accept(const Stream& candidate) {
+bool Shrinker::accept(const Stream& candidate, bool shorter) {
   if (runs_ >= max_runs_) return false;
   Stream judged = annotate(candidate, machine_);
-  if (judged.steps() == 0 || judged.steps() > size()) return false;
+  if (judged.steps() == 0 || judged.steps() + (shorter ? 1 : 0) > size()) return false;
   ++runs_;
   const bool fails = run_(judged) == failure_;
   if (fails) best_ = std::move(judged);
@@ -85,7 +86,7 @@ void Shrinker::remove_steps() {
       again = false;
       for (std::size_t end = size(); end > 0;) {
         const std::size_t first = end > chunk ? end - chunk : 0;
-        if (size() > 1 && accept(without(best_, first, end))) again = chunk == 1;
+        if (size() > 1 && accept(without(best_, first, end), true)) again = chunk == 1;
         end = std::min(first, size());
       }
     }

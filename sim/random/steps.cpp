@@ -137,7 +137,7 @@ json to_json(const Step& step) {
     case Do::kProbe:
       out["gpu"] = step.gpu;
       out.update(to_json(step.from));
-      out["size"] = 8;
+      out["size"] = kProbeBytes;
       out["access"] = step.write ? "write" : "read";
       out["expect"] = step.blocked ? "blocked" : "done";
       return out;

@@ -13,6 +13,8 @@
 namespace gpudmar::random {
 
 inline constexpr std::uint64_t kPage = 4096;
+/// Of a probe, aligned: the device reports a failed write by the address of its burst.
+inline constexpr std::uint64_t kProbeBytes = 64;
 inline constexpr int kNoAdapter = -1;   ///< NULL instead of an adapter's handle
 inline constexpr int kBadAdapter = 99;  ///< a handle that is no adapter's
 

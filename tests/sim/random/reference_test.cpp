@@ -156,7 +156,7 @@ TEST_F(ReferenceTest, BytesThatNobodyKnows) {
   EXPECT_EQ(judge(data(Do::kCheck, "b", 0, kPage)).undecided, "") << "zeroed";
   apply({adl("b", "x", 0, kPage), probe("x", true)});
   EXPECT_NE(judge(data(Do::kCheck, "b", 0, 8)).undecided, "") << "a probe wrote there";
-  EXPECT_EQ(judge(data(Do::kCheck, "b", 8, 8)).undecided, "");
+  EXPECT_EQ(judge(data(Do::kCheck, "b", kProbeBytes, 8)).undecided, "");
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ class ShrinkerTest : public ::testing::TestWithParam<unsigned> {
 TEST_P(ShrinkerTest, AFreeThatDoesNotHappen) {
   Sabotage sabotage;
   sabotage.skip = [](const Step& step) { return step.what == Do::kFree && step.expect.ok(); };
-  expect_short(sabotage, 4, "probe: done, not blocked");
+  expect_short(sabotage, 5, "probe: done, not blocked");
 }
 
 TEST_P(ShrinkerTest, AStatusThatIsAnother) {
@@ -61,13 +61,13 @@ TEST_P(ShrinkerTest, AStatusThatIsAnother) {
     if (step.what == Do::kOpen && answer.status == "STATUS_ALREADY_REGISTERED")
       answer.status = "STATUS_SUCCESS";
   };
-  expect_short(sabotage, 3, "open: STATUS_SUCCESS instead of STATUS_ALREADY_REGISTERED");
+  expect_short(sabotage, 4, "open: STATUS_SUCCESS instead of STATUS_ALREADY_REGISTERED");
 }
 
 TEST_P(ShrinkerTest, AFillThatIsLost) {
   Sabotage sabotage;
   sabotage.lose = [](const Step& step) { return step.what == Do::kFill && step.size % 16 == 3; };
-  const Stream stream = expect_short(sabotage, 5, "check: other bytes");
+  const Stream stream = expect_short(sabotage, 6, "check: other bytes");
   ASSERT_FALSE(stream.sections.empty());
 }
 
