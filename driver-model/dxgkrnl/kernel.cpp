@@ -106,14 +106,14 @@ void Kernel::exit_process(ProcessId process) {
   processes_.erase(process);
 }
 
-NTSTATUS Kernel::escape(void* data, std::uint32_t size) {
-  if (links_.empty()) return STATUS_INVALID_DEVICE_STATE;
+NTSTATUS Kernel::escape(void* data, std::uint32_t size, std::size_t link) {
+  if (link >= links_.size() || links_[link]->lead == nullptr) return STATUS_INVALID_DEVICE_STATE;
   if (driver_.DxgkDdiEscape == nullptr) return STATUS_NOT_SUPPORTED;
   DXGKARG_ESCAPE args{};
   args.pPrivateDriverData = data;
   args.PrivateDriverDataSize = size;
   CallScope call(calls_, "DxgkDdiEscape", std::to_string(size) + " bytes");
-  return call.done(driver_.DxgkDdiEscape(links_.front()->lead->context, &args));
+  return call.done(driver_.DxgkDdiEscape(links_[link]->lead->context, &args));
 }
 
 PhysicalAdapter* Kernel::find_adapter(HANDLE device_handle) const {
@@ -127,6 +127,7 @@ std::vector<AdapterView> Kernel::adapters() const {
     AdapterView view;
     view.name = link->memory.name;
     view.highest_visible_address = link->caps.highest_visible_address;
+    for (const PhysicalAdapter* member : link->members) view.members.push_back(member->index());
     if (link->memory.space != nullptr) {
       view.mode = link->memory.space->mode();
       if (const vtd::Domain* domain = link->memory.space->domain()) {

@@ -43,6 +43,7 @@ struct AdapterView {
   RemappingMode mode = RemappingMode::kPhysical;
   std::optional<std::uint16_t> domain_id;     ///< logical mode only
   std::vector<std::uint16_t> source_ids;      ///< attached
+  std::vector<std::size_t> members;           ///< indices of its functions
   std::uint64_t highest_visible_address = 0;  ///< inclusive
   std::uint64_t logical_pages_used = 0;
 };
@@ -73,8 +74,8 @@ class Kernel {
   /// DxgkDdiUnload; the driver is gone. Stops first if needed. Raises BugCheck if objects are left (R96).
   void unload();
 
-  /// DxgkDdiEscape of the first link's lead: `data` in and out, `size` bytes.
-  NTSTATUS escape(void* data, std::uint32_t size);
+  /// DxgkDdiEscape of a link's lead: `data` in and out, `size` bytes.
+  NTSTATUS escape(void* data, std::uint32_t size, std::size_t link = 0);
 
   // ---- Processes and memory pressure
   /// Create and enter processes here; end them with exit_process().

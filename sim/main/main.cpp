@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <stdexcept>
 #include <systemc>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "sim/main/options.h"
 #include "sim/main/summary.h"
 #include "sim/scenario/first_light.h"
+#include "sim/scenario/scenario.h"
 #include "sim/waves/gtkw.h"
 
 namespace gpudmar::sim {
@@ -49,23 +51,21 @@ std::vector<std::uint8_t> load(const std::string& given) {
 /// The software of the machine: one thread.
 class Software : public sc_core::sc_module {
  public:
-  Software(const sc_core::sc_module_name& name, Machine& machine, const std::vector<std::uint8_t>& data)
-      : sc_module(name), machine_(machine), data_(data) {
+  Software(const sc_core::sc_module_name& name, std::function<void()> body)
+      : sc_module(name), body_(std::move(body)) {
     SC_HAS_PROCESS(Software);
     SC_THREAD(run);
     set_stack_size(kStackBytes);
   }
-  FirstLightResult result;
   bool ended = false;
 
  private:
   void run() {
-    result = run_first_light(machine_, data_, machine_.config().seed);
+    body_();
     ended = true;
     sc_core::sc_stop();
   }
-  Machine& machine_;
-  const std::vector<std::uint8_t>& data_;
+  std::function<void()> body_;
 };
 
 int info() {
@@ -82,7 +82,7 @@ int info() {
   return 0;
 }
 
-void print_details(const FirstLightResult& result, const ContractChecker& contract) {
+void print_details(const RunResult& result, const ContractChecker& contract) {
   for (const auto& [name, count] : result.ddi_calls) fmt::print("{:>8} {}\n", count, name);
   for (const auto& [name, m] : contract.measurements()) {
     fmt::print("contract {}: {} occurrences, {} breaches\n", name, m.occurrences, m.breaches);
@@ -90,24 +90,49 @@ void print_details(const FirstLightResult& result, const ContractChecker& contra
   }
 }
 
-int run(const Options& options) {
+/// Runs `body` as the machine's software, then closes the waves.
+void simulate(Machine& machine, const std::function<void()>& body) {
+  Software software("software", body);
+  sc_core::sc_start();
+  if (!software.ended)
+    throw std::runtime_error("the simulation ended before the software did: every thread waits");
+  const std::string& waves = machine.config().waves;
+  if (waves.empty()) return;
+  machine.board().dut().close_waves();
+  write_gtkw(waves, machine.board().info(), machine.config().cycle_ps);
+}
+
+int report(const Options& options, Machine& machine, const RunResult& result,
+           std::chrono::steady_clock::time_point begin, const ScenarioResult* scenario) {
+  fmt::print("{}", run_table(result, machine.engine().khz()));
+  if (options.verbose) print_details(result, machine.contract());
+  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
+  if (!options.summary.empty()) write_summary(options.summary, result, machine, duration.count(), scenario);
+  return result.passed ? 0 : 1;
+}
+
+int run_demonstration(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::uint8_t> data = load(options.file);
   Machine machine("machine", options.machine);
   if (!options.summary.empty()) prepare_summary(options.summary);
-  Software software("software", machine, data);
-  sc_core::sc_start();
-  if (!software.ended)
-    throw std::runtime_error("the simulation ended before the software did: every thread waits");
-  if (!options.machine.waves.empty()) {
-    machine.board().dut().close_waves();
-    write_gtkw(options.machine.waves, machine.board().info(), machine.config().cycle_ps);
-  }
-  fmt::print("{}", first_light_table(software.result, machine.engine().khz()));
-  if (options.verbose) print_details(software.result, machine.contract());
-  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
-  if (!options.summary.empty()) write_summary(options.summary, software.result, machine, duration.count());
-  return software.result.passed ? 0 : 1;
+  FirstLightResult result;
+  simulate(machine, [&] { result = run_first_light(machine, data, machine.config().seed); });
+  return report(options, machine, result, begin, nullptr);
+}
+
+int run_file(const Options& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Scenario scenario = load_scenario(options.scenario);
+  MachineConfig config = scenario.machine;
+  options.apply(config);
+  Machine machine("machine", config);
+  if (!options.summary.empty()) prepare_summary(options.summary);
+  ScenarioResult result;
+  RunChoices choices;
+  if (options.verbose) choices.debug_output = [](std::string_view text) { fmt::print(stderr, "{}", text); };
+  simulate(machine, [&] { result = run_scenario(machine, scenario, config.seed, choices); });
+  return report(options, machine, result, begin, &result);
 }
 
 }  // namespace
@@ -120,7 +145,9 @@ int sc_main(int argc, char* argv[]) {
   // The default stream reports "stopped by user" at every end.
   sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
   try {
-    return options.command == Options::Command::kInfo ? info() : run(options);
+    return options.command == Options::Command::kInfo ? info()
+           : options.scenario.empty()                 ? run_demonstration(options)
+                                                      : run_file(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());
     return 2;

@@ -64,26 +64,42 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::App* info = app.add_subcommand("info", "what this build consists of");
   std::string memory;
   unsigned latency = 0;
-  MachineConfig& machine = options.machine;
-  run->add_option("--file", options.file, "what is copied (default: this program, cut to 4 MiB)");
-  run->add_option("--adapters", machine.adapters, "GPUs, one linked adapter")->capture_default_str();
+  MachineConfig given;  // only what stands on the command line counts
+  run->add_option("scenario", options.scenario, "a scenario, JSON (default: the demonstration)");
+  run->add_option("--file", options.file,
+                  "what the demonstration copies (default: this program, cut to 4 MiB)");
+  CLI::Option* adapters = run->add_option("--adapters", given.adapters, "GPUs, one linked adapter");
   run->add_option("--memory", memory,
                   "timing of host memory: latency=100,jitter=0,write-latency=1,stall=0.0,...");
   CLI::Option* latency_option = run->add_option("--latency", latency, "the same as --memory latency=...");
-  run->add_option("--seed", machine.seed, "of page placement, power-on state and jitter")
-      ->check([](const std::string& text) {  // the conversion alone wraps -1 round
-        return text[0] == '-' ? text + " is negative" : std::string();
-      })
-      ->capture_default_str();
-  run->add_option("--pipe", machine.pipe, "variant of the RTL, 0 or 1")->capture_default_str();
-  run->add_option("--host-width", machine.host_address_width, "host address bits")->capture_default_str();
-  run->add_option("--waves", machine.waves, "write an FST and its GTKWave view");
+  CLI::Option* seed = run->add_option("--seed", given.seed, "of page placement, power-on state and jitter")
+                          ->check([](const std::string& text) {  // the conversion alone wraps -1 round
+                            return text[0] == '-' ? text + " is negative" : std::string();
+                          });
+  CLI::Option* pipe = run->add_option("--pipe", given.pipe, "variant of the RTL, 0 or 1");
+  CLI::Option* width = run->add_option("--host-width", given.host_address_width, "host address bits");
+  for (CLI::Option* option : {adapters, seed, pipe, width}) option->capture_default_str();
+  run->add_option("--waves", given.waves, "write an FST and its GTKWave view");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
   run->add_flag("-v,--verbose", options.verbose, "list DDI calls and contract histograms");
   try {
     app.parse(argc, argv);
-    if (!memory.empty()) parse_memory(memory, machine.memory);
-    if (*latency_option) machine.memory.latency = latency;
+    if (!options.scenario.empty() && !options.file.empty())
+      throw std::invalid_argument(options.scenario +
+                                  ": a scenario brings its own data, --file is for the demonstration");
+    const auto there = [](const CLI::Option* option) { return option->count() > 0; };
+    options.apply = [given, memory, latency, adapters = there(adapters), seed = there(seed),
+                     pipe = there(pipe), width = there(width),
+                     latency_given = there(latency_option)](MachineConfig& machine) {
+      if (adapters) machine.adapters = given.adapters;
+      if (seed) machine.seed = given.seed;
+      if (pipe) machine.pipe = given.pipe;
+      if (width) machine.host_address_width = given.host_address_width;
+      if (!given.waves.empty()) machine.waves = given.waves;
+      if (!memory.empty()) parse_memory(memory, machine.memory);
+      if (latency_given) machine.memory.latency = latency;
+    };
+    options.apply(options.machine);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::Error& error) {

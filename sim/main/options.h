@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "sim/bench/machine_config.h"
@@ -12,9 +13,12 @@ namespace gpudmar::sim {
 struct Options {
   enum class Command { kRun, kInfo };
   Command command = Command::kRun;
-  MachineConfig machine;
-  std::string file;     ///< empty: this program itself
-  std::string summary;  ///< JSON path; empty: none
+  MachineConfig machine;  ///< the default one as the options change it
+  /// Makes the same changes to another machine.
+  std::function<void(MachineConfig&)> apply;
+  std::string scenario;  ///< JSON path; empty: the demonstration
+  std::string file;      ///< empty: this program itself
+  std::string summary;   ///< JSON path; empty: none
   bool verbose = false;
 };
 

@@ -37,8 +37,8 @@ void prepare_summary(const std::string& path) {
   if (!std::ofstream(path)) throw std::runtime_error("cannot write " + path);
 }
 
-void write_summary(const std::string& path, const FirstLightResult& result, Machine& machine,
-                   double duration_s) {
+void write_summary(const std::string& path, const RunResult& result, Machine& machine, double duration_s,
+                   const ScenarioResult* scenario) {
   const MachineConfig& config = machine.config();
   json ram = json::array();
   for (const auto& range : config.ram) ram.push_back({{"base", range.base}, {"size", range.size}});
@@ -51,7 +51,7 @@ void write_summary(const std::string& path, const FirstLightResult& result, Mach
   json violations = json::array();
   for (const Violation& v : machine.violations().list())
     violations.push_back({{"cycle", v.cycle}, {"rule", v.rule}, {"message", v.message}});
-  const json root{
+  json root{
       {"schema", 1},
       {"commit", GPUDMAR_COMMIT},
       {"config",
@@ -80,6 +80,11 @@ void write_summary(const std::string& path, const FirstLightResult& result, Mach
       {"steps", steps},
       {"contract", contract(machine.contract())},
       {"violations", violations}};
+  root["scenario"] = scenario != nullptr ? scenario->name : "first_light";
+  if (scenario != nullptr) {
+    root["again"] = scenario->again;
+    root["guarantees"] = scenario->guarantees;
+  }
   std::ofstream file(path);
   file << root.dump(2) << "\n";
   if (!file.flush()) throw std::runtime_error("cannot write " + path);

@@ -5,7 +5,8 @@
 #include <string>
 
 #include "sim/bench/machine.h"
-#include "sim/scenario/first_light.h"
+#include "sim/scenario/run_result.h"
+#include "sim/scenario/scenario.h"
 
 namespace gpudmar::sim {
 
@@ -14,7 +15,8 @@ namespace gpudmar::sim {
 void prepare_summary(const std::string& path);
 
 /// Writes the JSON summary. Throws std::runtime_error when the file cannot be written.
-void write_summary(const std::string& path, const FirstLightResult& result, Machine& machine,
-                   double duration_s);
+/// `scenario` null: the demonstration.
+void write_summary(const std::string& path, const RunResult& result, Machine& machine, double duration_s,
+                   const ScenarioResult* scenario = nullptr);
 
 }  // namespace gpudmar::sim

@@ -14,9 +14,9 @@
 
 #include "driver-model/dxgkrnl/kernel.h"
 #include "driver-model/hw/regs/dma_regs.h"
-#include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/kmd/escape.h"
 #include "driver-model/kmd/parameters.h"
+#include "sim/scenario/system.h"
 
 namespace gpudmar::sim {
 namespace {
@@ -30,22 +30,14 @@ constexpr std::uint64_t kFaultCycles = 50'000;  // until the records have reache
 class FirstLight {
  public:
   FirstLight(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed)
-      : machine_(machine), platform_(machine.platform()), data_(data), kernel_(platform_, config(seed)) {}
+      : machine_(machine),
+        platform_(machine.platform()),
+        data_(data),
+        kernel_(platform_, kernel_config(seed)) {}
 
   void run(FirstLightResult& result);
 
  private:
-  static dxgkrnl::KernelConfig config(std::uint64_t seed) {
-    dxgkrnl::KernelConfig config;
-    config.seed = seed;
-    // Every SystemC process has an IRQL of its own: an interrupt's routine must not raise the driver
-    // thread's.
-    config.runtime.current_thread = [] {
-      return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
-    };
-    return config;
-  }
-
   void step(const std::string& name, const std::function<void()>& body);
   [[nodiscard]] StepCounts counters();
 
@@ -88,17 +80,8 @@ class FirstLight {
 };
 
 StepCounts FirstLight::counters() {
-  namespace vtd = regs::vtd;
-  StepCounts now;
+  StepCounts now = read_counters(platform_);
   for (const auto& [name, count] : kernel_.calls().counts()) now.calls += count;
-  now.cycles = platform_.time->now();
-  now.hits = platform_.iommu->read64(vtd::CNT_HITS::kOffset);
-  now.misses = platform_.iommu->read64(vtd::CNT_MISSES::kOffset);
-  now.walks = platform_.iommu->read64(vtd::CNT_WALKS::kOffset);
-  now.invalidations = platform_.iommu->read64(vtd::CNT_INVALIDATIONS::kOffset);
-  now.faults = platform_.iommu->read64(vtd::CNT_FAULTS::kOffset);
-  for (const auto& function : platform_.functions)
-    now.bytes += function.bar0->read64(regs::dma::CNT_BYTES::kOffset);
   return now;
 }
 
@@ -107,16 +90,8 @@ void FirstLight::step(const std::string& name, const std::function<void()>& body
   const std::uint64_t start = platform_.time->now();  // reading counters is not the step's time
   body();
   const std::uint64_t cycles = platform_.time->now() - start;
-  const StepCounts after = counters();
-  StepResult step{name, {}};
-  step.counts.calls = after.calls - before.calls;
+  StepResult step{name, difference(before, counters())};
   step.counts.cycles = cycles;
-  step.counts.bytes = after.bytes - before.bytes;
-  step.counts.hits = after.hits - before.hits;
-  step.counts.misses = after.misses - before.misses;
-  step.counts.walks = after.walks - before.walks;
-  step.counts.invalidations = after.invalidations - before.invalidations;
-  step.counts.faults = after.faults - before.faults;
   if (step.counts.bytes > 0) result_->copy_cycles += cycles;
   result_->steps.push_back(step);
 }
@@ -380,40 +355,9 @@ FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_
   }
   if (result.failures.empty() && even(machine.config().memory))
     machine.contract().check_minimum("first_light", machine.board().cycles());
-  machine.finish();
-  result.total.cycles = machine.board().cycles();
-  for (const Violation& violation : machine.violations().list()) {
-    if (result.failures.size() >= 20) break;
-    result.failures.push_back(
-        fmt::format("cycle {}: {}: {}", violation.cycle, violation.rule, violation.message));
-  }
-  if (machine.violations().count() > 0)
-    result.failures.push_back(fmt::format("{} violations in all", machine.violations().count()));
-  if (const auto stores = machine.scoreboard().counters().unannounced_changes; stores > 0)
-    result.failures.push_back(fmt::format("{} stores to page tables were never published", stores));
-  result.passed = result.failures.empty();
+  result.total.cycles = 0;  // the whole run, its end included
+  conclude(machine, result);
   return result;
-}
-
-std::string first_light_table(const FirstLightResult& result, double khz) {
-  constexpr const char* kRow = "{:<32} {:>6} {:>10} {:>10} {:>9} {:>8} {:>7} {:>6} {:>6}\n";
-  std::string text =
-      fmt::format(kRow, "step", "calls", "cycles", "bytes", "hits", "misses", "walks", "inval", "faults");
-  const auto row = [&](const std::string& name, const StepCounts& c) {
-    text += fmt::format(kRow, name, c.calls, c.cycles, c.bytes, c.hits, c.misses, c.walks, c.invalidations,
-                        c.faults);
-  };
-  for (const StepResult& step : result.steps) row(step.name, step.counts);
-  row("all", result.total);
-  const double rate = result.copy_cycles > 0
-                          ? static_cast<double>(result.total.bytes) / static_cast<double>(result.copy_cycles)
-                          : 0.0;
-  text += fmt::format(
-      "\n{:.2f} bytes per cycle while copying; {} bytes compared; {} of {} faults recorded; {:.0f} kHz\n",
-      rate, result.bytes_verified, result.faults_recorded, result.faults_expected, khz);
-  for (const std::string& failure : result.failures) text += "FAILED: " + failure + "\n";
-  text += result.passed ? "PASS\n" : "FAIL\n";
-  return text;
 }
 
 }  // namespace gpudmar::sim

@@ -315,7 +315,7 @@ TEST_F(Checkers, AMemoryThatHangsFailsTheRun) {
   EXPECT_FALSE(result.passed);
   EXPECT_THAT(rules(), Contains("axi.hang"));
   EXPECT_THAT(result.failures, Contains(HasSubstr("axi.hang: m_axi_data")));
-  EXPECT_THAT(sim::first_light_table(result, 1), HasSubstr("\nFAIL\n"));
+  EXPECT_THAT(sim::run_table(result, 1), HasSubstr("\nFAIL\n"));
 }
 
 TEST_F(Checkers, ABrokenPromiseFailsTheRun) {

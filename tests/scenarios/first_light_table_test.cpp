@@ -45,7 +45,7 @@ FirstLightResult result() {
 }
 
 TEST(FirstLightTable, ARowPerStepThenTheSum) {
-  const auto text = lines(first_light_table(result(), 123.4));
+  const auto text = lines(run_table(result(), 123.4));
   ASSERT_EQ(text.size(), 7U);
   EXPECT_THAT(columns(text[0]), ::testing::ElementsAre("calls", "cycles", "bytes", "hits", "misses", "walks",
                                                        "inval", "faults"));
@@ -59,7 +59,7 @@ TEST(FirstLightTable, ARowPerStepThenTheSum) {
 }
 
 TEST(FirstLightTable, SaysRateBytesFaultsAndSpeed) {
-  const auto text = lines(first_light_table(result(), 123.4));
+  const auto text = lines(run_table(result(), 123.4));
   EXPECT_EQ(text[5],
             "27.48 bytes per cycle while copying; 409602 bytes compared; 3 of 4 faults recorded; 123 kHz");
   EXPECT_EQ(text[6], "PASS");
@@ -68,14 +68,14 @@ TEST(FirstLightTable, SaysRateBytesFaultsAndSpeed) {
 TEST(FirstLightTable, WithoutACopyThereIsNoRate) {
   FirstLightResult r = result();
   r.copy_cycles = 0;
-  EXPECT_THAT(first_light_table(r, 1), HasSubstr("\n0.00 bytes per cycle"));
+  EXPECT_THAT(run_table(r, 1), HasSubstr("\n0.00 bytes per cycle"));
 }
 
 TEST(FirstLightTable, FailuresStandBeforeTheVerdict) {
   FirstLightResult r = result();
   r.passed = false;
   r.failures = {"byte 7 is wrong", "1 violations in all"};
-  const std::string text = first_light_table(r, 1);
+  const std::string text = run_table(r, 1);
   const auto all = lines(text);
   EXPECT_EQ(all[6], "FAILED: byte 7 is wrong");
   EXPECT_EQ(all[7], "FAILED: 1 violations in all");

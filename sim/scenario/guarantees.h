@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Watches a machine and its graphics kernel, and checks what the kernel guarantees (docs/scenarios.md): after
+// each callback, at each fault, at each transaction behind the unit.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "driver-model/dxgkrnl/kernel.h"
+#include "sim/bench/machine.h"
+#include "sim/scenario/guarantee_rules.h"
+
+namespace gpudmar::sim {
+
+/// Takes the observer of the kernel's call log and that of its page allocator. Violations go into the
+/// machine's log as rules "guarantee.G5" and so on. Costs no simulated time after construction.
+class Guarantees final : public CycleObserver {
+ public:
+  /// Made in an SC_THREAD after the kernel and before its driver is loaded; ends before the kernel does.
+  /// `highest_visible` by adapter, inclusive; empty: what the GPUs drive.
+  Guarantees(Machine& machine, dxgkrnl::Kernel& kernel, std::map<std::string, std::uint64_t>& checked,
+             std::vector<std::uint64_t> highest_visible = {});
+  ~Guarantees() override;
+  Guarantees(const Guarantees&) = delete;
+  Guarantees& operator=(const Guarantees&) = delete;
+
+  void count(const std::string& rule) { rules_.count(rule); }
+  /// Compares all tables with all promises now.
+  void sweep() { rules_.sweep(); }
+  /// Waits until every request was answered and every record has reached the operating system (G21).
+  void settle();
+  /// The last look; nothing is checked afterwards.
+  void finish();
+  [[nodiscard]] GuaranteeRules& rules() { return rules_; }
+
+  void observe(const CycleView& view) override;
+  void reset() override;
+  void finish(std::uint64_t /*cycle*/) override {}
+
+ private:
+  struct View final : model::MemoryView {
+    explicit View(HostMemory& memory) : memory(memory) {}
+    [[nodiscard]] std::optional<std::uint64_t> load64(std::uint64_t pa) const override;
+    HostMemory& memory;
+  };
+  struct Request {
+    std::uint64_t cycle = 0;
+    std::uint64_t address = 0;
+  };
+  using Channel = std::map<std::uint32_t, std::deque<Request>>;  ///< by id, oldest first
+
+  void call(const dxgkrnl::CallRecord& record, bool finished);
+  void memory_call_ends(const dxgkrnl::CallRecord& record);
+  void adl_allocated(const dxgkrnl::CallRecord& record);
+  void adl_freed(const dxgkrnl::CallRecord& record);
+  void device_call_begins(const std::string& name);
+  [[nodiscard]] GuaranteeRules::Snapshot snapshot() const;
+  [[nodiscard]] std::vector<std::uint16_t> source_ids() const;
+  void registers(const CycleView& view);
+  void requesters(const CycleView& view);
+  void fault(const CycleView& view);
+  void data_port(const CycleView& view);
+  void table_port(const CycleView& view);
+
+  Machine& machine_;
+  dxgkrnl::Kernel& kernel_;
+  DutInfo info_;
+  std::vector<std::uint64_t> highest_visible_;
+  View view_;
+  GuaranteeRules rules_;
+  bool watching_ = true;
+
+  // Calls.
+  struct Open {
+    GuaranteeRules::Snapshot before;
+    bool alone = true;  ///< no other memory call ran beside it
+  };
+  std::map<std::uint64_t, Open> open_calls_;
+  std::uint64_t calls_since_sweep_ = 0;
+  bool removing_ = false;
+
+  // Hardware.
+  model::RootState root_;
+  std::uint64_t root_register_ = 0;
+  std::uint64_t queue_commands_ = 0;
+  std::uint64_t faults_recorded_ = 0;
+  std::uint64_t faults_before_ = 0;
+  std::array<std::array<Channel, 2>, kMaxAdapters> requests_;  ///< port, write: not answered
+  std::array<std::deque<Request>, 2> failed_;                  ///< write: answered with an error lately
+  std::array<Channel, 2> data_;                                ///< write: left, by id at m_axi_data
+  std::uint64_t table_address_ = 0;                            ///< of the newest write at m_axi_table
+};
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// The callbacks of a scenario, called as a driver does, and the CPU's accesses.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/scenario/names.h"
+#include "sim/scenario/runner.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kPage = hw::kPageSize;
+
+PHYSICAL_ADDRESS physical(std::uint64_t address) {
+  PHYSICAL_ADDRESS value{};
+  value.QuadPart = static_cast<LONGLONG>(address);
+  return value;
+}
+
+std::uint64_t round_up(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
+
+}  // namespace
+
+std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index) {
+  if (pattern == 0) return 0;
+  std::uint64_t x = pattern * 0x9E37'79B9'7F4A'7C15ULL + (index >> 3);  // splitmix64
+  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9ULL;
+  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBULL;
+  x ^= x >> 31;
+  return static_cast<std::uint8_t>(x >> (8 * (index & 7)));
+}
+
+ScenarioRunner::Object& ScenarioRunner::object(const std::string& name) {
+  const auto it = objects_.find(name);
+  if (it == objects_.end()) throw StepFailure(fmt::format("there is no object '{}'", name));
+  return it->second;
+}
+
+ScenarioRunner::View& ScenarioRunner::view(const std::string& name) {
+  const auto it = views_.find(name);
+  if (it == views_.end()) throw StepFailure(fmt::format("there is no view '{}'", name));
+  return it->second;
+}
+
+ScenarioRunner::Adl& ScenarioRunner::adl_named(const std::string& name) {
+  const auto it = adls_.find(name);
+  if (it == adls_.end()) throw StepFailure(fmt::format("there is no ADL '{}'", name));
+  return it->second;
+}
+
+HANDLE ScenarioRunner::device_handle(std::uint64_t adapter) const {
+  const auto& functions = kernel_->functions();
+  if (adapter >= functions.size()) throw StepFailure(fmt::format("there is no adapter {}", adapter));
+  return functions[adapter]->device_handle;
+}
+
+std::uint64_t ScenarioRunner::flags(const json& value, const NameTable& names) {
+  if (!value.is_array()) {
+    if (value.is_number()) return value.get<std::uint64_t>();
+    const auto text = value.get<std::string>();
+    if (const auto name = value_of(names, text)) return *name;
+    const auto number = parse_number(text);
+    if (!number) throw StepFailure(fmt::format("\"{}\" is no number", text));
+    return *number;
+  }
+  std::uint64_t all = 0;
+  for (const json& name : value) all |= value_of(names, name.get<std::string>()).value_or(0);
+  return all;
+}
+
+void ScenarioRunner::create(const Call& call) {
+  const std::string name = call.text("name");
+  if (const auto it = objects_.find(name); it != objects_.end() && it->second.live)
+    throw StepFailure(fmt::format("'{}' exists", name));
+  DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args{};
+  args.hPhysicalMemoryObject = args.hAdapterMemoryObject = &args;  // a failure must clear both (R45)
+  const bool opened = !call.has("adapter") || !call.args["adapter"].is_null();
+  if (opened) args.hAdapter = device_handle(call.number("adapter"));
+  args.Size = call.number("size");
+  args.Context = call.number("context");
+  const std::string cache = call.text("cache", "cached");
+  args.CacheType = cache == "cached"       ? DXGK_MEMORY_CACHING_TYPE_CACHED
+                   : cache == "non_cached" ? DXGK_MEMORY_CACHING_TYPE_NON_CACHED
+                                           : DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED;
+  const std::string type = call.text("type");
+  if (type == "mdl") {
+    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
+    args.Mdl.LowAddress = physical(call.number("low"));
+    args.Mdl.HighAddress = physical(call.number("high", ~0ULL));
+    args.Mdl.SkipBytes = physical(call.number("step"));
+    args.Mdl.Flags = call.has("flags") ? static_cast<UINT>(flags(call.args["flags"], mdl_flag_names())) : 0;
+  } else if (type == "contiguous") {
+    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;
+    args.ContiguousMemory.LowestAcceptableAddress = physical(call.number("low"));
+    args.ContiguousMemory.HighestAcceptableAddress = physical(call.number("high", ~0ULL));
+    args.ContiguousMemory.BoundaryAddressMultiple = physical(call.number("boundary"));
+  } else if (type == "section") {
+    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION;
+    args.Section.DesiredAccess = static_cast<ACCESS_MASK>(call.number("access", SECTION_ALL_ACCESS));
+    args.Section.PageProtection = call.has("protection")
+                                      ? static_cast<ULONG>(flags(call.args["protection"], protection_names()))
+                                      : PAGE_READWRITE;
+    args.Section.AllocationAttributes = SEC_COMMIT;
+  } else {
+    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
+    args.IOSpace.BaseAddress = physical(call.number("base"));
+  }
+  const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbCreatePhysicalMemoryObject(&args); });
+  if (down_) return;
+  if (!NT_SUCCESS(status)) {
+    if (args.hPhysicalMemoryObject != nullptr || args.hAdapterMemoryObject != nullptr)
+      throw StepFailure("it failed and left a handle");
+    return;
+  }
+  if (args.hPhysicalMemoryObject == nullptr || (args.hAdapterMemoryObject != nullptr) != opened)
+    throw StepFailure("it succeeded without the handles that were asked for");
+  objects_[name] = {args.hPhysicalMemoryObject, args.hAdapterMemoryObject, opened, true, args.Size};
+}
+
+void ScenarioRunner::open(const Call& call) {
+  Object& target = object(call.text("name"));
+  DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT args{};
+  args.hPhysicalMemoryObject = target.physical;
+  args.hAdapter = device_handle(call.number("adapter"));
+  const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbOpenPhysicalMemoryObject(&args); });
+  if (down_ || !NT_SUCCESS(status)) return;
+  target.adapter = args.hAdapterMemoryObject;
+  target.open = true;
+}
+
+void ScenarioRunner::close(const Call& call) {
+  Object& target = object(call.text("name"));
+  const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT args{target.adapter};
+  expect(call, [&] {
+    callbacks_.DxgkCbClosePhysicalMemoryObject(&args);
+    return STATUS_SUCCESS;
+  });
+  target.open = false;
+}
+
+void ScenarioRunner::destroy(const Call& call) {
+  Object& target = object(call.text("name"));
+  const std::string form = call.text("form", "combined");
+  expect(call, [&] {
+    DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{target.physical, nullptr};
+    if (form == "split" && target.open) {
+      const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT close_args{target.adapter};
+      callbacks_.DxgkCbClosePhysicalMemoryObject(&close_args);
+      target.open = false;
+    }
+    if (form == "combined" && target.open) args.hAdapterMemoryObject = target.adapter;
+    callbacks_.DxgkCbDestroyPhysicalMemoryObject(&args);
+    return STATUS_SUCCESS;
+  });
+  target.open = target.live = false;
+}
+
+void ScenarioRunner::map(const Call& call) {
+  const std::string name = call.text("name");
+  const Object& target = object(name);
+  const std::uint64_t offset = call.number("offset");
+  if (!call.has("size") && offset > target.size) throw StepFailure("the offset is behind the object's end");
+  const std::uint64_t size = call.number("size", target.size - offset);
+  DXGKARGCB_MAP_PHYSICAL_MEMORY args{};
+  args.hPhysicalMemoryObject = target.physical;
+  args.AccessMode =
+      call.text("mode", "kernel") == "user" ? DXGK_ACCESS_MODE_USER_MODE : DXGK_ACCESS_MODE_KERNEL_MODE;
+  args.Offset = offset;
+  args.Size = size;
+  const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbMapPhysicalMemory(&args); });
+  if (down_ || !NT_SUCCESS(status)) return;
+  auto* base = static_cast<std::uint8_t*>(args.pMappedAddress);
+  views_[call.text("view")] = {name, target.physical, base, args.Size, base + args.Offset, size, true};
+}
+
+void ScenarioRunner::unmap(const Call& call) {
+  View& target = view(call.text("view"));
+  const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{target.physical, target.base, target.mapped};
+  expect(call, [&] {
+    callbacks_.DxgkCbUnmapPhysicalMemory(&args);
+    return STATUS_SUCCESS;
+  });
+  target.live = false;
+}
+
+void ScenarioRunner::adl(const Call& call) {
+  static const NameTable kFlags{{"require_contiguous", 1}, {"prefer_contiguous", 2}};
+  const Object& target = object(call.text("name"));
+  DXGKARGCB_ALLOCATE_ADL args{};
+  args.hAdapterMemoryObject = target.adapter;
+  args.Offset = call.number("offset");
+  args.Size = call.number("size", round_up(target.size) - std::min(args.Offset, round_up(target.size)));
+  args.Flags.Value = call.has("flags") ? static_cast<UINT32>(flags(call.args["flags"], kFlags)) : 0;
+  const HANDLE adapter = target.adapter;
+  const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbAllocateAdl(&args); });
+  if (down_) return;
+  if (!NT_SUCCESS(status)) {
+    if (args.pAdl != nullptr) throw StepFailure("it failed and left an ADL");
+    return;
+  }
+  Adl made{adapter, args.pAdl, {}};
+  for (std::uint64_t i = 0; i < args.pAdl->PageCount; ++i)
+    made.pages.push_back(args.pAdl->Flags.Contiguous != 0 ? args.pAdl->BasePageNumber + i
+                                                          : args.pAdl->Pages[i]);
+  adls_[call.text("adl")] = std::move(made);
+}
+
+void ScenarioRunner::free(const Call& call) {
+  const Adl& target = adl_named(call.text("adl"));
+  const DXGKARGCB_FREE_ADL args{target.adapter, target.adl};
+  expect(call, [&] {
+    callbacks_.DxgkCbFreeAdl(&args);
+    return STATUS_SUCCESS;
+  });
+}
+
+void ScenarioRunner::touch(const Call& call, bool write) {
+  const std::uint64_t offset = call.number("offset");
+  const std::uint64_t pattern = call.number("pattern");
+  const std::uint64_t from = call.number("from");
+  const auto access = [&](std::uint8_t* data, std::uint64_t available) {
+    if (offset > available) throw StepFailure("the offset is behind the end");
+    const std::uint64_t size = call.number("size", available - offset);
+    if (size > available - offset) throw StepFailure("the range is longer than what there is");
+    for (std::uint64_t i = 0; i < size; ++i) {
+      const std::uint8_t byte = pattern_byte(pattern, from + i);
+      if (write) {
+        data[offset + i] = byte;
+      } else if (data[offset + i] != byte) {
+        throw StepFailure(
+            fmt::format("byte {:#x} is {:#04x} instead of {:#04x}", offset + i, data[offset + i], byte));
+      }
+    }
+    if (!write) result_.bytes_verified += size;
+  };
+  if (call.has("view")) {
+    const View& target = view(call.text("view"));
+    if (!target.live) throw StepFailure("the view is not mapped any more");
+    return access(target.data, target.size);
+  }
+  const Object& target = object(call.text("name"));
+  DXGKARGCB_MAP_PHYSICAL_MEMORY args{};
+  args.hPhysicalMemoryObject = target.physical;
+  args.AccessMode = DXGK_ACCESS_MODE_KERNEL_MODE;
+  args.Size = round_up(target.size);
+  const NTSTATUS status = callbacks_.DxgkCbMapPhysicalMemory(&args);
+  if (!NT_SUCCESS(status)) throw StepFailure("the object cannot be mapped: " + status_name(status));
+  const DXGKARGCB_UNMAP_PHYSICAL_MEMORY back{target.physical, args.pMappedAddress, args.Size};
+  try {
+    access(static_cast<std::uint8_t*>(args.pMappedAddress) + args.Offset, target.size);
+  } catch (const StepFailure&) {
+    callbacks_.DxgkCbUnmapPhysicalMemory(&back);
+    throw;
+  }
+  callbacks_.DxgkCbUnmapPhysicalMemory(&back);
+}
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inner state of a scenario's run, shared by its source files only.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "driver-model/kmd/escape.h"
+#include "sim/scenario/guarantees.h"
+#include "sim/scenario/scenario.h"
+
+namespace gpudmar::sim {
+
+/// What went wrong in a step; the place is added where it is caught.
+class StepFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class ScenarioRunner {
+ public:
+  ScenarioRunner(Machine& machine, const Scenario& scenario, std::uint64_t seed, const RunChoices& choices,
+                 ScenarioResult& result);
+  ~ScenarioRunner();
+  ScenarioRunner(const ScenarioRunner&) = delete;
+  ScenarioRunner& operator=(const ScenarioRunner&) = delete;
+  void run();
+
+ private:
+  using Variables = std::map<std::string, std::string>;
+  /// One step as it runs: its values, with the variables of the repeats around it put in.
+  struct Call {
+    const ScenarioStep& step;
+    nlohmann::json args;
+    [[nodiscard]] bool has(const char* key) const { return args.contains(key); }
+    [[nodiscard]] std::string text(const char* key, const std::string& fallback = {}) const;
+    [[nodiscard]] std::uint64_t number(const char* key, std::uint64_t fallback = 0) const;
+  };
+  /// Thrown after a failure was noted: unwinds the thread.
+  struct Stop {};
+
+  struct Object {
+    HANDLE physical = nullptr;
+    HANDLE adapter = nullptr;  ///< as last opened; stays after Close, so that misuse can be shown
+    bool open = false;
+    bool live = true;
+    std::uint64_t size = 0;
+  };
+  struct View {
+    std::string object;
+    HANDLE physical = nullptr;
+    void* base = nullptr;          ///< as mapped
+    std::uint64_t mapped = 0;      ///< bytes from base
+    std::uint8_t* data = nullptr;  ///< first byte asked for
+    std::uint64_t size = 0;        ///< bytes asked for
+    bool live = true;
+  };
+  struct Adl {
+    HANDLE adapter = nullptr;
+    DXGK_ADL* adl = nullptr;
+    std::vector<std::uint64_t> pages;
+  };
+  /// A side of a copy, as runs of consecutive device addresses.
+  struct Place {
+    std::uint32_t kind = GDM_OPERAND_VRAM;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;  ///< address, bytes
+  };
+  struct Job {
+    unsigned gpu = 0;
+    bool done = false;
+    std::string failure;
+  };
+
+  // Control flow, run.cpp.
+  void boot();
+  NTSTATUS start_system();
+  void shut_down();
+  void steps(const std::vector<ScenarioStep>& list, const Variables& variables, bool top);
+  void execute(const ScenarioStep& step, const Variables& variables);
+  void dispatch(const Call& call, const Variables& variables);
+  void repeat(const Call& call, const Variables& variables);
+  void parallel(const ScenarioStep& step, const Variables& variables);
+  void account();  ///< adds the counts of this system to the result's; once, at its end
+  void note(const ScenarioStep& step, const std::string& what);
+  [[nodiscard]] static nlohmann::json substitute(const nlohmann::json& value, const Variables& variables);
+  /// Runs `action` in a thread of its own, beginning in the present cycle.
+  void spawn(std::function<void()> action);
+  /// Makes the call and throws StepFailure unless it ends as "expect" says; its status.
+  NTSTATUS expect(const Call& call, const std::function<NTSTATUS()>& action);
+  /// Throws StepFailure unless `status` is one of those that "expect" names.
+  static void expect_status(const nlohmann::json& args, NTSTATUS status, const std::string& what);
+
+  // Callbacks, run_calls.cpp.
+  void create(const Call& call);
+  void open(const Call& call);
+  void close(const Call& call);
+  void destroy(const Call& call);
+  void map(const Call& call);
+  void unmap(const Call& call);
+  void adl(const Call& call);
+  void free(const Call& call);
+  void touch(const Call& call, bool write);
+  [[nodiscard]] Object& object(const std::string& name);
+  [[nodiscard]] View& view(const std::string& name);
+  [[nodiscard]] Adl& adl_named(const std::string& name);
+  [[nodiscard]] HANDLE device_handle(std::uint64_t adapter) const;
+  [[nodiscard]] static std::uint64_t flags(const nlohmann::json& value,
+                                           const std::vector<std::pair<std::string, std::uint32_t>>& names);
+
+  // GPUs, run_gpu.cpp.
+  void copy(const Call& call);
+  void wait_gpu(const Call& call);
+  void probe(const Call& call);
+  void wait_jobs(std::optional<unsigned> gpu);
+  [[nodiscard]] Place place(const Call& call, const char* key, std::uint64_t size);
+  NTSTATUS move(unsigned gpu, const Place& from, const Place& to, std::uint64_t size, GdmChannelError& error);
+  [[nodiscard]] unsigned gpu_of(const Call& call) const;
+  [[nodiscard]] std::uint64_t adl_address(const std::string& name, std::uint64_t offset);
+
+  Machine& machine_;
+  hw::Platform platform_;
+  const Scenario& scenario_;
+  std::uint64_t seed_;
+  const RunChoices& choices_;
+  ScenarioResult& result_;
+  std::unique_ptr<dxgkrnl::Kernel> kernel_;
+  std::unique_ptr<Guarantees> guarantees_;  ///< after the kernel: it looks at it until its own end
+  DXGKRNL_INTERFACE callbacks_{};
+  bool started_ = false;
+  bool down_ = false;  ///< a bugcheck stopped the system
+  bool failed_ = false;
+  unsigned threads_ = 0;  ///< of parallel steps, running
+  std::uint64_t spawned_ = 0;
+  std::map<std::string, Object> objects_;
+  std::map<std::string, View> views_;
+  std::map<std::string, Adl> adls_;
+  std::list<std::shared_ptr<Job>> jobs_;
+};
+
+/// Byte `index` of a pattern; pattern 0 is all zeroes.
+[[nodiscard]] std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index);
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables.
+#include "sim/scenario/schema.h"
+
+#include <fmt/format.h>
+
+#include "sim/scenario/names.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using K = ValueKind;
+
+std::vector<std::string> names_of(const NameTable& table) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : table) names.push_back(name);
+  return names;
+}
+
+const KeyRule kExpectRule{"expect", K::kExpect, false, "what the call answers; `STATUS_SUCCESS`"};
+
+std::vector<KeyRule> range_keys(const std::string& what) {
+  return {{"view", K::kText, false, "a mapped view"},
+          {"name", K::kText, false, "an object: mapped for the time of the step"},
+          {"offset", K::kNumber, false, "from the begin of the view or object; 0"},
+          {"size", K::kNumber, false, "bytes; up to the end"},
+          {"pattern", K::kNumber, true, what + "; 0 = zeroes"},
+          {"from", K::kNumber, false, "first byte within the pattern; 0"}};
+}
+
+std::vector<ObjectRule> make_steps() {
+  return {
+      {"create",
+       "CreatePhysicalMemoryObject",
+       {{"name", K::kText, true, "of the object"},
+        {"type", K::kChoice, true, "memory type", {"mdl", "contiguous", "section", "io_space"}},
+        {"size", K::kNumber, true, "bytes"},
+        {"cache", K::kChoice, false, "`cached`", {"cached", "non_cached", "write_combined"}},
+        {"low", K::kNumber, false, "mdl, contiguous: lowest physical address; 0"},
+        {"high", K::kNumber, false, "mdl, contiguous: highest, inclusive; no limit"},
+        {"step", K::kNumber, false, "mdl: SkipBytes; 0"},
+        {"boundary", K::kNumber, false, "contiguous: BoundaryAddressMultiple; 0"},
+        {"flags", K::kNames, false, "mdl: 0", names_of(mdl_flag_names())},
+        {"protection", K::kName, false, "section: `PAGE_READWRITE`", names_of(protection_names())},
+        {"access", K::kNumber, false, "section: DesiredAccess; SECTION_ALL_ACCESS"},
+        {"base", K::kNumber, false, "io_space: bus address; 0"},
+        {"context", K::kNumber, false, "Context; 0"},
+        {"adapter", K::kAdapter, false, "created open on this adapter, null = not open; 0"},
+        kExpectRule}},
+      {"open",
+       "OpenPhysicalMemoryObject",
+       {{"name", K::kText, true, "object"}, {"adapter", K::kNumber, false, "0"}, kExpectRule}},
+      {"close", "ClosePhysicalMemoryObject", {{"name", K::kText, true, "object"}, kExpectRule}},
+      {"destroy",
+       "DestroyPhysicalMemoryObject; every name of it ends",
+       {{"name", K::kText, true, "object"},
+        {"form",
+         K::kChoice,
+         false,
+         "`combined`: one call with both handles; `split`: Close first; `physical_only`: without the adapter "
+         "handle",
+         {"combined", "split", "physical_only"}},
+        kExpectRule}},
+      {"map",
+       "MapPhysicalMemory",
+       {{"name", K::kText, true, "object"},
+        {"view", K::kText, true, "name of the view"},
+        {"offset", K::kNumber, false, "0"},
+        {"size", K::kNumber, false, "bytes; up to the object's end"},
+        {"mode", K::kChoice, false, "`kernel`", {"kernel", "user"}},
+        kExpectRule}},
+      {"unmap", "UnmapPhysicalMemory", {{"view", K::kText, true, "view"}, kExpectRule}},
+      {"adl",
+       "AllocateAdl",
+       {{"name", K::kText, true, "object"},
+        {"adl", K::kText, true, "name of the ADL"},
+        {"offset", K::kNumber, false, "0"},
+        {"size", K::kNumber, false, "bytes; up to the object's last page"},
+        {"flags", K::kNames, false, "0", {"require_contiguous", "prefer_contiguous"}},
+        kExpectRule}},
+      {"free",
+       "FreeAdl; the numbers stay known to `probe` and `copy`",
+       {{"adl", K::kText, true, "ADL"}, kExpectRule}},
+      {"fill", "the CPU writes", range_keys("which bytes"), {{"view", "name"}}},
+      {"check", "the CPU compares", range_keys("which bytes"), {{"view", "name"}}},
+      {"copy",
+       "a GPU copies, one descriptor list for each run of consecutive numbers",
+       {{"gpu", K::kNumber, false, "0"},
+        {"from", K::kPlace, true, "source"},
+        {"to", K::kPlace, true, "destination"},
+        {"size", K::kNumber, true, "bytes"},
+        {"wait", K::kBool, false, "false: go on, and end it with `wait_gpu`; true"},
+        {"expect", K::kExpect, false, "`STATUS_SUCCESS`; `STATUS_DEVICE_DATA_ERROR` when it was blocked"}}},
+      {"wait_gpu",
+       "until the GPU's copies without `wait` have ended as expected",
+       {{"gpu", K::kNumber, false, "all"}}},
+      {"probe",
+       "one access by a GPU, and what became of it: data, or an error and the right fault record",
+       {{"gpu", K::kNumber, false, "0"},
+        {"adl", K::kText, false, "an ADL, live or freed"},
+        {"offset", K::kNumber, false, "bytes from the ADL's begin; 0"},
+        {"address", K::kNumber, false, "device address instead"},
+        {"access", K::kChoice, true, "direction", {"read", "write"}},
+        {"size", K::kNumber, false, "bytes, within a page; 64"},
+        {"expect", K::kChoice, true, "outcome", {"done", "blocked"}},
+        {"reason", K::kText, false, "two hex digits; `06` for a read, `05` for a write"},
+        {"record", K::kBool, false, "false: do not ask for its record, which may overflow; true"}},
+       {{"adl", "address"}}},
+      {"wait", "time passes", {{"cycles", K::kNumber, true, "clock cycles"}}},
+      {"stop", "StopDevice and RemoveDevice of all adapters", {kExpectRule}},
+      {"start", "the adapters again, as `start` of the file says", {kExpectRule}},
+      {"reboot",
+       "a new system on reset hardware with cleared memory, started; every name ends. The only step that may "
+       "follow a bugcheck",
+       {}},
+      {"repeat",
+       "steps again and again; `${i}` in their texts is the round, from 0",
+       {{"times", K::kNumber, true, "rounds"},
+        {"as", K::kText, false, "another name than `i`, for repeats inside repeats"},
+        {"steps", K::kSteps, true, "steps"}}},
+      {"parallel",
+       "lists of steps, each in a thread of its own; ends with the last",
+       {{"threads", K::kThreads, true, "lists of steps"}}},
+  };
+}
+
+std::string keys_markdown(const ObjectRule& rule) {
+  std::string text;
+  for (const KeyRule& key : rule.keys) {
+    std::string kind = to_string(key.kind);
+    if (!key.choices.empty() && key.choices.size() <= 4) {
+      kind += ":";
+      for (const auto& choice : key.choices) kind += " `" + choice + "`";
+    }
+    text += fmt::format("| `{}`{} | {} | {} |\n", key.name, key.required ? " *" : "", kind, key.about);
+  }
+  return text;
+}
+
+}  // namespace
+
+const ObjectRule& scenario_rule() {
+  static const ObjectRule rule{"scenario",
+                               "the file",
+                               {{"schema", K::kNumber, true, "1"},
+                                {"name", K::kText, true, "of the scenario"},
+                                {"about", K::kText, true, "one line"},
+                                {"covers", K::kTextList, false, "rules that a pass shows"},
+                                {"machine", K::kMachine, false, "the hardware"},
+                                {"start", K::kStart, false, "the system"},
+                                {"steps", K::kSteps, true, "what happens, in order"}}};
+  return rule;
+}
+
+const ObjectRule& machine_rule() {
+  static const ObjectRule rule{
+      "machine",
+      "the hardware",
+      {{"adapters", K::kNumber, false, "2"},
+       {"pipe", K::kNumber, false, "variant of the RTL; 0"},
+       {"host_width", K::kNumber, false, "host address bits; 46"},
+       {"ram", K::kRam, false, "[[\"0\", \"2G\"], [\"4G\", \"2G\"], [\"1T\", \"4G\"]]"},
+       {"vram", K::kNumber, false, "bytes for each adapter; 256M"},
+       {"memory", K::kMemory, false, "timing of host memory"},
+       {"links", K::kLinks, false, "all adapters in one list (the default), or each in its own"}}};
+  return rule;
+}
+
+const ObjectRule& memory_rule() {
+  static const ObjectRule rule{"memory",
+                               "timing of host memory",
+                               {{"latency", K::kNumber, false, "cycles; 100"},
+                                {"jitter", K::kNumber, false, "cycles; 0"},
+                                {"write_latency", K::kNumber, false, "cycles; 1"},
+                                {"stall", K::kNumber, false, "percent of cycles without a handshake; 0"},
+                                {"out_of_order", K::kBool, false, "false"},
+                                {"interleave", K::kBool, false, "false"},
+                                {"read_at_first_beat", K::kBool, false, "false"},
+                                {"write_at_wlast", K::kBool, false, "false"}}};
+  return rule;
+}
+
+const ObjectRule& start_rule() {
+  static const ObjectRule rule{
+      "start",
+      "the system",
+      {{"iommu", K::kChoice, false, "how devices reach memory; `logical`", {"logical", "off"}},
+       {"placement", K::kChoice, false, "of MDL pages; `scattered`", {"scattered", "ascending"}},
+       {"shuffle_logical", K::kBool, false, "numbers of page lists in no order; false"},
+       {"visible_bits", K::kBits, false,
+        "address bits that the driver reports, one number or a list by adapter; 40"},
+       {"expect", K::kExpect, false, "of the start; `STATUS_SUCCESS`"}}};
+  return rule;
+}
+
+const std::vector<ObjectRule>& step_rules() {
+  static const std::vector<ObjectRule> rules = make_steps();
+  return rules;
+}
+
+const ObjectRule* find_step(const std::string& name) {
+  for (const ObjectRule& rule : step_rules())
+    if (rule.name == name) return &rule;
+  return nullptr;
+}
+
+std::string to_string(ValueKind kind) {
+  switch (kind) {
+    case K::kText:
+      return "text";
+    case K::kNumber:
+      return "number";
+    case K::kBool:
+      return "true or false";
+    case K::kChoice:
+      return "one of";
+    case K::kNames:
+      return "number, or list of names";
+    case K::kName:
+      return "name, or number";
+    case K::kTextList:
+      return "list of texts";
+    case K::kRam:
+      return "list of [base, size]";
+    case K::kLinks:
+      return "list of lists of adapters";
+    case K::kAdapter:
+      return "number or null";
+    case K::kBits:
+      return "number, or list of numbers";
+    case K::kMemory:
+    case K::kMachine:
+    case K::kStart:
+      return "object";
+    case K::kExpect:
+      return "outcome";
+    case K::kPlace:
+      return "place";
+    case K::kSteps:
+      return "list of steps";
+    case K::kThreads:
+      return "list of lists of steps";
+  }
+  return "value";
+}
+
+std::string schema_markdown() {
+  constexpr const char* kHead = "\n| key | value | |\n|---|---|---|\n";
+  std::string text = "### The file\n" + std::string(kHead) + keys_markdown(scenario_rule());
+  text += "\n### `machine`\n" + std::string(kHead) + keys_markdown(machine_rule());
+  text += "\n### `memory`\n" + std::string(kHead) + keys_markdown(memory_rule());
+  text += "\n### `start`\n" + std::string(kHead) + keys_markdown(start_rule());
+  text += "\n### Steps\n";
+  for (const ObjectRule& rule : step_rules()) {
+    text += fmt::format("\n**`{}`**: {}.\n", rule.name, rule.about);
+    if (!rule.keys.empty()) text += kHead + keys_markdown(rule);
+  }
+  return text;
+}
+
+}  // namespace gpudmar::sim
