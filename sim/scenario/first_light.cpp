@@ -8,6 +8,8 @@
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <map>
+#include <memory>
 #include <stdexcept>
 #include <systemc>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "driver-model/hw/regs/dma_regs.h"
 #include "driver-model/kmd/escape.h"
 #include "driver-model/kmd/parameters.h"
+#include "sim/scenario/guarantees.h"
 #include "sim/scenario/system.h"
 
 namespace gpudmar::sim {
@@ -76,6 +79,8 @@ class FirstLight {
   hw::Platform platform_;
   const std::vector<std::uint8_t>& data_;
   dxgkrnl::Kernel kernel_;
+  std::map<std::string, std::uint64_t> checked_;
+  std::unique_ptr<Guarantees> guarantees_;  // ends before the kernel
   FirstLightResult* result_ = nullptr;
 };
 
@@ -269,6 +274,7 @@ void FirstLight::run(FirstLightResult& result) {
   GdmAllocateAdl target_adl{};
   const std::uint64_t high_memory = platform_.memory->ram().back().base >= kTiB ? kTiB : 0;
 
+  guarantees_ = std::make_unique<Guarantees>(machine_, kernel_, checked_);
   step("start the adapters", [&] {
     const NTSTATUS loaded = kernel_.load(&DriverEntry);
     if (!NT_SUCCESS(loaded))
@@ -326,6 +332,8 @@ void FirstLight::run(FirstLightResult& result) {
     call(GDM_ESCAPE_FREE_ADL, free_target, "free ADL");
     destroy(target, GDM_DESTROY_COMBINED);
   });
+  guarantees_->settle();
+  guarantees_->sweep();
   result.total = counters();
   const NTSTATUS stopped = kernel_.stop();
   if (!NT_SUCCESS(stopped)) fail(fmt::format("stop: status {:#010x}", static_cast<std::uint32_t>(stopped)));

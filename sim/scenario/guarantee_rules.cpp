@@ -100,7 +100,7 @@ void GuaranteeRules::object_created(const void* object, const std::vector<std::u
                                     bool zeroed) {
   objects_[object] = frames;
   for (const std::uint64_t frame : frames) {
-    if (used_frames_.insert(frame).second || !zeroed) continue;
+    if (!zeroed || used_frames_.count(frame) == 0) continue;
     count("G22");
     for (std::uint64_t at = 0; at < hw::kPageSize; at += 8)
       if (const auto value = memory_.load64((frame << kShift) + at); value && *value != 0) {
@@ -174,7 +174,10 @@ void GuaranteeRules::check_page(const Space& space, const Adl& adl, std::size_t 
                                            write ? "write" : "read", number, model::describe(outcome));
       const bool partly = write ? adl.readable : adl.writable;
       if (access.out && access.frame != frame) {
-        violate(first ? "G2" : "G12", fmt::format("{} instead of page {:#x}", what, frame << kShift));
+        violate(adl.io_space ? "G19"
+                : first      ? "G2"
+                             : "G12",
+                fmt::format("{} instead of page {:#x}", what, frame << kShift));
       } else if (access.out != allowed) {
         // Reachable one way and not the other is a matter of permission.
         const bool other = access_of(ask(id, number, !write)).out;
@@ -238,6 +241,7 @@ void GuaranteeRules::allocated(const Adl& adl, std::uint64_t cycle) {
   }
   live_pages_ += adl.numbers.size();
   for (const char* rule : {"G2", "G3", "G10"}) count(rule, adl.numbers.size());
+  if (adl.io_space) count("G19", adl.numbers.size());
   if (space.link.identity) count("G8", adl.numbers.size());
   if (space.link.source_ids.size() > 1) count("G12", adl.numbers.size());
   if (adl.cached && unit_.sc) count("G11", adl.numbers.size());
@@ -336,10 +340,16 @@ void GuaranteeRules::page_event(const mm::PageEvent& event) {
   if (event.kind == Kind::kAllocate) return;
   for (const mm::PageRun& run : event.runs)
     for (std::uint64_t frame = run.first; frame < run.first + run.count; ++frame) {
-      if (event.kind == Kind::kLock) unlocked_.erase(frame);
+      if (event.kind == Kind::kLock) {
+        ++locks_[frame];
+        unlocked_.erase(frame);
+      }
+      if (event.kind == Kind::kUnlock)
+        if (const auto it = locks_.find(frame); it != locks_.end() && --it->second == 0) locks_.erase(it);
       if (event.kind == Kind::kUnlock) unlocked_[frame] = event.cycle;
       if (event.kind != Kind::kFree) continue;
       unlocked_.erase(frame);
+      used_frames_.insert(frame);
       for (const auto& [name, space] : spaces_)
         if (space.frames.count(frame) != 0)
           violate("G6", fmt::format("page {:#x} was given back while an ADL of {} names it", frame << kShift,

@@ -39,6 +39,7 @@ class GuaranteeRules {
     bool readable = true;
     bool writable = true;
     bool cached = false;
+    bool io_space = false;  ///< frames are bus addresses of nobody's memory
   };
   struct FreeTimes {
     std::uint64_t invalidate_begin = 0;
@@ -82,6 +83,7 @@ class GuaranteeRules {
   /// The tables hold what was promised and nothing else. G4, G23
   void sweep();
   [[nodiscard]] bool knows(const void* id) const { return adls_.count(id) != 0; }
+  [[nodiscard]] std::uint64_t locked_pages() const { return locks_.size(); }  ///< by page events
   [[nodiscard]] std::uint64_t live_pages() const { return live_pages_; }
   /// Nothing is checked any more: after a bugcheck no promise holds.
   void end() { ended_ = true; }
@@ -136,8 +138,9 @@ class GuaranteeRules {
   std::uint64_t live_pages_ = 0;
   std::unordered_map<const void*, std::vector<Former>> former_;  ///< freed numbers, by object
   std::unordered_map<const void*, std::vector<std::uint64_t>> objects_;
-  std::set<std::uint64_t> used_frames_;
+  std::set<std::uint64_t> used_frames_;                        ///< had an owner
   std::unordered_map<std::uint64_t, std::uint64_t> unlocked_;  ///< frame to cycle of its last unlock
+  std::unordered_map<std::uint64_t, unsigned> locks_;          ///< locked frame to locks
   std::vector<std::uint64_t> status_writes_;
   std::map<std::pair<unsigned, std::uint64_t>, unsigned> in_flight_;  ///< port and frame to transactions
   std::vector<Pending> pending_;

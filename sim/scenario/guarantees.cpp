@@ -103,7 +103,7 @@ void Guarantees::settle() {
 
 GuaranteeRules::Snapshot Guarantees::snapshot() const {
   const mm::PageAllocator& pages = kernel_.pages();
-  return {pages.free_pages(), pages.locked_pages(), pages.committed_pages(), queue_commands_};
+  return {pages.free_pages(), rules_.locked_pages(), pages.committed_pages(), queue_commands_};
 }
 
 std::vector<std::uint16_t> Guarantees::source_ids() const {
@@ -115,7 +115,7 @@ std::vector<std::uint16_t> Guarantees::source_ids() const {
 void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
   if (record.bugcheck) rules_.end();
   if (!is_memory_call(record.name)) {
-    if (!finished) device_call_begins(record.name);
+    if (!finished) device_call_begins(record.name, record.args);
     return;
   }
   if (!finished) {
@@ -131,25 +131,37 @@ void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
   const Open open = open_calls_[record.id];
   open_calls_.erase(record.id);
   const bool failed = record.status < 0 && !record.bugcheck;
-  if (failed && open.alone) rules_.call_failed(record.name, open.before, snapshot());
+  if (failed && open.alone) {
+    GuaranteeRules::Snapshot after = snapshot();
+    // Pages of sections may have come or gone: that is no change that anybody can see.
+    if (sections_ > 0) after.free_pages = open.before.free_pages;
+    rules_.call_failed(record.name, open.before, after);
+  }
   if (++calls_since_sweep_ < kSweepCalls + rules_.live_pages() / kSweepShare && !failed) return;
   calls_since_sweep_ = 0;
   rules_.sweep();
 }
 
-void Guarantees::device_call_begins(const std::string& name) {
+void Guarantees::device_call_begins(const std::string& name, const std::string& what) {
   if (name == "DxgkDdiAddDevice") {
     removing_ = false;
     rules_.before_attach(source_ids());
   } else if (name == "DxgkDdiStartDevice") {
+    // The call's text begins with the function's name. Links that come later are not decided yet.
+    const auto& functions = machine_.platform().functions;
+    const auto starts = [&](std::size_t member) {
+      const std::string& function = functions[member].name;
+      return what == function || what.rfind(function + ",", 0) == 0;
+    };
     for (const dxgkrnl::AdapterView& adapter : kernel_.adapters()) {
+      if (std::none_of(adapter.members.begin(), adapter.members.end(), starts)) continue;
       GuaranteeRules::Link link;
       link.name = adapter.name;
       link.remapped = adapter.domain_id.has_value();
       link.identity = adapter.mode != dxgkrnl::RemappingMode::kLogical;
       for (const std::size_t member : adapter.members) {
         link.ports.push_back(static_cast<unsigned>(member));
-        link.source_ids.push_back(machine_.platform().functions[member].source_id);
+        link.source_ids.push_back(functions[member].source_id);
         std::uint64_t highest = (1ULL << info_.dma_addr_bits) - 1;
         if (member < highest_visible_.size() && highest_visible_[member] != 0)
           highest = highest_visible_[member];
@@ -171,13 +183,26 @@ void Guarantees::memory_call_ends(const dxgkrnl::CallRecord& record) {
   if (record.name == "DxgkCbCreatePhysicalMemoryObject") {
     const auto& args = *static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(record.arguments);
     const auto object = kernel_.memory().object(args.hPhysicalMemoryObject);
+    if (!object) return;
+    Made made{args.Type, 0, true};
+    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
+      made.io_frame = static_cast<std::uint64_t>(args.IOSpace.BaseAddress.QuadPart) / hw::kPageSize;
+    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION)
+      made.writable =
+          args.Section.PageProtection == PAGE_READWRITE || args.Section.PageProtection == PAGE_EXECUTE;
+    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) ++sections_;
+    made_[args.hPhysicalMemoryObject] = made;
     const bool zeroed =
         args.Type != DXGK_PHYSICAL_MEMORY_TYPE_MDL || (args.Mdl.Flags & MM_DONT_ZERO_ALLOCATION) == 0;
-    if (object) rules_.object_created(args.hPhysicalMemoryObject, object->page_frames, zeroed);
+    rules_.object_created(args.hPhysicalMemoryObject, object->page_frames, zeroed);
   }
-  if (record.name == "DxgkCbDestroyPhysicalMemoryObject")
-    rules_.object_destroyed(static_cast<const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT*>(record.arguments)
-                                ->hPhysicalMemoryObject);
+  if (record.name == "DxgkCbDestroyPhysicalMemoryObject") {
+    const HANDLE handle =
+        static_cast<const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT*>(record.arguments)->hPhysicalMemoryObject;
+    rules_.object_destroyed(handle);
+    if (made_[handle].type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) --sections_;
+    made_.erase(handle);
+  }
 }
 
 void Guarantees::adl_allocated(const dxgkrnl::CallRecord& record) {
@@ -195,10 +220,17 @@ void Guarantees::adl_allocated(const dxgkrnl::CallRecord& record) {
   for (std::uint64_t i = 0; i < args.pAdl->PageCount; ++i)
     adl.numbers.push_back(adl.contiguous ? args.pAdl->BasePageNumber + i : args.pAdl->Pages[i]);
   // The object's pages, not what the ADL is said to lead to.
+  const Made& made = made_[object->handle];
   for (std::uint64_t i = 0; i < args.Size / hw::kPageSize; ++i) {
     const std::uint64_t index = args.Offset / hw::kPageSize + i;
-    adl.frames.push_back(index < object->page_frames.size() ? object->page_frames[index] : ~0ULL >> 12);
+    if (made.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
+      adl.frames.push_back(made.io_frame + index);
+    else
+      adl.frames.push_back(index < object->page_frames.size() ? object->page_frames[index]
+                                                              : mm::kNotResident);
   }
+  adl.io_space = made.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
+  adl.writable = made.writable;
   adl.cached = object->cache_type == DXGK_MEMORY_CACHING_TYPE_CACHED;
   rules_.allocated(adl, record.end);
 }

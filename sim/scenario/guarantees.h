@@ -59,7 +59,7 @@ class Guarantees final : public CycleObserver {
   void memory_call_ends(const dxgkrnl::CallRecord& record);
   void adl_allocated(const dxgkrnl::CallRecord& record);
   void adl_freed(const dxgkrnl::CallRecord& record);
-  void device_call_begins(const std::string& name);
+  void device_call_begins(const std::string& name, const std::string& what);
   [[nodiscard]] GuaranteeRules::Snapshot snapshot() const;
   [[nodiscard]] std::vector<std::uint16_t> source_ids() const;
   void registers(const CycleView& view);
@@ -77,6 +77,13 @@ class Guarantees final : public CycleObserver {
   bool watching_ = true;
 
   // Calls.
+  struct Made {  ///< what Create was asked for
+    DXGK_PHYSICAL_MEMORY_TYPE type{};
+    std::uint64_t io_frame = 0;
+    bool writable = true;
+  };
+  std::unordered_map<HANDLE, Made> made_;
+  unsigned sections_ = 0;  ///< alive
   struct Open {
     GuaranteeRules::Snapshot before;
     bool alone = true;  ///< no other memory call ran beside it

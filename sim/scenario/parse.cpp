@@ -163,6 +163,7 @@ class Parser {
   [[nodiscard]] std::uint64_t number(const json& value, const std::string& path) const;
   [[nodiscard]] unsigned small(const json& value, const std::string& path) const;
   std::vector<ScenarioStep> steps(const json& list, const std::string& path, bool in_parallel);
+  [[nodiscard]] std::vector<hw::MemoryRange> ranges(const json& list, const std::string& path) const;
   void machine(const json& value, const std::string& path, Scenario& scenario);
   void memory(const json& value, const std::string& path, AxiMemoryConfig& config);
   void start(const json& value, const std::string& path, ScenarioStart& start);
@@ -372,6 +373,16 @@ void Parser::memory(const json& value, const std::string& path, AxiMemoryConfig&
   }
 }
 
+std::vector<hw::MemoryRange> Parser::ranges(const json& list, const std::string& path) const {
+  std::vector<hw::MemoryRange> all;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string at = fmt::format("{}/{}", path, i);
+    if (!list[i].is_array() || list[i].size() != 2) fail(at, "must be [base, size]");
+    all.push_back({number(list[i][0], at + "/0"), number(list[i][1], at + "/1")});
+  }
+  return all;
+}
+
 void Parser::machine(const json& value, const std::string& path, Scenario& scenario) {
   check_object(value, path, machine_rule());
   MachineConfig& config = scenario.machine;
@@ -382,14 +393,8 @@ void Parser::machine(const json& value, const std::string& path, Scenario& scena
     if (key == "host_width") config.host_address_width = small(entry, at);
     if (key == "vram") config.vram_bytes = number(entry, at);
     if (key == "memory") memory(entry, at, config.memory);
-    if (key == "ram") {
-      config.ram.clear();
-      for (std::size_t i = 0; i < entry.size(); ++i) {
-        const std::string range = fmt::format("{}/{}", at, i);
-        if (!entry[i].is_array() || entry[i].size() != 2) fail(range, "must be [base, size]");
-        config.ram.push_back({number(entry[i][0], range + "/0"), number(entry[i][1], range + "/1")});
-      }
-    }
+    if (key == "ram") config.ram = ranges(entry, at);
+    if (key == "device_memory") config.device_memory = ranges(entry, at);
   }
   if (!value.contains("links")) return;
   const json& links = value["links"];
@@ -421,6 +426,7 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
                                            : ScenarioStart::Iommu::kLogical;
     if (key == "placement")
       start.placement = entry == "ascending" ? mm::Placement::kAscending : mm::Placement::kScattered;
+    if (key == "page_file") start.page_file = number(entry, at);
     if (key == "shuffle_logical") start.shuffle_logical = entry.get<bool>();
     if (key == "visible_bits") {
       const json list = entry.is_array() ? entry : json::array({entry});

@@ -122,6 +122,7 @@ void ScenarioRunner::boot() {
   dxgkrnl::KernelConfig config = kernel_config(seed_);
   config.runtime.debug_output = choices_.debug_output ? choices_.debug_output : [](std::string_view) {};
   config.placement = scenario_.start.placement;
+  if (scenario_.start.page_file) config.page_file_pages = *scenario_.start.page_file / hw::kPageSize;
   config.shuffle_logical = scenario_.start.shuffle_logical;
   config.force_logical = scenario_.start.iommu == ScenarioStart::Iommu::kLogical;
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
@@ -257,6 +258,8 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   if (act == "copy") return copy(call);
   if (act == "wait_gpu") return wait_gpu(call);
   if (act == "probe") return probe(call);
+  if (act == "trim") return trim(call);
+  if (act == "exit_process") return exit_process(call);
   if (act == "repeat") return repeat(call, variables);
   if (act == "parallel") return parallel(call.step, variables);
   if (act == "wait") {
@@ -287,6 +290,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   objects_.clear();
   views_.clear();
   adls_.clear();
+  processes_.clear();
   machine_.reset(true);
   down_ = started_ = false;
   boot();

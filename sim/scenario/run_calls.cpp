@@ -158,6 +158,37 @@ void ScenarioRunner::destroy(const Call& call) {
   target.open = target.live = false;
 }
 
+dxgkrnl::ProcessId ScenarioRunner::process(const Call& call) {
+  if (!call.has("process")) return dxgkrnl::kSystemProcess;
+  const std::string name = call.text("process");
+  auto it = processes_.find(name);
+  if (it == processes_.end()) it = processes_.emplace(name, kernel_->processes().create(name)).first;
+  return it->second;
+}
+
+void ScenarioRunner::exit_process(const Call& call) {
+  const dxgkrnl::ProcessId id = process(call);
+  expect(call, [&] {
+    kernel_->exit_process(id);
+    return STATUS_SUCCESS;
+  });
+  processes_.erase(call.text("process"));
+}
+
+void ScenarioRunner::trim(const Call& call) {
+  const std::uint64_t written = kernel_->trim(call.number("pages", ~0ULL >> 1));
+  if (written < call.number("at_least"))
+    throw StepFailure(
+        fmt::format("{} pages went to the page file, fewer than {}", written, call.number("at_least")));
+}
+
+void ScenarioRunner::require_writable(HANDLE physical, const void* base) const {
+  const auto object = kernel_->memory().object(physical);
+  if (!object) return;
+  for (const auto& mapping : object->mappings)
+    if (mapping.base == base && !mapping.writable) throw StepFailure("the CPU may only read there");
+}
+
 void ScenarioRunner::map(const Call& call) {
   const std::string name = call.text("name");
   const Object& target = object(name);
@@ -170,6 +201,7 @@ void ScenarioRunner::map(const Call& call) {
       call.text("mode", "kernel") == "user" ? DXGK_ACCESS_MODE_USER_MODE : DXGK_ACCESS_MODE_KERNEL_MODE;
   args.Offset = offset;
   args.Size = size;
+  const dxgkrnl::ProcessScope scope(kernel_->processes(), process(call));
   const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbMapPhysicalMemory(&args); });
   if (down_ || !NT_SUCCESS(status)) return;
   auto* base = static_cast<std::uint8_t*>(args.pMappedAddress);
@@ -178,6 +210,7 @@ void ScenarioRunner::map(const Call& call) {
 
 void ScenarioRunner::unmap(const Call& call) {
   View& target = view(call.text("view"));
+  const dxgkrnl::ProcessScope scope(kernel_->processes(), process(call));
   const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{target.physical, target.base, target.mapped};
   expect(call, [&] {
     callbacks_.DxgkCbUnmapPhysicalMemory(&args);
@@ -239,6 +272,7 @@ void ScenarioRunner::touch(const Call& call, bool write) {
   if (call.has("view")) {
     const View& target = view(call.text("view"));
     if (!target.live) throw StepFailure("the view is not mapped any more");
+    if (write) require_writable(target.physical, target.base);
     return access(target.data, target.size);
   }
   const Object& target = object(call.text("name"));
@@ -250,6 +284,7 @@ void ScenarioRunner::touch(const Call& call, bool write) {
   if (!NT_SUCCESS(status)) throw StepFailure("the object cannot be mapped: " + status_name(status));
   const DXGKARGCB_UNMAP_PHYSICAL_MEMORY back{target.physical, args.pMappedAddress, args.Size};
   try {
+    if (write) require_writable(target.physical, args.pMappedAddress);
     access(static_cast<std::uint8_t*>(args.pMappedAddress) + args.Offset, target.size);
   } catch (const StepFailure&) {
     callbacks_.DxgkCbUnmapPhysicalMemory(&back);

@@ -105,6 +105,12 @@ class ScenarioRunner {
   void adl(const Call& call);
   void free(const Call& call);
   void touch(const Call& call, bool write);
+  void trim(const Call& call);
+  void exit_process(const Call& call);
+  /// The process that "process" names, made when it is first named; the system's without that key.
+  [[nodiscard]] dxgkrnl::ProcessId process(const Call& call);
+  /// Throws StepFailure for a view without write access.
+  void require_writable(HANDLE physical, const void* base) const;
   [[nodiscard]] Object& object(const std::string& name);
   [[nodiscard]] View& view(const std::string& name);
   [[nodiscard]] Adl& adl_named(const std::string& name);
@@ -139,6 +145,7 @@ class ScenarioRunner {
   std::map<std::string, Object> objects_;
   std::map<std::string, View> views_;
   std::map<std::string, Adl> adls_;
+  std::map<std::string, dxgkrnl::ProcessId> processes_;
   std::list<std::shared_ptr<Job>> jobs_;
 };
 

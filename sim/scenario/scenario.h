@@ -39,6 +39,7 @@ struct ScenarioStart {
   mm::Placement placement = mm::Placement::kScattered;
   bool shuffle_logical = false;
   std::vector<unsigned> visible_bits;  ///< by adapter, the last one for all that follow; empty: the GPU's own
+  std::optional<std::uint64_t> page_file;             ///< bytes; nullopt: the kernel's default
   std::vector<std::string> expect{"STATUS_SUCCESS"};  ///< any of these
 };
 

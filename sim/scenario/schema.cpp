@@ -68,8 +68,14 @@ std::vector<ObjectRule> make_steps() {
         {"offset", K::kNumber, false, "0"},
         {"size", K::kNumber, false, "bytes; up to the object's end"},
         {"mode", K::kChoice, false, "`kernel`", {"kernel", "user"}},
+        {"process", K::kText, false,
+         "user: in whose address space, made when it is first named; the system's"},
         kExpectRule}},
-      {"unmap", "UnmapPhysicalMemory", {{"view", K::kText, true, "view"}, kExpectRule}},
+      {"unmap",
+       "UnmapPhysicalMemory",
+       {{"view", K::kText, true, "view"},
+        {"process", K::kText, false, "the process that calls"},
+        kExpectRule}},
       {"adl",
        "AllocateAdl",
        {{"name", K::kText, true, "object"},
@@ -107,6 +113,10 @@ std::vector<ObjectRule> make_steps() {
         {"record", K::kBool, false, "false: do not ask for its record, which may overflow; true"}},
        {{"adl", "address"}}},
       {"wait", "time passes", {{"cycles", K::kNumber, true, "clock cycles"}}},
+      {"trim",
+       "memory pressure: unlocked pages of sections go to the page file",
+       {{"pages", K::kNumber, false, "at most; all"}, {"at_least", K::kNumber, false, "fewer fail; 0"}}},
+      {"exit_process", "a process ends", {{"process", K::kText, true, "its name"}, kExpectRule}},
       {"stop", "StopDevice and RemoveDevice of all adapters", {kExpectRule}},
       {"start", "the adapters again, as `start` of the file says", {kExpectRule}},
       {"reboot",
@@ -160,6 +170,7 @@ const ObjectRule& machine_rule() {
        {"pipe", K::kNumber, false, "variant of the RTL; 0"},
        {"host_width", K::kNumber, false, "host address bits; 46"},
        {"ram", K::kRam, false, "[[\"0\", \"2G\"], [\"4G\", \"2G\"], [\"1T\", \"4G\"]]"},
+       {"device_memory", K::kRam, false, "memory of peers on the bus; [[\"0xD0000000\", \"16M\"]]"},
        {"vram", K::kNumber, false, "bytes for each adapter; 256M"},
        {"memory", K::kMemory, false, "timing of host memory"},
        {"links", K::kLinks, false, "all adapters in one list (the default), or each in its own"}}};
@@ -189,6 +200,7 @@ const ObjectRule& start_rule() {
        {"shuffle_logical", K::kBool, false, "numbers of page lists in no order; false"},
        {"visible_bits", K::kBits, false,
         "address bits that the driver reports, one number or a list by adapter; 40"},
+       {"page_file", K::kNumber, false, "bytes; 1G"},
        {"expect", K::kExpect, false, "of the start; `STATUS_SUCCESS`"}}};
   return rule;
 }

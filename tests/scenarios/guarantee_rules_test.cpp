@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every guarantee's checker fires on events made by hand, names its rule, and keeps quiet otherwise.
+#include "sim/scenario/guarantee_rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/covers.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr std::uint16_t kGpu0 = 0x0100, kGpu1 = 0x0200, kOther = 0x0300;
+constexpr std::uint64_t kFrame = 0x9'0000;  // of the object's first page
+constexpr std::uint64_t kRw = 3, kSnoop = 1ULL << 11;
+
+struct Memory final : model::MemoryView {
+  std::map<std::uint64_t, std::uint64_t> qwords;
+  [[nodiscard]] std::optional<std::uint64_t> load64(std::uint64_t pa) const override {
+    const auto it = qwords.find(pa);
+    return it == qwords.end() ? 0 : it->second;
+  }
+};
+
+/// GPUs 0 and 1 are link0 on one domain; GPU 2 is link1. Numbers below 512 have their leaf tables.
+class Rules : public ::testing::Test {
+ protected:
+  Rules()
+      : rules(
+            config(), memory,
+            [this](const auto& rule, const auto& text) {
+              fired.push_back(rule);
+              texts.push_back(text);
+            },
+            checked) {
+    attach(kGpu0, 0x2000, 0x4000, 1);
+    attach(kGpu1, 0x3000, 0x4000, 1);
+    attach(kOther, 0x8000, 0xA000, 2);
+    tables(0x4000);
+    tables(0xA000);
+    rules.root_is({true, 0x1000, 0});
+    rules.link_starts(link());
+    GuaranteeRules::Link other{"link1", {2}, {kOther}, true, false, 0xFF'FFFF'FFFF};
+    rules.link_starts(other);
+    rules.object_created(&object, {kFrame, kFrame + 7, kFrame + 2}, true);
+  }
+  static model::UnitConfig config() {
+    model::UnitConfig unit;
+    unit.sc = true;
+    return unit;
+  }
+  static GuaranteeRules::Link link() {
+    return {"link0", {0, 1}, {kGpu0, kGpu1}, true, false, 0xFF'FFFF'FFFF};
+  }
+  void attach(std::uint16_t id, std::uint64_t context, std::uint64_t table, std::uint64_t did) {
+    memory.qwords[0x1000 + 16ULL * (id >> 8)] = context | 1;
+    memory.qwords[context] = table | 1;
+    memory.qwords[context + 8] = did << 8 | 2;  // 48 bits
+  }
+  void tables(std::uint64_t top) {
+    for (std::uint64_t level = 0; level < 3; ++level)
+      memory.qwords[top + level * 0x1000] = (top + (level + 1) * 0x1000) | kRw;
+  }
+  std::uint64_t& leaf(std::uint64_t number, std::uint64_t top = 0x4000) {
+    return memory.qwords[top + 0x3000 + 8 * number];
+  }
+  /// Three pages at numbers 16, 17, 18, as they should be.
+  GuaranteeRules::Adl promise() {
+    GuaranteeRules::Adl adl;
+    adl.id = &adl_id;
+    adl.object = &object;
+    adl.link = "link0";
+    adl.numbers = {16, 17, 18};
+    adl.frames = {kFrame, kFrame + 7, kFrame + 2};
+    adl.cached = true;
+    for (std::size_t i = 0; i < 3; ++i) leaf(adl.numbers[i]) = adl.frames[i] << 12 | kSnoop | kRw;
+    return adl;
+  }
+  void allocate(const GuaranteeRules::Adl& adl) {
+    rules.allocate_begins();
+    rules.allocated(adl, 100);
+    rules.allocate_ends();
+  }
+  void unmap() {
+    for (const std::uint64_t number : {16, 17, 18}) leaf(number) = 0;
+  }
+  void free_well() {
+    rules.free_begins(&adl_id);
+    unmap();
+    rules.status_written(210);
+    rules.page_event({mm::PageEvent::Kind::kUnlock, 230, {{kFrame, 8}}});
+    rules.freed(&adl_id, {200, 220});
+  }
+  void only(const char* rule) {
+    EXPECT_THAT(fired, Contains(std::string("guarantee.") + rule)) << ::testing::PrintToString(texts);
+    EXPECT_THAT(fired, Each(std::string("guarantee.") + rule)) << ::testing::PrintToString(texts);
+    EXPECT_GT(checked[rule], 0U);
+  }
+
+  Memory memory;
+  std::vector<std::string> fired, texts;
+  std::map<std::string, std::uint64_t> checked;
+  GuaranteeRules rules;
+  int object = 0, adl_id = 0, second_id = 0;
+};
+
+TEST_F(Rules, AGoodLifeIsQuiet) {
+  allocate(promise());
+  rules.departs(0, false, (kFrame << 12) + 64, 150);
+  rules.completes(0, false, (kFrame << 12) + 64);
+  rules.departs(1, true, 0xFEE0'0000, 150);  // a message
+  rules.sweep();
+  free_well();
+  rules.sweep();
+  rules.page_event({mm::PageEvent::Kind::kFree, 240, {{kFrame, 8}}});
+  rules.object_destroyed(&object);
+  rules.links_end();
+  EXPECT_THAT(texts, IsEmpty());
+  for (const char* rule :
+       {"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G10", "G11", "G12", "G13", "G22", "G23"})
+    EXPECT_GT(checked[rule], 0U) << rule;
+}
+
+TEST_F(Rules, G1ContextBeforeAttach) {
+  rules.before_attach({kGpu0});
+  only("G1");
+}
+TEST_F(Rules, G1StartWithoutContext) {
+  memory.qwords[0x3000] = 0;
+  auto late = link();
+  late.name = "late";
+  rules.link_starts(late);
+  only("G1");
+}
+TEST_F(Rules, G1StartInTwoDomains) {
+  memory.qwords[0x3008] = 5ULL << 8 | 2;
+  auto late = link();
+  late.name = "late";
+  rules.link_starts(late);
+  only("G1");
+}
+TEST_F(Rules, G1TrafficBeforeStart) {
+  rules.links_end();
+  rules.departs(0, false, kFrame << 12, 5);
+  only("G1");
+}
+TEST_F(Rules, G2AnotherPage) {
+  const auto adl = promise();
+  leaf(17) = (kFrame + 8) << 12 | kSnoop | kRw;
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G2"));
+  EXPECT_THAT(fired, Not(Contains("guarantee.G3")));
+}
+TEST_F(Rules, G2FoundBySweepAfterwards) {
+  allocate(promise());
+  leaf(17) = (kFrame + 8) << 12 | kSnoop | kRw;
+  rules.sweep();
+  only("G2");
+}
+TEST_F(Rules, G2LostAfterwards) {
+  allocate(promise());
+  leaf(17) = 0;
+  rules.sweep();
+  only("G2");
+}
+TEST_F(Rules, G3NotThereWhenAllocateAdlReturned) {
+  const auto adl = promise();
+  leaf(16) = 0;
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G3"));
+}
+TEST_F(Rules, G3BlockedThoughPromised) {
+  allocate(promise());
+  rules.blocked(kGpu0, false, 17 << 12, 99);  // it was there before the promise
+  rules.blocked(kGpu0, false, 40 << 12, 150);
+  EXPECT_THAT(texts, IsEmpty());
+  rules.blocked(kGpu0, false, 17 << 12, 101);
+  only("G3");
+}
+TEST_F(Rules, G3NotWhileItIsFreed) {
+  allocate(promise());
+  rules.free_begins(&adl_id);
+  rules.blocked(kGpu0, false, 17 << 12, 150);
+  EXPECT_THAT(texts, IsEmpty());
+}
+TEST_F(Rules, G4TheNeighbourTranslates) {
+  const auto adl = promise();
+  leaf(19) = kFrame << 12 | kRw;
+  allocate(adl);
+  only("G4");
+}
+TEST_F(Rules, G4AnExtraPageFarAway) {
+  allocate(promise());
+  leaf(400) = kFrame << 12 | kRw;
+  rules.sweep();
+  only("G4");
+}
+TEST_F(Rules, G5StillThereAfterFreeAdl) {
+  allocate(promise());
+  rules.free_begins(&adl_id);
+  rules.status_written(210);
+  rules.page_event({mm::PageEvent::Kind::kUnlock, 230, {{kFrame, 8}}});
+  rules.freed(&adl_id, {200, 220});
+  only("G5");
+}
+TEST_F(Rules, G5TrafficAfterFreeAdl) {
+  allocate(promise());
+  free_well();
+  rules.departs(1, true, kFrame << 12, 300);
+  only("G5");
+}
+TEST_F(Rules, G5TrafficStillUnderWay) {
+  allocate(promise());
+  rules.departs(1, true, kFrame << 12, 205);
+  free_well();
+  only("G5");
+}
+TEST_F(Rules, G5OfAnotherLink) {
+  allocate(promise());
+  rules.departs(2, false, kFrame << 12, 205);
+  only("G5");
+}
+TEST_F(Rules, G5WaitsForAPromiseThatIsOnItsWay) {
+  rules.allocate_begins();
+  rules.departs(0, false, kFrame << 12, 90);
+  rules.departs(0, false, (kFrame + 100) << 12, 91);
+  EXPECT_THAT(texts, IsEmpty());
+  rules.allocated(promise(), 100);
+  rules.allocate_ends();
+  only("G5");
+  EXPECT_EQ(fired.size(), 1U);
+}
+TEST_F(Rules, G5APageOfTwoAdls) {
+  allocate(promise());
+  auto second = promise();
+  second.id = &second_id;
+  second.numbers = {30};
+  second.frames = {kFrame};
+  leaf(30) = kFrame << 12 | kSnoop | kRw;
+  allocate(second);
+  free_well();
+  rules.departs(0, false, kFrame << 12, 300);
+  rules.sweep();
+  EXPECT_THAT(texts, IsEmpty());
+  rules.departs(0, false, (kFrame + 7) << 12, 300);
+  only("G5");
+}
+TEST_F(Rules, G6NoStatusFromTheUnit) {
+  allocate(promise());
+  rules.free_begins(&adl_id);
+  unmap();
+  rules.status_written(150);
+  rules.freed(&adl_id, {200, 220});
+  only("G6");
+}
+TEST_F(Rules, G6UnlockedTooEarly) {
+  allocate(promise());
+  rules.free_begins(&adl_id);
+  unmap();
+  rules.page_event({mm::PageEvent::Kind::kUnlock, 205, {{kFrame, 1}}});
+  rules.status_written(210);
+  rules.freed(&adl_id, {200, 220});
+  only("G6");
+}
+TEST_F(Rules, G6GivenBackWhileReachable) {
+  allocate(promise());
+  checked["G6"] = 1;
+  rules.page_event({mm::PageEvent::Kind::kFree, 205, {{kFrame, 1}}});
+  only("G6");
+}
+TEST_F(Rules, G7BeyondTheLimit) {
+  auto near = link();
+  near.name = "near";
+  near.highest_visible = 0x11FFF;
+  rules.link_starts(near);
+  auto adl = promise();
+  adl.link = "near";
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G7"));
+}
+TEST_F(Rules, G8NotIdentity) {
+  auto physical = link();
+  physical.name = "physical";
+  physical.identity = true;
+  rules.link_starts(physical);
+  auto adl = promise();
+  adl.link = "physical";
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G8"));
+}
+TEST_F(Rules, G9NotContiguous) {
+  auto adl = promise();
+  adl.contiguous = true;
+  adl.numbers[2] = 20;
+  leaf(20) = adl.frames[2] << 12 | kSnoop | kRw;
+  leaf(18) = 0;
+  allocate(adl);
+  only("G9");
+}
+TEST_F(Rules, G10MoreThanWasPermitted) {
+  auto adl = promise();
+  adl.writable = false;
+  allocate(adl);
+  only("G10");
+}
+TEST_F(Rules, G10LessThanWasPermitted) {
+  const auto adl = promise();
+  leaf(17) &= ~2ULL;
+  allocate(adl);
+  only("G10");
+}
+TEST_F(Rules, G10ChangedAfterwards) {
+  allocate(promise());
+  leaf(17) &= ~2ULL;
+  rules.sweep();
+  only("G10");
+}
+TEST_F(Rules, G11CachedWithoutSnoop) {
+  const auto adl = promise();
+  leaf(17) &= ~kSnoop;
+  allocate(adl);
+  only("G11");
+}
+TEST_F(Rules, G12OneMemberSeesAnother) {
+  tables(0x1'0000);
+  attach(kGpu1, 0x3000, 0x1'0000, 1);
+  const auto adl = promise();
+  for (std::size_t i = 0; i < 3; ++i)
+    leaf(adl.numbers[i], 0x1'0000) = (adl.frames[i] + 1) << 12 | kSnoop | kRw;
+  allocate(adl);
+  only("G12");
+}
+TEST_F(Rules, G12AMemberIsCutOff) {
+  allocate(promise());
+  checked["G12"] = 1;
+  memory.qwords[0x3000] = 0;
+  rules.sweep();
+  only("G12");
+}
+TEST_F(Rules, G13AnotherLinkReachesIt) {
+  const auto adl = promise();
+  leaf(17, 0xA000) = adl.frames[1] << 12 | kRw;
+  allocate(adl);
+  only("G13");
+}
+TEST_F(Rules, G19NotTheBusAddress) {
+  auto adl = promise();
+  adl.io_space = true;
+  leaf(17) = 0x1234'5000 | kSnoop | kRw;
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G19"));
+}
+TEST_F(Rules, G20AFailedCallLeftSomething) {
+  rules.call_failed("AllocateAdl", {10, 2, 3, 4}, {10, 2, 3, 4});
+  EXPECT_THAT(texts, IsEmpty());
+  rules.call_failed("AllocateAdl", {10, 2, 3, 4}, {9, 3, 5, 5});
+  only("G20");
+  EXPECT_EQ(fired.size(), 4U);
+}
+TEST_F(Rules, G22FormerDataShows) {
+  rules.page_event({mm::PageEvent::Kind::kFree, 10, {{0x500, 2}}});
+  int next = 0;
+  rules.object_created(&next, {0x500, 0x501}, true);
+  EXPECT_THAT(texts, IsEmpty());
+  memory.qwords[0x501'FF8] = 1;
+  rules.object_created(&next, {0x500, 0x501}, false);  // not asked to be zero
+  EXPECT_THAT(texts, IsEmpty());
+  rules.object_created(&next, {0x500, 0x501}, true);
+  only("G22");
+}
+TEST_F(Rules, G22ANumberLeadsSomewhereAfterDestroy) {
+  allocate(promise());
+  free_well();
+  leaf(17) = 0x7777'7000 | kRw;
+  rules.object_destroyed(&object);
+  only("G22");
+}
+TEST_F(Rules, G22DestroyedWithALiveAdl) {
+  allocate(promise());
+  checked["G22"] = 1;
+  rules.object_destroyed(&object);
+  only("G22");
+}
+TEST_F(Rules, G23TheWindowIsHandedOut) {
+  GuaranteeRules::Adl adl = promise();
+  adl.frames[1] = 0xFEE01;
+  leaf(17) = 0xFEE0'1000 | kSnoop | kRw;
+  allocate(adl);
+  EXPECT_THAT(fired, Contains("guarantee.G23"));
+}
+TEST_F(Rules, G23AnEntryPointsThere) {
+  allocate(promise());
+  leaf(100) = 0xFEE0'1000 | kRw;
+  rules.sweep();
+  only("G23");
+}
+TEST_F(Rules, AfterABugcheckNothingIsChecked) {
+  rules.end();
+  rules.departs(0, false, 0x1000, 5);
+  rules.before_attach({kGpu0});
+  EXPECT_THAT(texts, IsEmpty());
+}
+
+}  // namespace
+}  // namespace gpudmar::sim
