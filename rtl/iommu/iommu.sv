@@ -15,14 +15,16 @@ module iommu #(
     parameter logic [4:0]  Sagaw          = 5'b00110,  // as CAP.SAGAW
     parameter logic [1:0]  Sllps          = 2'b11,     // as CAP.SLLPS
     parameter bit          PassThrough    = 1'b1,      // as ECAP.PT
+    parameter bit          SnoopControl   = 1'b0,      // as ECAP.SC: SNP of leaves is honoured
+    parameter bit          Zlr            = 1'b0,      // as CAP.ZLR: zero-length reads of write-only pages succeed
     parameter int unsigned DidWidth       = 16,        // bits of a domain-id
     parameter int unsigned Mamv           = 18,        // as CAP.MAMV
     parameter int unsigned Records        = 8,         // fault records
     parameter int unsigned IotlbEntries   = 64,
     parameter int unsigned ContextEntries = 8,
-    parameter int unsigned PagingEntries1 = 8,         // paging-structure caches, by the level of the tables pointed to;
-    parameter int unsigned PagingEntries2 = 4,         // 0: none
-    parameter int unsigned PagingEntries3 = 4,
+    parameter int unsigned PagingEntries1 = 8,         // cached ways to tables of level 1; 0: none
+    parameter int unsigned PagingEntries2 = 4,         // of level 2
+    parameter int unsigned PagingEntries3 = 4,         // of level 3
     parameter int unsigned NumWalks       = 16,        // 2 to 64
     parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 64; a quarter of them per port is its own
     parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats
@@ -101,6 +103,7 @@ module iommu #(
     output logic [63:0]                     m_axi_data_araddr_o,
     output logic [7:0]                      m_axi_data_arlen_o,
     output logic [2:0]                      m_axi_data_arsize_o,
+    output logic                            m_axi_data_arsnoop_o,  // must snoop
     input  logic                            m_axi_data_rvalid_i,
     output logic                            m_axi_data_rready_o,
     input  logic [DataIdWidth-1:0]          m_axi_data_rid_i,
@@ -113,6 +116,7 @@ module iommu #(
     output logic [63:0]                     m_axi_data_awaddr_o,
     output logic [7:0]                      m_axi_data_awlen_o,
     output logic [2:0]                      m_axi_data_awsize_o,
+    output logic                            m_axi_data_awsnoop_o,
     output logic                            m_axi_data_wvalid_o,
     input  logic                            m_axi_data_wready_i,
     output logic [DataWidth-1:0]            m_axi_data_wdata_o,
@@ -195,7 +199,7 @@ module iommu #(
 
   iommu_regs #(
       .NumPorts(NumPorts), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough),
-      .DidWidth(DidWidth), .Mamv(Mamv), .Records(Records)
+      .SnoopControl(SnoopControl), .Zlr(Zlr), .DidWidth(DidWidth), .Mamv(Mamv), .Records(Records)
   ) i_regs (
       .clk_i, .rst_ni, .por_ni,
       .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
@@ -261,9 +265,10 @@ module iommu #(
 
   logic [2*16-1:0] tlb_did;
   logic [2*PageWidth-1:0] tlb_page;
-  logic [1:0] tlb_hit, tlb_allow;
+  logic [1:0] tlb_hit, tlb_allow, tlb_snp;
+  logic tlb_rd_w;
   logic [2*FrameWidth-1:0] tlb_frame;
-  logic fill_valid, fill_r, fill_w;
+  logic fill_valid, fill_r, fill_w, fill_snp;
   logic [15:0] fill_did;
   logic [PageWidth-1:0] fill_page;
   logic [FrameWidth-1:0] fill_frame;
@@ -271,11 +276,11 @@ module iommu #(
   iommu_iotlb #(.Entries(IotlbEntries), .PageWidth(PageWidth), .FrameWidth(FrameWidth)) i_iotlb (
       .clk_i, .rst_ni,
       .rd_did_i(tlb_did[0*16+:16]), .rd_page_i(tlb_page[0*PageWidth+:PageWidth]), .rd_hit_o(tlb_hit[0]), .rd_frame_o(tlb_frame[0*FrameWidth+:FrameWidth]),
-      .rd_r_o(tlb_allow[0]),
+      .rd_r_o(tlb_allow[0]), .rd_w_o(tlb_rd_w), .rd_snp_o(tlb_snp[0]),
       .wr_did_i(tlb_did[1*16+:16]), .wr_page_i(tlb_page[1*PageWidth+:PageWidth]), .wr_hit_o(tlb_hit[1]), .wr_frame_o(tlb_frame[1*FrameWidth+:FrameWidth]),
-      .wr_w_o(tlb_allow[1]),
+      .wr_w_o(tlb_allow[1]), .wr_snp_o(tlb_snp[1]),
       .fill_valid_i(fill_valid), .fill_did_i(fill_did), .fill_page_i(fill_page), .fill_frame_i(fill_frame),
-      .fill_r_i(fill_r), .fill_w_i(fill_w),
+      .fill_r_i(fill_r), .fill_w_i(fill_w), .fill_snp_i(fill_snp),
       .flush_valid_i(tlb_flush), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_page_i(flush_page),
       .flush_mask_i(flush_mask));
 
@@ -300,10 +305,10 @@ module iommu #(
 
   // ------------------------------------------------------------------ walkers
   logic [1:0] walk_valid, walk_ready, done_owner;
-  logic walk_hint, done_valid, done_fault, done_fpd;
-  // The write lane has no hints.
+  logic walk_hint, walk_zero, done_valid, done_fault, done_fpd;
+  // The write lane has neither hints nor zero-length requests.
   // verilator lint_off UNUSEDSIGNAL
-  logic write_hint;
+  logic write_hint, write_zero;
   // verilator lint_on UNUSEDSIGNAL
   logic walks_idle, table_busy;
   logic [WalkWidth-1:0] walk_index, done_index;
@@ -319,11 +324,12 @@ module iommu #(
 
   iommu_walker #(
       .NumWalks(NumWalks), .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps),
-      .PassThrough(PassThrough), .DidWidth(DidWidth), .SlotWidth(SlotWidth), .Pipe(Pipe)
+      .PassThrough(PassThrough), .DidWidth(DidWidth), .SnoopControl(SnoopControl), .Zlr(Zlr), .SlotWidth(SlotWidth),
+      .Pipe(Pipe)
   ) i_walker (
       .clk_i, .rst_ni, .root_i(root),
       .req_valid_i(walk_valid), .req_ready_o(walk_ready), .req_index_o(walk_index), .req_hint_i(walk_hint),
-      .req_sid_i(walk_sid), .req_page_i(walk_page), .req_at_i(walk_at), .req_slot_i(walk_slot),
+      .req_sid_i(walk_sid), .req_page_i(walk_page), .req_at_i(walk_at), .req_zero_i(walk_zero), .req_slot_i(walk_slot),
       .ctx_sid_o(ctx_sid[2*16+:16]), .ctx_hit_i(ctx_hit[2]), .ctx_did_i(ctx_did[2*16+:16]), .ctx_pass_i(ctx_pass[2]),
       .ctx_fpd_i(ctx_fpd), .ctx_aw_i(ctx_aw), .ctx_table_i(ctx_table),
       .ctx_fill_o(ctx_fill), .ctx_fill_sid_o(ctx_fill_sid), .ctx_fill_did_o(ctx_fill_did),
@@ -341,7 +347,7 @@ module iommu #(
       .done_valid_o(done_valid), .done_index_o(done_index), .done_owner_o(done_owner), .done_slot_o(done_slot),
       .done_fault_o(done_fault), .done_reason_o(done_reason), .done_fpd_o(done_fpd),
       .fill_valid_o(fill_valid), .fill_did_o(fill_did), .fill_page_o(fill_page), .fill_frame_o(fill_frame),
-      .fill_r_o(fill_r), .fill_w_o(fill_w), .count_walk_o(count_walk), .idle_o(walks_idle));
+      .fill_r_o(fill_r), .fill_w_o(fill_w), .fill_snp_o(fill_snp), .count_walk_o(count_walk), .idle_o(walks_idle));
 
   // ------------------------------------------------------------------ lanes
   logic [NumPorts-1:0] ar_allowed, aw_allowed, ar_taken, aw_taken;
@@ -369,7 +375,7 @@ module iommu #(
 
   iommu_lane #(
       .IsWrite(1'b0), .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
-      .Parks(Parks), .WalkWidth(WalkWidth), .Pipe(Pipe)
+      .Parks(Parks), .WalkWidth(WalkWidth), .Zlr(Zlr), .Pipe(Pipe)
   ) i_read_lane (
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_arvalid_i), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
@@ -377,10 +383,10 @@ module iommu #(
       .req_user_i(s_axi_aruser_i), .hint_valid_i, .hint_ready_o, .hint_page_i,
       .ctx_sid_o(ctx_sid[0*16+:16]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0*16+:16]), .ctx_pass_i(ctx_pass[0]),
       .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
-      .tlb_allow_i(tlb_allow[0]),
+      .tlb_allow_i(tlb_allow[0]), .tlb_write_i(tlb_rd_w), .tlb_snp_i(tlb_snp[0]),
       .walk_valid_o(walk_valid[0]), .walk_ready_i(walk_ready[0]), .walk_index_i(walk_index),
       .walk_hint_o(walk_hint), .walk_sid_o(walk_sid[0+:16]), .walk_page_o(walk_page[0+:52]),
-      .walk_at_o(walk_at[0+:2]), .walk_slot_o(walk_slot[0+:SlotWidth]),
+      .walk_at_o(walk_at[0+:2]), .walk_slot_o(walk_slot[0+:SlotWidth]), .walk_zero_o(walk_zero),
       .done_valid_i(done_valid), .done_index_i(done_index), .done_owner_i(done_owner[0]), .done_slot_i(done_slot),
       .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd),
       .fault_valid_o(fault_valid[0]), .fault_ready_i(fault_ready[0]), .fault_sid_o(fault_sid[0+:16]),
@@ -390,12 +396,12 @@ module iommu #(
       .err_busy_o(err_busy[0*NumPorts+:NumPorts]), .err_done_i(err_done[0*NumPorts+:NumPorts]),
       .out_valid_o(rd_out_valid), .out_ready_i(m_axi_data_arready_i), .out_port_o(rd_out_port),
       .out_id_o(rd_out_id), .out_addr_o(m_axi_data_araddr_o), .out_len_o(m_axi_data_arlen_o),
-      .out_size_o(m_axi_data_arsize_o), .push_o(push[0]), .push_port_o(push_port[0*PortWidth+:PortWidth]), .push_id_o(push_id[0*IdWidth+:IdWidth]),
+      .out_size_o(m_axi_data_arsize_o), .out_snoop_o(m_axi_data_arsnoop_o), .push_o(push[0]), .push_port_o(push_port[0*PortWidth+:PortWidth]), .push_id_o(push_id[0*IdWidth+:IdWidth]),
       .count_hit_o(count_hit[0]), .count_miss_o(count_miss[0]));
 
   iommu_lane #(
       .IsWrite(1'b1), .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
-      .Parks(Parks), .WalkWidth(WalkWidth), .Pipe(Pipe)
+      .Parks(Parks), .WalkWidth(WalkWidth), .Zlr(Zlr), .Pipe(Pipe)
   ) i_write_lane (
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_awvalid_i), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
@@ -403,10 +409,10 @@ module iommu #(
       .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),
       .ctx_sid_o(ctx_sid[1*16+:16]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1*16+:16]), .ctx_pass_i(ctx_pass[1]),
       .tlb_did_o(tlb_did[1*16+:16]), .tlb_page_o(tlb_page[1*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1*FrameWidth+:FrameWidth]),
-      .tlb_allow_i(tlb_allow[1]),
+      .tlb_allow_i(tlb_allow[1]), .tlb_write_i(tlb_allow[1]), .tlb_snp_i(tlb_snp[1]),
       .walk_valid_o(walk_valid[1]), .walk_ready_i(walk_ready[1]), .walk_index_i(walk_index),
       .walk_hint_o(write_hint), .walk_sid_o(walk_sid[16+:16]), .walk_page_o(walk_page[52+:52]),
-      .walk_at_o(walk_at[2+:2]), .walk_slot_o(walk_slot[SlotWidth+:SlotWidth]),
+      .walk_at_o(walk_at[2+:2]), .walk_slot_o(walk_slot[SlotWidth+:SlotWidth]), .walk_zero_o(write_zero),
       .done_valid_i(done_valid), .done_index_i(done_index), .done_owner_i(done_owner[1]), .done_slot_i(done_slot),
       .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd),
       .fault_valid_o(fault_valid[1]), .fault_ready_i(fault_ready[1]), .fault_sid_o(fault_sid[16+:16]),
@@ -416,7 +422,7 @@ module iommu #(
       .err_busy_o(err_busy[1*NumPorts+:NumPorts]), .err_done_i(err_done[1*NumPorts+:NumPorts]),
       .out_valid_o(wr_out_valid), .out_ready_i(wr_out_ready), .out_port_o(wr_out_port),
       .out_id_o(wr_out_id), .out_addr_o(m_axi_data_awaddr_o), .out_len_o(m_axi_data_awlen_o),
-      .out_size_o(m_axi_data_awsize_o), .push_o(push[1]), .push_port_o(push_port[1*PortWidth+:PortWidth]), .push_id_o(push_id[1*IdWidth+:IdWidth]),
+      .out_size_o(m_axi_data_awsize_o), .out_snoop_o(m_axi_data_awsnoop_o), .push_o(push[1]), .push_port_o(push_port[1*PortWidth+:PortWidth]), .push_id_o(push_id[1*IdWidth+:IdWidth]),
       .count_hit_o(count_hit[1]), .count_miss_o(count_miss[1]));
 
   assign m_axi_data_arvalid_o = rd_out_valid;

@@ -10,6 +10,8 @@ module iommu_entry_check #(
     parameter logic [1:0]  Sllps       = 2'b11,
     parameter bit          PassThrough = 1'b1,
     parameter int unsigned DidWidth    = 16,
+    parameter bit          SnoopControl = 1'b0,
+    parameter bit          Zlr         = 1'b0,
     parameter int unsigned FrameWidth  = Haw - 12  // derived
 ) (
     input  logic [1:0]            kind_i,        // 0 root, 1 context, 2 paging
@@ -26,6 +28,9 @@ module iommu_entry_check #(
 
     // The request.
     input  logic                  write_i,
+    input  logic                  zero_i,        // a zero-length read
+    input  logic                  acc_r_i,       // granted by all levels above
+    input  logic                  acc_w_i,
     input  logic [51:0]           page_i,
     input  logic [1:0]            at_i,
 
@@ -47,10 +52,12 @@ module iommu_entry_check #(
       | ((ctx_i.did >> DidWidth) != '0);
   assign superpage = pte_i.ps & (level_i == 3'd2 || level_i == 3'd3);
   assign last = (level_i == 3'd1) | superpage;
-  assign lacks = write_i ? ~pte_i.w : ~pte_i.r;
-  // 2.3: HAW and above, bits 11 and 62 everywhere (no snoop control, no transient mappings).
+  // A zero-length read needs either permission, but of all levels together.
+  assign lacks = write_i ? ~pte_i.w
+      : (Zlr & zero_i) ? ~((acc_r_i & pte_i.r) | (acc_w_i & pte_i.w)) : ~pte_i.r;
+  // 2.3: HAW and above, bit 62 everywhere (no transient mappings), SNP but in leaves with snoop control.
   always_comb begin
-    pte_reserved = pte_i.snp | pte_i.rsvd62;
+    pte_reserved = (pte_i.snp & ~(SnoopControl & last)) | pte_i.rsvd62;
     if (Haw < 52) pte_reserved |= (pte_i.addr >> FrameWidth) != '0;
     if (level_i >= 3'd4) pte_reserved |= pte_i.ps;
     if (superpage && level_i == 3'd2) pte_reserved |= ~Sllps[0] | (pte_i.addr[8:0] != '0);

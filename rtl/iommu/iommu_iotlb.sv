@@ -18,11 +18,14 @@ module iommu_iotlb #(
     output logic                  rd_hit_o,
     output logic [FrameWidth-1:0] rd_frame_o,
     output logic                  rd_r_o,
+    output logic                  rd_w_o,
+    output logic                  rd_snp_o,
     input  logic [15:0]           wr_did_i,
     input  logic [PageWidth-1:0]  wr_page_i,
     output logic                  wr_hit_o,
     output logic [FrameWidth-1:0] wr_frame_o,
     output logic                  wr_w_o,
+    output logic                  wr_snp_o,
 
     input  logic                  fill_valid_i,
     input  logic [15:0]           fill_did_i,
@@ -30,6 +33,7 @@ module iommu_iotlb #(
     input  logic [FrameWidth-1:0] fill_frame_i,
     input  logic                  fill_r_i,
     input  logic                  fill_w_i,
+    input  logic                  fill_snp_i,
 
     input  logic                  flush_valid_i,
     input  logic [1:0]            flush_g_i,      // 1 global, 2 domain, 3 page-in-domain
@@ -47,7 +51,7 @@ module iommu_iotlb #(
   logic [15:0]           did_q[Entries];
   logic [PageWidth-1:0]  page_q[Entries];
   logic [FrameWidth-1:0] frame_q[Entries];
-  logic [Entries-1:0]    r_q, w_q;
+  logic [Entries-1:0]    r_q, w_q, snp_q;
   logic [IdxWidth-1:0]   next_q;
 
   logic [Entries-1:0] rd_match, wr_match, fill_match, flush_match;
@@ -73,8 +77,11 @@ module iommu_iotlb #(
   end
   assign rd_hit_o = |rd_match;
   assign rd_r_o = |(rd_match & r_q);
+  assign rd_w_o = |(rd_match & w_q);
+  assign rd_snp_o = |(rd_match & snp_q);
   assign wr_hit_o = |wr_match;
   assign wr_w_o = |(wr_match & w_q);
+  assign wr_snp_o = |(wr_match & snp_q);
 
   logic fill_flushed, fill;
   assign fill_flushed = flush_valid_i
@@ -98,6 +105,7 @@ module iommu_iotlb #(
       frame_q[fill_index] <= fill_frame_i;
       r_q[fill_index] <= fill_r_i;
       w_q[fill_index] <= fill_w_i;
+      snp_q[fill_index] <= fill_snp_i;
     end
     if (!rst_ni) begin
       valid_q <= '0;

@@ -26,6 +26,7 @@ module iommu_lane #(
     parameter int unsigned Mgaw       = 48,
     parameter int unsigned Parks      = 24,   // requests parked at most, 4 to 64
     parameter int unsigned WalkWidth  = 4,    // bits of a walk number
+    parameter bit          Zlr        = 1'b0, // as CAP.ZLR
     parameter int unsigned Pipe       = 0,
     parameter int unsigned SlotWidth  = $clog2(Parks),  // derived
     parameter int unsigned PageWidth  = Mgaw - 12,      // derived
@@ -64,6 +65,8 @@ module iommu_lane #(
     input  logic                         tlb_hit_i,
     input  logic [FrameWidth-1:0]        tlb_frame_i,
     input  logic                         tlb_allow_i,    // the entry permits this direction
+    input  logic                         tlb_write_i,    // it permits writes
+    input  logic                         tlb_snp_i,      // it asks for snooping
 
     // To the walkers: start a walk, or join one for the same page; walk_ready_i in the same cycle.
     output logic                         walk_valid_o,
@@ -74,6 +77,7 @@ module iommu_lane #(
     output logic [51:0]                  walk_page_o,
     output logic [1:0]                   walk_at_o,
     output logic [SlotWidth-1:0]         walk_slot_o,
+    output logic                         walk_zero_o,    // a zero-length read
 
     // A walk ended.
     input  logic                         done_valid_i,
@@ -109,6 +113,7 @@ module iommu_lane #(
     output logic [63:0]                  out_addr_o,
     output logic [7:0]                   out_len_o,
     output logic [2:0]                   out_size_o,
+    output logic                         out_snoop_o,    // must snoop
 
     // A request was given its output address in this cycle (for draining).
     output logic                         push_o,
@@ -129,7 +134,7 @@ module iommu_lane #(
   end
 
   localparam int unsigned OutDepth = 8;
-  localparam int unsigned OutWidth = PortWidth + IdWidth + 64 + 8 + 3;
+  localparam int unsigned OutWidth = PortWidth + IdWidth + 64 + 8 + 3 + 1;
   localparam int unsigned ParkCount = $clog2(Parks + 1);
   localparam int unsigned OutCount = $clog2(OutDepth + 1);
   localparam int unsigned NumPortBits = (NumPorts > 1) ? $clog2(NumPorts) : 1;
@@ -298,17 +303,20 @@ module iommu_lane #(
   logic [1:0]  kind;
   logic [7:0]  direct_reason;
   logic [63:0] out_addr;
-  logic in_window, is_message, within_haw, within_mgaw, tlb_ok, remapped;
+  logic in_window, is_message, within_haw, within_mgaw, tlb_grants, tlb_ok, remapped;
+  logic out_snoop;
   // 2.5: without PASID, a 4-byte write to the window is an interrupt message; anything else there is aborted.
   assign in_window = (b_addr[63:20] == 44'h0000_0000_FEE) & ~b_user.pasid_valid;
   assign is_message = IsWrite & (b_len == 8'd0) & (b_size == 3'd2) & (b_addr[1:0] == 2'd0);
   assign within_haw = b_addr[63:Haw] == '0;
   assign within_mgaw = b_addr[63:Mgaw] == '0;
-  assign tlb_ok = b_ctx_hit & ~b_ctx_pass & tlb_hit_i & tlb_allow_i & within_mgaw & (b_user.at == 2'd0);
+  assign tlb_grants = tlb_allow_i | (Zlr & ~IsWrite & b_user.zero_length & tlb_write_i);
+  assign tlb_ok = b_ctx_hit & ~b_ctx_pass & tlb_hit_i & tlb_grants & within_mgaw & (b_user.at == 2'd0);
   always_comb begin
     kind = KindWalk;
     direct_reason = vtd_pkg::FAULT_NONE;
     out_addr = b_addr;
+    out_snoop = ~b_user.no_snoop;  // 2.6: SNP of a leaf overrides the request
     remapped = 1'b0;
     if (!te_i) begin
       kind = KindOut;
@@ -329,6 +337,7 @@ module iommu_lane #(
       if (tlb_ok) begin
         kind = KindOut;
         out_addr = 64'({tlb_frame_i, b_addr[11:0]});
+        if (tlb_snp_i) out_snoop = 1'b1;
       end
     end
   end
@@ -373,6 +382,7 @@ module iommu_lane #(
   assign walk_hint_o = ~parked_walk & b_hint;
   assign walk_page_o = parked_walk ? p_addr_q[walk_slot][63:12] : b_addr[63:12];
   assign walk_at_o = parked_walk ? p_user_q[walk_slot][1:0] : b_user.at;
+  assign walk_zero_o = ~IsWrite & (parked_walk ? p_user_q[walk_slot][26] : b_user.zero_length);
   assign walk_slot_o = parked_walk ? walk_slot : (b_replay ? b_slot : free_slot);
   logic [NumPortBits-1:0] walk_port;
   assign walk_port = NumPortBits'(parked_walk ? p_port_q[walk_slot] : b_port);
@@ -530,9 +540,9 @@ module iommu_lane #(
   logic out_empty, out_full;
   fifo #(.Width(OutWidth), .Depth(OutDepth)) i_out (
       .clk_i, .rst_ni, .flush_i(1'b0),
-      .push_i(push), .data_i({b_port, b_id, out_addr, b_len, b_size}), .full_o(out_full),
+      .push_i(push), .data_i({b_port, b_id, out_addr, b_len, b_size, out_snoop}), .full_o(out_full),
       .pop_i(popped),
-      .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o}), .empty_o(out_empty));
+      .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o, out_snoop_o}), .empty_o(out_empty));
   assign out_valid_o = ~out_empty;
   assign push_o = push;
   assign push_port_o = b_port;

@@ -13,6 +13,8 @@ module iommu_regs #(
     parameter logic [4:0]  Sagaw       = 5'b00110,
     parameter logic [1:0]  Sllps       = 2'b11,
     parameter bit          PassThrough = 1'b1,
+    parameter bit          SnoopControl = 1'b0,
+    parameter bit          Zlr         = 1'b0,
     parameter int unsigned DidWidth    = 16,
     parameter int unsigned Mamv        = 18,
     parameter int unsigned Records     = 8
@@ -103,12 +105,12 @@ module iommu_regs #(
     1'b1, 1'b0,                         // PSI
     2'b00, Sllps,
     10'(vtd_pkg::FRCD_LO_OFFSET >> 4),
-    2'b00,                              // ZLR
+    1'b0, Zlr,
     6'(Mgaw - 1),
     3'b000, Sagaw,
     5'b00000,                           // CM, PHMR, PLMR, RWBF, AFL
     3'((DidWidth - 4) / 2)};
-  localparam logic [63:0] Ecap = {46'd0, 10'h050, 1'b0, PassThrough, 4'b0000, 1'b1, 1'b1};
+  localparam logic [63:0] Ecap = {46'd0, 10'h050, SnoopControl, PassThrough, 4'b0000, 1'b1, 1'b1};
 
   if (DidWidth % 2 != 0) begin : gen_did_check
     $error("iommu_regs: DidWidth must be even");

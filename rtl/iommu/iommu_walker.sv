@@ -24,6 +24,8 @@ module iommu_walker #(
     parameter logic [1:0]  Sllps       = 2'b11,     // as CAP.SLLPS: 2 MiB, 1 GiB
     parameter bit          PassThrough = 1'b1,      // as ECAP.PT
     parameter int unsigned DidWidth    = 16,        // bits of a domain-id
+    parameter bit          SnoopControl = 1'b0,     // as ECAP.SC
+    parameter bit          Zlr         = 1'b0,      // as CAP.ZLR
     parameter int unsigned SlotWidth   = 4,         // bits of a parked request's number
     parameter int unsigned Pipe        = 0,
     parameter int unsigned WalkWidth   = $clog2(NumWalks),  // derived
@@ -43,6 +45,7 @@ module iommu_walker #(
     input  logic [31:0]           req_sid_i,
     input  logic [103:0]          req_page_i,
     input  logic [3:0]            req_at_i,
+    input  logic                  req_zero_i,      // read lane only: a zero-length read
     input  logic [2*SlotWidth-1:0] req_slot_i,
 
     // Context cache.
@@ -107,6 +110,7 @@ module iommu_walker #(
     output logic [FrameWidth-1:0] fill_frame_o,
     output logic                  fill_r_o,
     output logic                  fill_w_o,
+    output logic                  fill_snp_o,
 
     output logic                  count_walk_o,    // a walk started (hints too)
     output logic                  idle_o
@@ -139,7 +143,7 @@ module iommu_walker #(
 
   localparam int unsigned LaneBits = $clog2(DataWidth / 64);
 
-  logic [NumWalks-1:0]   valid_q, kill_q, hint_q, write_q, fpd_q, accr_q, accw_q, top_q;
+  logic [NumWalks-1:0]   valid_q, kill_q, hint_q, write_q, zero_q, fpd_q, accr_q, accw_q, top_q;
   logic [2:0]            state_q[NumWalks];
   logic [SlotWidth-1:0]  slot_q[NumWalks];
   logic [15:0]           sid_q[NumWalks];
@@ -266,10 +270,12 @@ module iommu_walker #(
   assign b_page = page_q[bw];
   assign b_level = level_q[bw];
   iommu_entry_check #(
-      .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough), .DidWidth(DidWidth)
+      .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough), .DidWidth(DidWidth),
+      .SnoopControl(SnoopControl), .Zlr(Zlr)
   ) i_entry_check (
       .kind_i(b_kind), .error_i(beat_error), .root_i(wide_entry), .ctx_i(ctx), .pte_i(pte), .level_i(b_level),
-      .top_i(top_q[bw]), .fpd_i(fpd_q[bw]), .write_i(write_q[bw]), .page_i(b_page), .at_i(at_q[bw]),
+      .top_i(top_q[bw]), .fpd_i(fpd_q[bw]), .write_i(write_q[bw]), .zero_i(zero_q[bw]),
+      .acc_r_i(accr_q[bw]), .acc_w_i(accw_q[bw]), .page_i(b_page), .at_i(at_q[bw]),
       .fault_o(step_fault), .reason_o(step_reason), .fpd_o(step_fpd), .more_o(step_more), .leaf_o(step_leaf),
       .context_ok_o(step_context_ok), .table_o(step_table), .level_o(step_level), .frame_o(leaf_frame));
 
@@ -342,7 +348,7 @@ module iommu_walker #(
     start_r = 1'b1;
     start_w = 1'b1;
     for (int unsigned k = 3; k > 0; k--) begin
-      if (pc_hit_i[k-1] && (write_q[aw] ? pc_w_i[k-1] : pc_r_i[k-1])) begin
+      if (pc_hit_i[k-1] && (write_q[aw] ? pc_w_i[k-1] : pc_r_i[k-1] | (Zlr & zero_q[aw]))) begin
         start_top = 1'b0;
         start_level = 3'(k);
         start_table = pc_frame_i[(k-1)*FrameWidth+:FrameWidth];
@@ -395,7 +401,7 @@ module iommu_walker #(
   assign end_fill = beat_live & step_leaf;
 
   if (Pipe == 0) begin : gen_done_register
-    logic                  valid_e_q, fault_e_q, fpd_e_q, fill_e_q, r_e_q, w_e_q;
+    logic                  valid_e_q, fault_e_q, fpd_e_q, fill_e_q, r_e_q, w_e_q, snp_e_q;
     logic [WalkWidth-1:0]  walk_e_q;
     logic [7:0]            reason_e_q;
     logic [1:0]            owner_e_q;
@@ -417,6 +423,7 @@ module iommu_walker #(
       frame_e_q <= leaf_frame;
       r_e_q <= accr_q[bw] & pte.r;
       w_e_q <= accw_q[bw] & pte.w;
+      snp_e_q <= pte.snp;
     end
     assign done_valid_o = valid_e_q;
     assign done_index_o = walk_e_q;
@@ -432,6 +439,7 @@ module iommu_walker #(
     assign fill_frame_o = frame_e_q;
     assign fill_r_o = r_e_q;
     assign fill_w_o = w_e_q;
+    assign fill_snp_o = snp_e_q;
   end else begin : gen_done
     assign done_valid_o = end_valid;
     assign done_index_o = end_walk;
@@ -446,6 +454,7 @@ module iommu_walker #(
     assign fill_frame_o = leaf_frame;
     assign fill_r_o = accr_q[bw] & pte.r;
     assign fill_w_o = accw_q[bw] & pte.w;
+    assign fill_snp_o = pte.snp;
   end
 
   // ------------------------------------------------------------------ state
@@ -508,6 +517,7 @@ module iommu_walker #(
         kill_q[free_index] <= 1'b0;
         hint_q[free_index] <= new_hint;
         write_q[free_index] <= lane;
+        zero_q[free_index] <= req_zero_i & ~lane & ~new_hint;
         slot_q[free_index] <= new_slot;
         sid_q[free_index] <= new_sid;
         page_q[free_index] <= new_page;

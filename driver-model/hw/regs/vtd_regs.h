@@ -355,7 +355,7 @@ inline constexpr Field PS{7, 1};  ///< Page size: leaf at level 2 or 3; reserved
 inline constexpr Field A{8, 1};  ///< Accessed (ignored in legacy mode).
 inline constexpr Field D{9, 1};  ///< Dirty (ignored in legacy mode).
 inline constexpr Field IGN10{10, 1};  ///< Ignored.
-inline constexpr Field SNP{11, 1};  ///< Snoop (reserved without ECAP.SC).
+inline constexpr Field SNP{11, 1};  ///< Snoop: in a leaf, with ECAP.SC; reserved elsewhere.
 inline constexpr Field ADDR{12, 40};  ///< Page number of the next table or the page.
 inline constexpr Field IGN61{52, 10};  ///< Ignored.
 inline constexpr Field RSVD62{62, 1};  ///< Reserved.

@@ -92,6 +92,8 @@ IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
       data_monitor_(monitor_config("data"), [this](const sim::Violation& v) { violations.push_back(v); }),
       table_monitor_(monitor_config("table"), [this](const sim::Violation& v) { violations.push_back(v); }),
       random_(seed) {
+  unit.zlr = GPUDMAR_ZLR != 0;
+  unit.sc = GPUDMAR_SNOOP_CONTROL != 0;
   auto& d = w_->dut;
   for (unsigned p = 0; p < kPorts; ++p) set_bits(d.source_id_i, p * 16, 16, kSid[p]);
   d.clk_i = 0;
@@ -204,13 +206,14 @@ void IommuBench::sample() {
   t.bready = d.m_axi_table_bready_o;
 
   // Requests that leave: the oldest of the port and id that has come in and has not left.
-  const auto leaves = [this](bool is_write, std::uint32_t id, std::uint64_t address) {
+  const auto leaves = [this](bool is_write, std::uint32_t id, std::uint64_t address, bool snoop) {
     for (const auto& b : open_) {
       if (b->write == is_write && b->in && !b->out && !b->done && b->port == id >> kIdBits &&
           b->id == (id & ((1U << kIdBits) - 1))) {
         b->out = true;
         b->out_cycle = cycle_;
         b->out_address = address;
+        b->out_snoop = snoop;
         return;
       }
     }
@@ -230,8 +233,8 @@ void IommuBench::sample() {
     if (get_bits(d.s_axi_wvalid_i, p, 1) && get_bits(d.s_axi_wready_o, p, 1)) beats_[p].pop_front();
     if (get_bits(d.hint_valid_i, p, 1) && get_bits(d.hint_ready_o, p, 1)) hints_[p].pop_front();
   }
-  if (m.arvalid && s.arready) leaves(false, m.arid, m.araddr);
-  if (m.awvalid && s.awready) leaves(true, m.awid, m.awaddr);
+  if (m.arvalid && s.arready) leaves(false, m.arid, m.araddr, d.m_axi_data_arsnoop_o != 0);
+  if (m.awvalid && s.awready) leaves(true, m.awid, m.awaddr, d.m_axi_data_awsnoop_o != 0);
   if (t.arvalid && table_.out().arready && t.arid != kQueueId) ++walk_reads;
   if (t.wvalid && table_.out().wready) {
     status_cycle = cycle_;
@@ -486,6 +489,7 @@ model::Outcome IommuBench::expected(unsigned port, std::uint64_t address, bool i
   request.bytes = bytes;
   request.at = user & 3;
   request.pasid_valid = (user >> 2) & 1;
+  request.zero_length = !is_write && (user & kZeroLength) != 0;
   model::RootState root;
   root.te = te;
   root.root = tables.root();

@@ -24,6 +24,11 @@ namespace gpudmar::test {
 #define GPUDMAR_DATA_WIDTH 256
 #define GPUDMAR_ID_WIDTH 4
 #endif
+// Off, as the parameters' defaults.
+#ifndef GPUDMAR_ZLR
+#define GPUDMAR_ZLR 0
+#define GPUDMAR_SNOOP_CONTROL 0
+#endif
 inline constexpr unsigned kPorts = GPUDMAR_PORTS;
 inline constexpr unsigned kBusBytes = GPUDMAR_DATA_WIDTH / 8;
 inline constexpr unsigned kIdBits = GPUDMAR_ID_WIDTH;
@@ -32,6 +37,9 @@ inline constexpr unsigned kFullSize = kBusBytes == 16   ? 4
                                                         : 6;  ///< AxSIZE of a whole beat
 inline constexpr std::uint16_t kSids[4] = {0x0100, 0x0200, 0x0300, 0x04FF};
 inline constexpr const std::uint16_t* kSid = kSids;
+// Bits of AxUSER.
+inline constexpr std::uint32_t kNoSnoop = 1U << 25;
+inline constexpr std::uint32_t kZeroLength = 1U << 26;
 
 /// One burst of a requester and what became of it.
 struct Burst {
@@ -49,6 +57,7 @@ struct Burst {
   bool out = false;
   std::uint64_t out_cycle = 0;  ///< first cycle of its valid at m_axi_data with ready high
   std::uint64_t out_address = 0;
+  bool out_snoop = false;
   bool done = false;
   std::uint64_t first_cycle = 0;  ///< first response beat
   std::uint64_t done_cycle = 0;   ///< last response beat

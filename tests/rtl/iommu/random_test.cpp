@@ -26,8 +26,8 @@ class Random : public ::testing::TestWithParam<unsigned> {};
 TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
   covers("G4", "vtd.random");
   const std::uint64_t seed = base_seed() + GetParam();
-  SCOPED_TRACE(fmt::format("re-run: GPUDMAR_SEED={} rtl_iommu_pipe{}_test --gtest_filter='*EveryRequest*/0'",
-                           seed, GPUDMAR_PIPE));
+  SCOPED_TRACE(
+      fmt::format("re-run: GPUDMAR_SEED={} {} --gtest_filter='*EveryRequest*/0'", seed, GPUDMAR_PROGRAM));
   std::mt19937_64 rng(seed);
   const auto pick = [&](std::uint64_t n) { return rng() % n; };
   IommuBench bench(1 + static_cast<unsigned>(pick(40)), seed);
@@ -46,6 +46,7 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
     if (pick(12) == 0) value = 0xFEE0'0000 + pick(256) * 4096;
     value |= pick(5) == 0 ? pick(4) : 3;
     if (pick(12) == 0) value |= 1ULL << (pick(2) ? 62 : 46 + pick(6));
+    if (bench.unit.sc && pick(3) == 0) value |= 1ULL << 11;
     value |= (pick(2) << 52) | (pick(2) << 10) | (pick(2) << 2);
     bench.memory.store64(entry, value);
   }
@@ -69,7 +70,8 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
       const unsigned id = static_cast<unsigned>(pick(pick(2) ? 2 : 16));
       const unsigned beats = 1 + static_cast<unsigned>(pick(pick(8) == 0 ? 64 : 4));
       const std::uint64_t at = page + pick(128 - beats + 1) * 32 + (pick(4) == 0 ? pick(32) : 0);
-      const std::uint32_t user = pick(30) == 0 ? static_cast<std::uint32_t>(1 + pick(4)) : 0;
+      std::uint32_t user = pick(30) == 0 ? static_cast<std::uint32_t>(1 + pick(4)) : 0;
+      user |= static_cast<std::uint32_t>(pick(2) * kNoSnoop + (pick(4) == 0 ? kZeroLength : 0));
       bursts.push_back(pick(2) ? bench.read(port, id, at, beats, 5, user)
                                : bench.write(port, id, at, beats, 5, user));
     }
@@ -97,6 +99,9 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
           << fmt::format(" for {} {:x} of port {}", b->write ? "write" : "read", b->address, b->port);
       if (out) {
         ASSERT_EQ(b->out_address, *out) << model::describe(outcome);
+        const auto* translated = std::get_if<model::Translated>(&outcome);
+        const bool forced = translated != nullptr && translated->snoop;
+        ASSERT_EQ(b->out_snoop, forced || (b->user & kNoSnoop) == 0) << model::describe(outcome);
       } else {
         ASSERT_EQ(b->resp, sim::AxiResp::kSlvErr);
         if (std::holds_alternative<model::Fault>(outcome)) ++recorded;

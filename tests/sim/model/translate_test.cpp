@@ -196,6 +196,42 @@ TEST_F(Translate, Fault06Read) {
   EXPECT_EQ(reason(zero), 6U);
 }
 
+TEST_F(Translate, ZeroLengthReadNeedsOnePermissionOfAllLevels) {
+  covers("vtd.fault.06", "vtd.walk.zero-length");
+  Request zero = read_of(kSid, kIova);
+  zero.zero_length = true;
+  struct Case {
+    std::uint64_t upper, leaf;
+    unsigned without, with;  // reason, by CAP.ZLR
+  };
+  const Case cases[] = {{1, 1, 0, 0}, {1, 2, 6, 6}, {2, 1, 6, 6}, {2, 2, 6, 0},
+                        {3, 2, 6, 0}, {2, 3, 6, 0}, {1, 3, 0, 0}, {0, 3, 6, 6}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(testing::Message() << c.upper << " " << c.leaf);
+    q(entry(2)) = (q(entry(2)) & ~kReadWrite) | c.upper;
+    q(leaf_) = kPage | c.leaf;
+    config_.zlr = false;
+    EXPECT_EQ(reason(zero), c.without);
+    config_.zlr = true;
+    EXPECT_EQ(reason(zero), c.with);
+  }
+}
+
+TEST_F(Translate, SnoopIsTheLeafsWithSnoopControl) {
+  covers("vtd.walk.snoop");
+  constexpr std::uint64_t kSnp = 1ULL << 11;
+  const auto snoop = [this](const Request& request) { return std::get<Translated>(run(request)).snoop; };
+  config_.sc = true;
+  EXPECT_FALSE(snoop(read_of(kSid, kIova)));
+  q(leaf_) |= kSnp;
+  EXPECT_TRUE(snoop(read_of(kSid, kIova)));
+  EXPECT_TRUE(snoop(write_of(kSid, kIova)));
+  tables_.map(stage_, 4, 0x4000'0000, 0x1'0000'0000, kReadWrite, 2);
+  EXPECT_FALSE(snoop(read_of(kSid, 0x4000'0000)));
+  q(tables_.entry(stage_, 4, 0x4000'0000, 2)) |= kSnp;
+  EXPECT_TRUE(snoop(read_of(kSid, 0x4010'0000)));
+}
+
 TEST_F(Translate, AtomicNeedsBoth) {
   Request atomic = write_of(kSid, kIova, 8);
   atomic.atomic = true;
