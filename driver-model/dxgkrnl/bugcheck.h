@@ -25,6 +25,7 @@ inline constexpr std::uint64_t kUnlockWithAdls = 0x5;
 inline constexpr std::uint64_t kAdapterObjectsLeaked = 0x6;
 inline constexpr std::uint64_t kAdlLeaked = 0x7;
 inline constexpr std::uint64_t kLogicalBlockLeaked = 0x8;
+inline constexpr std::uint64_t kDomainReattachFailed = 0xA;
 
 // Parameter 1 of 0x1D9.
 inline constexpr std::uint64_t kDomainDeleteFailed = 0;

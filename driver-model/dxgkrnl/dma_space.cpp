@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
 #include "driver-model/vtd/error.h"
@@ -14,21 +16,52 @@
 namespace gpudmar::dxgkrnl {
 namespace {
 
+constexpr unsigned kMore = 1;
+constexpr unsigned kLess = ~0U;  // -1 in the counters' arithmetic
+
 bool consecutive(const std::vector<std::uint64_t>& pages) {
   return std::adjacent_find(pages.begin(), pages.end(), [](auto a, auto b) { return b != a + 1; }) ==
          pages.end();
 }
 
+// Pages by the permissions that they get.
+using ByAccess = std::map<std::tuple<bool, bool, bool>, std::vector<mm::Pfn>>;
+std::vector<mm::Pfn>& of(ByAccess& groups, const vtd::Access& access) {
+  return groups[{access.read, access.write, access.snoop}];
+}
+vtd::Access access_of(const ByAccess::value_type& group) {
+  return {std::get<0>(group.first), std::get<1>(group.first), std::get<2>(group.first)};
+}
+
 }  // namespace
+
+void DmaSpace::PageUse::add(const vtd::Access& access, unsigned sign) {
+  ranges += sign;
+  if (access.read) read += sign;
+  if (access.write) write += sign;
+  if (access.snoop) snoop += sign;
+}
 
 DmaSpace::DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highest_visible_address,
                    std::optional<std::uint64_t> shuffle_seed)
-    : time_(time), unit_(&unit), domain_(&unit.create_domain()) {
+    : time_(time), mode_(RemappingMode::kLogical), unit_(&unit), domain_(&unit.create_domain()) {
   // What the unit can not translate is no more visible than what the device can not drive.
   const std::uint64_t input_limit = (unit.capabilities().input_page_limit() << hw::kPageShift) - 1;
   allocator_ =
       std::make_unique<vtd::LogicalAllocator>(std::min(highest_visible_address, input_limit),
                                               std::vector<vtd::LogicalAllocator::Range>{}, shuffle_seed);
+}
+
+std::unique_ptr<DmaSpace> DmaSpace::isolated(hw::Time& time, vtd::RemappingUnit& unit,
+                                             std::uint64_t highest_ram) {
+  if (highest_ram >> hw::kPageShift >= unit.capabilities().input_page_limit())
+    throw vtd::VtdError(
+        fmt::format("1:1 isolation: memory up to {:#x} lies beyond the unit's input width", highest_ram));
+  auto space = std::make_unique<DmaSpace>(time);
+  space->mode_ = RemappingMode::kIsolation;
+  space->unit_ = &unit;
+  space->domain_ = &unit.create_domain();
+  return space;
 }
 
 DmaSpace::~DmaSpace() {
@@ -41,15 +74,52 @@ DmaSpace::~DmaSpace() {
   }
 }
 
-void DmaSpace::attach(std::uint16_t source_id) {
-  if (domain_ != nullptr) unit_->attach(*domain_, source_id);
+void DmaSpace::attach(const std::vector<std::uint16_t>& source_ids) {
+  if (domain_ == nullptr) return;
+  std::vector<std::pair<std::uint16_t, bool>> done;
+  try {
+    for (const std::uint16_t source_id : source_ids) {
+      const bool passing = unit_->passes_through(source_id);
+      unit_->attach(*domain_, source_id);
+      done.emplace_back(source_id, passing);
+    }
+  } catch (const vtd::VtdError&) {
+    for (const auto& [source_id, passing] : done) {
+      unit_->detach(*domain_, source_id);
+      if (passing) unit_->pass_through(source_id);
+    }
+    throw;
+  }
+}
+
+void DmaSpace::leave_isolation() {
+  try {
+    unit_->destroy_domain(*domain_);
+  } catch (const vtd::VtdError&) {
+    // The domain stays behind with the unit that does not answer; nobody is attached to it.
+  }
+  domain_ = nullptr;
+  uses_.clear();
+  mode_ = RemappingMode::kPhysical;
+}
+
+void DmaSpace::reattach() {
+  if (domain_ == nullptr) return;
+  try {
+    const std::set<std::uint16_t> devices = domain_->devices();
+    for (const std::uint16_t source_id : devices) unit_->detach(*domain_, source_id);
+    for (const std::uint16_t source_id : devices) unit_->attach(*domain_, source_id);
+  } catch (const std::exception& error) {
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kDomainReattachFailed, 0, 0, 0},
+                   error.what());
+  }
 }
 
 void DmaSpace::close() {
   if (domain_ == nullptr) return;
-  if (allocator_->used_pages() != 0)
+  if (pages_used() != 0)
     throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kLogicalBlockLeaked, 0, 0, 0},
-                   fmt::format("{} logical pages are still handed out", allocator_->used_pages()));
+                   fmt::format("{} logical pages are still handed out", pages_used()));
   std::uint64_t step = bugcheck::kLeaveDomainFailed;
   try {
     for (const std::uint16_t source_id : std::set(domain_->devices())) unit_->detach(*domain_, source_id);
@@ -62,10 +132,14 @@ void DmaSpace::close() {
   domain_ = nullptr;
 }
 
-std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
-                                         const vtd::Access& access) {
+std::uint64_t DmaSpace::pages_used() const {
+  return allocator_ != nullptr ? allocator_->used_pages() : uses_.size();
+}
+
+// The numbers of a new range; in logical mode they are taken. nullopt = there are none of that shape.
+std::optional<DeviceRange> DmaSpace::number(const std::vector<mm::Pfn>& pfns, Contiguity contiguity) {
   DeviceRange range;
-  if (domain_ == nullptr) {
+  if (mode_ != RemappingMode::kLogical) {
     const bool run = consecutive(pfns);
     if (contiguity == Contiguity::kRequire && !run) return std::nullopt;
     range.contiguous = contiguity != Contiguity::kAny && run;
@@ -77,39 +151,135 @@ std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Conti
       range.contiguous = true;
       range.pages.resize(pfns.size());
       std::iota(range.pages.begin(), range.pages.end(), *first);
-    } else if (contiguity == Contiguity::kRequire) {
-      return std::nullopt;
+      return range;
     }
+    if (contiguity == Contiguity::kRequire) return std::nullopt;
   }
-  if (!range.contiguous) {
-    auto pages = allocator_->allocate_pages(pfns.size());
-    if (!pages) return std::nullopt;
-    range.pages = std::move(*pages);
-  }
+  auto pages = allocator_->allocate_pages(pfns.size());
+  if (!pages) return std::nullopt;
+  range.pages = std::move(*pages);
+  return range;
+}
+
+std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
+                                         const vtd::Access& access) {
+  auto range = number(pfns, contiguity);
+  if (!range) return std::nullopt;
+  range->access = access;
+  if (domain_ == nullptr) return range;
   try {
-    domain_->map(range.pages, pfns, access);
+    if (mode_ == RemappingMode::kLogical)
+      domain_->map(range->pages, pfns, access);
+    else
+      grow(changed_uses(*range, kMore, {}));
   } catch (const vtd::QueueError&) {
     throw;  // the entries may be visible: neither numbers nor pages can be given back
   } catch (const vtd::VtdError&) {
-    allocator_->free(range.pages);
+    if (allocator_ != nullptr) allocator_->free(range->pages);
     return std::nullopt;
   }
   return range;
 }
 
-DmaSpace::UnmapTimes DmaSpace::unmap(const DeviceRange& range) {
+DmaSpace::UnmapTimes DmaSpace::unmap(const std::vector<const DeviceRange*>& ranges) {
   UnmapTimes times{time_.now(), time_.now(), time_.now()};
   if (domain_ == nullptr) return times;
+  std::uint64_t page = 0;
   try {
-    const vtd::InvalidationSpan span = domain_->unmap(range.pages);
+    vtd::InvalidationBatch batch(*unit_);
+    Uses changed;
+    for (const DeviceRange* range : ranges) {
+      page = range->pages.front();
+      if (mode_ == RemappingMode::kLogical)
+        domain_->unmap(range->pages, batch);
+      else
+        changed = changed_uses(*range, kLess, std::move(changed));
+    }
+    shrink(changed, batch);
+    const vtd::InvalidationSpan span = batch.commit();
     times.invalidate_begin = span.begin;
     times.invalidate_done = span.end;
   } catch (const std::exception& error) {
-    throw BugCheck(bugcheck::kHalIommuInternalError,
-                   {bugcheck::kUnmapFailed, 0, 0, range.pages.front() << hw::kPageShift}, error.what());
+    throw BugCheck(bugcheck::kHalIommuInternalError, {bugcheck::kUnmapFailed, 0, 0, page << hw::kPageShift},
+                   error.what());
   }
-  allocator_->free(range.pages);
+  if (allocator_ != nullptr)
+    for (const DeviceRange* range : ranges) allocator_->free(range->pages);
   return times;
+}
+
+DmaSpace::PageUse DmaSpace::use_of(mm::Pfn pfn) const {
+  const auto it = uses_.find(pfn);
+  return it == uses_.end() ? PageUse{} : it->second;
+}
+
+// What the counters of the range's pages will be, on top of `changed`.
+DmaSpace::Uses DmaSpace::changed_uses(const DeviceRange& range, unsigned sign, Uses changed) const {
+  for (const mm::Pfn pfn : range.pages)
+    changed.try_emplace(pfn, use_of(pfn)).first->second.add(range.access, sign);
+  return changed;
+}
+
+// More ranges: pages become mapped, or get the union of all permissions. All or nothing. The pages of a large
+// leaf are always held by the same ranges: a split happens here, where it may fail, and never in shrink().
+void DmaSpace::grow(const Uses& changed) {
+  ByAccess fresh;
+  ByAccess wider;
+  ByAccess before;  // of the wider ones
+  std::vector<mm::Pfn> held;
+  for (const auto& [pfn, use] : changed) {
+    const PageUse old = use_of(pfn);
+    if (old.ranges == 0)
+      of(fresh, use.access()).push_back(pfn);
+    else
+      held.push_back(pfn);
+    if (old.ranges != 0 && use.access() != old.access()) {
+      of(wider, use.access()).push_back(pfn);
+      of(before, old.access()).push_back(pfn);
+    }
+  }
+  if (!held.empty()) domain_->split(held);
+  std::vector<std::function<void()>> undo;
+  try {
+    for (const auto& group : fresh) {
+      domain_->map(group.second, group.second, access_of(group));
+      undo.emplace_back([this, &group] { (void)domain_->unmap(group.second); });
+    }
+    if (!wider.empty()) {
+      undo.emplace_back([this, &before] {
+        for (const auto& group : before) (void)domain_->protect(group.second, access_of(group));
+      });
+      vtd::InvalidationBatch batch(*unit_);
+      for (const auto& group : wider) domain_->protect(group.second, access_of(group), batch);
+      (void)batch.commit();
+    }
+  } catch (const vtd::QueueError&) {
+    throw;
+  } catch (const vtd::VtdError&) {
+    for (auto it = undo.rbegin(); it != undo.rend(); ++it) (*it)();
+    throw;
+  }
+  for (const auto& [pfn, use] : changed) uses_[pfn] = use;
+}
+
+// Fewer ranges: pages that nobody holds are unmapped, others keep what is still wanted.
+void DmaSpace::shrink(const Uses& changed, vtd::InvalidationBatch& batch) {
+  std::vector<mm::Pfn> gone;
+  ByAccess narrower;
+  for (const auto& [pfn, use] : changed) {
+    if (use.ranges == 0)
+      gone.push_back(pfn);
+    else if (use.access() != use_of(pfn).access())
+      of(narrower, use.access()).push_back(pfn);
+  }
+  if (!gone.empty()) domain_->unmap(gone, batch);
+  for (const auto& group : narrower) domain_->protect(group.second, access_of(group), batch);
+  for (const auto& [pfn, use] : changed) {
+    if (use.ranges == 0)
+      uses_.erase(pfn);
+    else
+      uses_[pfn] = use;
+  }
 }
 
 }  // namespace gpudmar::dxgkrnl

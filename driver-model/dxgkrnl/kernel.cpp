@@ -133,7 +133,7 @@ std::vector<AdapterView> Kernel::adapters() const {
       if (const vtd::Domain* domain = link->memory.space->domain()) {
         view.domain_id = domain->id();
         view.source_ids.assign(domain->devices().begin(), domain->devices().end());
-        view.logical_pages_used = link->memory.space->allocator()->used_pages();
+        view.logical_pages_used = link->memory.space->pages_used();
       }
     }
     views.push_back(std::move(view));
@@ -184,9 +184,12 @@ void Kernel::on_fault(std::function<void(const vtd::FaultRecord&)> subscriber) {
 
 vtd::RemappingUnit& Kernel::bring_up_unit() {
   if (unit_ == nullptr) {
+    std::vector<std::uint16_t> running;
+    for (const auto& function : functions_)
+      if (function->started) running.push_back(function->function().source_id);
     unit_ = std::make_unique<vtd::RemappingUnit>(
         *platform_.iommu, *platform_.time, *platform_.interrupts, pages_,
-        vtd::RemappingUnit::Config{config_.timeout_cycles, platform_.host_address_width});
+        vtd::RemappingUnit::Config{config_.timeout_cycles, platform_.host_address_width, running});
     for (const auto& subscriber : fault_subscribers_) unit_->faults().subscribe(subscriber);
   }
   return *unit_;

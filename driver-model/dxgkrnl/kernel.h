@@ -29,6 +29,13 @@ namespace gpudmar::dxgkrnl {
 struct KernelConfig {
   std::uint64_t seed = 1;      ///< of page placement and handle values
   bool force_logical = false;  ///< logical mode also where the device sees all memory (R8)
+  /// 1:1 isolation where logical mode is neither needed nor forced and the driver supports it. Off: such
+  /// adapters reach all memory, and the remapping unit stays off.
+  bool isolation = false;
+  /// When `isolation` can not be had, start without it; isolation that the driver requires is never left out.
+  bool isolation_may_fail = false;
+  /// Ask for DRIVERCAPS only after StartDevice, and stop again if they contradict the decision (R9 to R12).
+  bool late_driver_caps = false;
   mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
   bool shuffle_logical = false;              ///< logical numbers of page-array ADLs in a pseudo-random order
   std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
@@ -41,11 +48,11 @@ struct KernelConfig {
 struct AdapterView {
   std::string name;
   RemappingMode mode = RemappingMode::kPhysical;
-  std::optional<std::uint16_t> domain_id;     ///< logical mode only
+  std::optional<std::uint16_t> domain_id;     ///< not in physical mode
   std::vector<std::uint16_t> source_ids;      ///< attached
   std::vector<std::size_t> members;           ///< indices of its functions
   std::uint64_t highest_visible_address = 0;  ///< inclusive
-  std::uint64_t logical_pages_used = 0;
+  std::uint64_t logical_pages_used = 0;       ///< in isolation mode: pages that are mapped 1:1
 };
 
 /// One system. Callbacks carry no pointer to it, so only one Kernel may exist at a time; the constructor
@@ -64,9 +71,16 @@ class Kernel {
 
   /// Start all functions of the platform (R1): (AddDevice, LinkDevice) for each; then for each link
   /// QueryAdapterInfo 34, 35 and DRIVERCAPS, the decision, the domain, attachment of all members, and
-  /// StartDevice, the lead last. On failure everything done is undone and start_error() says why.
+  /// StartDevice, the lead last. In isolation mode attachment comes after that, under exclusive access,
+  /// unless the unit has no pass-through for the time before. On failure everything done is undone and
+  /// start_error() says why.
   NTSTATUS start();
   [[nodiscard]] const std::string& start_error() const { return start_error_; }
+
+  /// Take every adapter out of its domain and put it back in, under exclusive access: what a reset of the
+  /// remapping unit takes. Numbers of live ADLs stay valid (R147); raises BugCheck 0x1E4/0xA when that fails.
+  /// The status of a driver that does not give exclusive access.
+  NTSTATUS reattach();
 
   /// StopDevice, the lead first (E2); leak check (R96, raises BugCheck); detach; RemoveDevice. Returns the
   /// first failing status of the driver, if any.
@@ -115,12 +129,20 @@ class Kernel {
   NTSTATUS form_links();
   NTSTATUS start_link(LogicalAdapter& link);
   void query_caps(LogicalAdapter& link);
+  void query_driver_caps(LogicalAdapter& link);
+  [[nodiscard]] StartDecision decide(const LogicalAdapter& link) const;
+  NTSTATUS open_space(LogicalAdapter& link);
+  NTSTATUS confirm_driver_caps(LogicalAdapter& link);
+  [[nodiscard]] bool isolation_optional(const LogicalAdapter& link) const;
+  NTSTATUS isolate(LogicalAdapter& link);
+  NTSTATUS with_exclusive_access(LogicalAdapter& link, const std::function<void()>& action);
   NTSTATUS query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
                  std::uint32_t size);
   NTSTATUS start_device(PhysicalAdapter& adapter, LogicalAdapter& link);
   NTSTATUS stop_device(PhysicalAdapter& adapter);
   void remove_devices();
   NTSTATUS fail(NTSTATUS status, std::string why);
+  /// The unit, brought up on first use with pass-through for adapters that run already.
   [[nodiscard]] vtd::RemappingUnit& bring_up_unit();
 
   hw::Platform platform_;

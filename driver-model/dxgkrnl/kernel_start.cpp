@@ -13,6 +13,12 @@ namespace {
 
 constexpr ULONG kChainUid = 1;  // of the link that all functions of the platform form
 
+std::vector<std::uint16_t> source_ids(const LogicalAdapter& link) {
+  std::vector<std::uint16_t> ids;
+  for (const PhysicalAdapter* member : link.members) ids.push_back(member->function().source_id);
+  return ids;
+}
+
 }  // namespace
 
 NTSTATUS Kernel::fail(NTSTATUS status, std::string why) {
@@ -116,7 +122,6 @@ NTSTATUS Kernel::query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE
 void Kernel::query_caps(LogicalAdapter& link) {
   DXGK_PHYSICAL_MEMORY_CAPS memory_caps{};
   DXGK_IOMMU_CAPS iommu_caps{};
-  DXGK_DRIVERCAPS driver_caps{};
   ReportedCaps& caps = link.caps;
   caps = {};
   caps.physical_memory_caps_answered =
@@ -130,6 +135,20 @@ void Kernel::query_caps(LogicalAdapter& link) {
     caps.isolation_required = iommu_caps.IommuIsolationRequired != 0;
     caps.dma_remapping_supported = iommu_caps.DmaRemappingSupported != 0;
   }
+  if (config_.late_driver_caps) {
+    // Until they are known, what would not stand in the way.
+    caps.secure_mode_supported = caps.isolation_supported;
+    caps.secure_mode_required = caps.isolation_required;
+    caps.map_aperture2_supported = caps.dma_remapping_supported;
+  } else {
+    query_driver_caps(link);
+  }
+}
+
+void Kernel::query_driver_caps(LogicalAdapter& link) {
+  DXGK_DRIVERCAPS driver_caps{};
+  ReportedCaps& caps = link.caps;
+  caps.secure_mode_supported = caps.secure_mode_required = caps.map_aperture2_supported = false;
   if (NT_SUCCESS(query(*link.lead, DXGKQAITYPE_DRIVERCAPS, &driver_caps, sizeof(driver_caps)))) {
     caps.secure_mode_supported = driver_caps.MemoryManagementCaps.IoMmuSecureModeSupported != 0;
     caps.secure_mode_required = driver_caps.MemoryManagementCaps.IoMmuSecureModeRequired != 0;
@@ -137,25 +156,16 @@ void Kernel::query_caps(LogicalAdapter& link) {
   }
 }
 
+StartDecision Kernel::decide(const LogicalAdapter& link) const {
+  return decide_start(link.caps, platform_.iommu != nullptr, pages_.highest_address(),
+                      {config_.force_logical, config_.isolation});
+}
+
 NTSTATUS Kernel::start_link(LogicalAdapter& link) {
   query_caps(link);
-  link.decision =
-      decide_start(link.caps, platform_.iommu != nullptr, pages_.highest_address(), config_.force_logical);
+  link.decision = decide(link);
   if (!NT_SUCCESS(link.decision.status)) return fail(link.decision.status, link.decision.reason);
-
-  try {
-    if (link.decision.mode == RemappingMode::kLogical) {
-      const auto shuffle = config_.shuffle_logical ? std::optional(config_.seed) : std::nullopt;
-      link.memory.space = std::make_unique<DmaSpace>(*platform_.time, bring_up_unit(),
-                                                     link.caps.highest_visible_address, shuffle);
-      // R15, R16: one domain, every member attached before any of them can start a request.
-      for (PhysicalAdapter* member : link.members) link.memory.space->attach(member->function().source_id);
-    } else {
-      link.memory.space = std::make_unique<DmaSpace>(*platform_.time);
-    }
-  } catch (const vtd::VtdError& error) {
-    return fail(STATUS_NOT_SUPPORTED, error.what());
-  }
+  if (const NTSTATUS status = open_space(link); !NT_SUCCESS(status)) return status;
 
   for (PhysicalAdapter* member : link.members) {
     member->device_handle = handles_.insert(HandleKind::kAdapter, &link.memory);
@@ -166,7 +176,131 @@ NTSTATUS Kernel::start_link(LogicalAdapter& link) {
   for (PhysicalAdapter* member : link.members)
     if (member != link.lead)
       if (const NTSTATUS status = start_device(*member, link); !NT_SUCCESS(status)) return status;
-  return start_device(*link.lead, link);
+  NTSTATUS status = start_device(*link.lead, link);
+  if (NT_SUCCESS(status) && config_.late_driver_caps) status = confirm_driver_caps(link);
+  if (NT_SUCCESS(status)) status = isolate(link);
+  return status;
+}
+
+// The address space, and what has to stand before StartDevice.
+NTSTATUS Kernel::open_space(LogicalAdapter& link) {
+  hw::Time& time = *platform_.time;
+  try {
+    switch (link.decision.mode) {
+      case RemappingMode::kLogical: {
+        const auto shuffle = config_.shuffle_logical ? std::optional(config_.seed) : std::nullopt;
+        link.memory.space =
+            std::make_unique<DmaSpace>(time, bring_up_unit(), link.caps.highest_visible_address, shuffle);
+        // R15, R16: one domain, every member attached before any of them can start a request.
+        link.memory.space->attach(source_ids(link));
+        break;
+      }
+      case RemappingMode::kIsolation: {
+        vtd::RemappingUnit& unit = bring_up_unit();
+        link.memory.space = DmaSpace::isolated(time, unit, pages_.highest_address());
+        // Until isolate() the members reach memory as without a unit. Where it can not pass requests through,
+        // they are attached from the start.
+        if (unit.capabilities().pass_through)
+          for (const std::uint16_t source_id : source_ids(link)) unit.pass_through(source_id);
+        else
+          link.memory.space->attach(source_ids(link));
+        break;
+      }
+      case RemappingMode::kPhysical:
+        // Another adapter's domain may have switched translation on.
+        if (unit_ != nullptr)
+          for (const std::uint16_t source_id : source_ids(link)) unit_->pass_through(source_id);
+        link.memory.space = std::make_unique<DmaSpace>(time);
+        break;
+    }
+  } catch (const vtd::VtdError& error) {
+    if (link.decision.mode != RemappingMode::kIsolation || !isolation_optional(link))
+      return fail(STATUS_NOT_SUPPORTED, error.what());
+    link.memory.space.reset();
+    if (unit_ != nullptr && unit_->domain_count() == 0) unit_.reset();
+    link.decision = {RemappingMode::kPhysical, STATUS_SUCCESS, error.what()};
+    return open_space(link);
+  }
+  return STATUS_SUCCESS;
+}
+
+bool Kernel::isolation_optional(const LogicalAdapter& link) const {
+  return config_.isolation_may_fail && !link.caps.isolation_required;
+}
+
+// R9 to R12, when the answer came late.
+NTSTATUS Kernel::confirm_driver_caps(LogicalAdapter& link) {
+  query_driver_caps(link);
+  const StartDecision confirmed = decide(link);
+  if (!NT_SUCCESS(confirmed.status)) return fail(confirmed.status, confirmed.reason);
+  if (confirmed.mode != link.decision.mode)
+    return fail(STATUS_NOT_SUPPORTED, "DRIVERCAPS do not allow the mode that the adapter was started in");
+  return STATUS_SUCCESS;
+}
+
+// Isolation mode: put the running members into the domain. What the driver has mapped so far is in its tables
+// already.
+NTSTATUS Kernel::isolate(LogicalAdapter& link) {
+  if (link.decision.mode != RemappingMode::kIsolation || !link.memory.space->domain()->devices().empty())
+    return STATUS_SUCCESS;
+  std::string why;
+  NTSTATUS status = with_exclusive_access(link, [&] {
+    try {
+      link.memory.space->attach(source_ids(link));
+    } catch (const vtd::VtdError& error) {
+      why = error.what();
+    }
+  });
+  if (NT_SUCCESS(status) && !why.empty()) {
+    status = STATUS_NOT_SUPPORTED;
+    start_error_ = "1:1 isolation: " + why;
+  }
+  if (NT_SUCCESS(status) || !isolation_optional(link)) return status;
+  link.memory.space->leave_isolation();
+  link.decision = {RemappingMode::kPhysical, STATUS_SUCCESS, start_error_};
+  start_error_.clear();
+  return STATUS_SUCCESS;
+}
+
+// R180 to R186: every member gives exclusive access, the lead last, as with StartDevice; whoever gave it gets
+// its End.
+NTSTATUS Kernel::with_exclusive_access(LogicalAdapter& link, const std::function<void()>& action) {
+  if (driver_.DxgkDdiBeginExclusiveAccess == nullptr || driver_.DxgkDdiEndExclusiveAccess == nullptr)
+    return fail(STATUS_NOT_SUPPORTED, "the driver has no exclusive access");
+  std::vector<PhysicalAdapter*> order;
+  for (PhysicalAdapter* member : link.members)
+    if (member != link.lead) order.push_back(member);
+  order.push_back(link.lead);
+  NTSTATUS status = STATUS_SUCCESS;
+  std::size_t begun = 0;
+  for (; begun < order.size(); ++begun) {
+    DXGKARG_BEGINEXCLUSIVEACCESS args{};
+    CallScope call(calls_, "DxgkDdiBeginExclusiveAccess", order[begun]->function().name);
+    status = call.done(driver_.DxgkDdiBeginExclusiveAccess(order[begun]->context, &args));
+    if (NT_SUCCESS(status)) continue;
+    status = fail(status, fmt::format("BeginExclusiveAccess of {} failed: {:#x}",
+                                      order[begun]->function().name, static_cast<std::uint32_t>(status)));
+    break;
+  }
+  if (NT_SUCCESS(status)) action();
+  while (begun-- != 0) {
+    DXGKARG_ENDEXCLUSIVEACCESS args{};
+    CallScope call(calls_, "DxgkDdiEndExclusiveAccess", order[begun]->function().name);
+    const NTSTATUS ended = call.done(driver_.DxgkDdiEndExclusiveAccess(order[begun]->context, &args));
+    if (!NT_SUCCESS(ended) && NT_SUCCESS(status))
+      status = fail(ended, fmt::format("EndExclusiveAccess of {} failed: {:#x}",
+                                       order[begun]->function().name, static_cast<std::uint32_t>(ended)));
+  }
+  return status;
+}
+
+NTSTATUS Kernel::reattach() {
+  for (const auto& link : links_) {
+    if (link->memory.space == nullptr || link->memory.space->domain() == nullptr) continue;
+    const NTSTATUS status = with_exclusive_access(*link, [&] { link->memory.space->reattach(); });
+    if (!NT_SUCCESS(status)) return status;
+  }
+  return STATUS_SUCCESS;
 }
 
 NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {

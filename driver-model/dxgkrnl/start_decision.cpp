@@ -9,8 +9,10 @@
 namespace gpudmar::dxgkrnl {
 
 StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::uint64_t highest_ram,
-                           bool force_logical) {
-  if (caps.iommu_caps_answered) {
+                           const StartPolicy& policy) {
+  // R4: a driver that does not answer both has none of what they report.
+  const bool answered = caps.physical_memory_caps_answered && caps.iommu_caps_answered;
+  if (answered) {
     // R10, R11: the two reports of one fact must agree. R12: required without supported makes no sense.
     if (caps.isolation_supported != caps.secure_mode_supported)
       return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
@@ -25,14 +27,13 @@ StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::ui
               "IommuIsolationRequired without ...Supported"};
   }
 
-  // R4: both reports are needed. R14: remapping implies the callbacks of isolation. R9: and operation 17.
-  const bool remapping = caps.physical_memory_caps_answered && caps.iommu_caps_answered && iommu_present &&
-                         caps.dma_remapping_supported && caps.isolation_supported &&
-                         caps.map_aperture2_supported;
+  // R14: remapping implies the callbacks of isolation. R9: and operation 17.
+  const bool remapping = answered && iommu_present && caps.dma_remapping_supported &&
+                         caps.isolation_supported && caps.map_aperture2_supported;
   const std::uint64_t visible = caps.physical_memory_caps_answered ? caps.highest_visible_address : ~0ULL;
   const bool all_visible = visible >= highest_ram;  // R7: both are inclusive, so equality will do
 
-  if (remapping && (!all_visible || force_logical || caps.isolation_required))
+  if (remapping && (!all_visible || policy.force_logical))
     return {RemappingMode::kLogical, STATUS_SUCCESS,
             all_visible ? "logical remapping on request" : "memory lies beyond the visible addresses"};
   if (!all_visible)
@@ -40,13 +41,17 @@ StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::ui
             fmt::format("memory up to {:#x}, visible up to {:#x}, and no logical remapping ({})", highest_ram,
                         visible,
                         !iommu_present                  ? "no IOMMU"
+                        : !answered                     ? "the driver does not report its capabilities"
                         : !caps.dma_remapping_supported ? "DmaRemappingSupported = 0"
                         : !caps.isolation_supported     ? "IommuIsolationSupported = 0"
                                                         : "MapAperture2Supported = 0")};
-  if (caps.isolation_required)
-    return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED,
-            iommu_present ? "isolation required, and the driver can not use logical remapping"
-                          : "isolation required, and there is no IOMMU"};
+  // R13. Where logical mode is neither needed nor asked for, isolation is 1:1 (R8).
+  const bool required = answered && caps.isolation_required;
+  if (required && !iommu_present)
+    return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED, "isolation required, and there is no IOMMU"};
+  if (required) return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation required"};
+  if (policy.isolation && answered && caps.isolation_supported && iommu_present)
+    return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation on request"};
   return {RemappingMode::kPhysical, STATUS_SUCCESS, "all memory is visible"};
 }
 

@@ -9,8 +9,9 @@ namespace gpudmar::dxgkrnl {
 
 /// How device addresses relate to memory.
 enum class RemappingMode {
-  kPhysical,  ///< addresses are page frame numbers, translation is off
-  kLogical,   ///< addresses are logical pages of the adapter's own domain
+  kPhysical,   ///< addresses are page frame numbers, and nothing limits them
+  kIsolation,  ///< addresses are page frame numbers, and only mapped pages are reachable (1:1)
+  kLogical,    ///< addresses are logical pages of the adapter's own domain
 };
 
 /// What the driver answered.
@@ -26,6 +27,12 @@ struct ReportedCaps {
   bool map_aperture2_supported = false;
 };
 
+/// What the system wants where the driver leaves it a choice.
+struct StartPolicy {
+  bool force_logical = false;  ///< logical mode wherever driver and machine can (R8)
+  bool isolation = false;      ///< 1:1 isolation where logical mode is not needed and the driver supports it
+};
+
 /// The outcome: `status` is STATUS_SUCCESS, or why the adapter does not start.
 struct StartDecision {
   RemappingMode mode = RemappingMode::kPhysical;
@@ -33,9 +40,8 @@ struct StartDecision {
   std::string reason;
 };
 
-/// Rules R4 to R14 and R17. `highest_ram`: last byte of installed RAM. `force_logical`: use logical mode
-/// wherever the driver and the machine can, even when the device sees all memory (R8).
+/// Rules R4 to R14 and R17. `highest_ram`: last byte of installed RAM.
 [[nodiscard]] StartDecision decide_start(const ReportedCaps& caps, bool iommu_present,
-                                         std::uint64_t highest_ram, bool force_logical);
+                                         std::uint64_t highest_ram, const StartPolicy& policy);
 
 }  // namespace gpudmar::dxgkrnl

@@ -87,18 +87,19 @@ VOID GdmDeviceReset(GDM_ADAPTER* Adapter) {
   GdmWrite32(Adapter, dma::INT_ENABLE::kOffset, 0);
 }
 
-VOID GdmDeviceQuiesce(GDM_ADAPTER* Adapter) {
-  if (Adapter->Registers == NULL) return;
+NTSTATUS GdmDeviceQuiesce(GDM_ADAPTER* Adapter) {
+  if (Adapter->Registers == NULL) return STATUS_SUCCESS;
   GdmDeviceReset(Adapter);
   // RESET drains: when it reads 0 again nothing is in flight.
   GdmWrite32(Adapter, dma::CH_CTRL::kOffset, dma::CH_CTRL::RESET.put(1));
   for (ULONG polls = 0; dma::CH_CTRL::RESET.get(GdmRead32(Adapter, dma::CH_CTRL::kOffset)) != 0; ++polls) {
     if (polls == kIdlePolls) {
       DbgPrint("gdmkmd: adapter %u does not become idle\n", Adapter->Index);
-      break;
+      return STATUS_IO_TIMEOUT;
     }
     KeStallExecutionProcessor(1);
   }
+  return STATUS_SUCCESS;
 }
 
 VOID GdmDeviceStop(GDM_ADAPTER* Adapter) {

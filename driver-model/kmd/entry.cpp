@@ -91,6 +91,7 @@ NTSTATUS StopDevice(IN_CONST_PVOID MiniportDeviceContext) {
     GdmObjectDestroyAll(adapter);
   }
   adapter->Started = FALSE;
+  adapter->Exclusive = FALSE;
   GdmDeviceStop(adapter);
   GdmLinkUnlock(link);
   return STATUS_SUCCESS;
@@ -119,6 +120,33 @@ NTSTATUS SetPowerState(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG DeviceUid,
     GdmDeviceQuiesce(adapter);
   }
   return STATUS_SUCCESS;
+}
+
+// ---- Exclusive access: the system changes what the device's addresses mean. The link's lock waits for the
+// command under way, and then no command reaches a ring before the end.
+
+NTSTATUS BeginExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BEGINEXCLUSIVEACCESS) {
+  GDM_ADAPTER* adapter = AdapterOf(hAdapter);
+  if (adapter == NULL || !adapter->Started || adapter->Exclusive) return STATUS_INVALID_DEVICE_STATE;
+  GdmLinkLock(adapter->Link);
+  NTSTATUS status = GdmDeviceQuiesce(adapter);
+  if (NT_SUCCESS(status)) {
+    adapter->Exclusive = TRUE;
+  } else {
+    GdmDeviceResume(adapter);  // there is no End after a failed Begin
+  }
+  GdmLinkUnlock(adapter->Link);
+  return status;
+}
+
+NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_ENDEXCLUSIVEACCESS) {
+  GDM_ADAPTER* adapter = AdapterOf(hAdapter);
+  if (adapter == NULL || !adapter->Exclusive) return STATUS_INVALID_DEVICE_STATE;
+  GdmLinkLock(adapter->Link);
+  adapter->Exclusive = FALSE;
+  const NTSTATUS status = GdmDeviceResume(adapter);
+  GdmLinkUnlock(adapter->Link);
+  return status;
 }
 
 // ---- Interrupts
@@ -225,5 +253,7 @@ extern "C" NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Reg
   data.DxgkDdiQueryAdapterInfo = QueryAdapterInfo;
   data.DxgkDdiEscape = Escape;
   data.DxgkDdiLinkDevice = LinkDevice;
+  data.DxgkDdiBeginExclusiveAccess = BeginExclusiveAccess;
+  data.DxgkDdiEndExclusiveAccess = EndExclusiveAccess;
   return DxgkInitialize(DriverObject, RegistryPath, &data);
 }

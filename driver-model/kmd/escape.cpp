@@ -6,6 +6,7 @@ namespace {
 
 NTSTATUS FindMember(GDM_LINK* Link, ULONG Index, GDM_ADAPTER** Adapter) {
   *Adapter = GdmLinkMember(Link, Index);
+  if (*Adapter != NULL && (*Adapter)->Exclusive) return STATUS_DEVICE_BUSY;
   return *Adapter != NULL && (*Adapter)->Started ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 

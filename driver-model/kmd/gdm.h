@@ -34,6 +34,7 @@ struct GDM_ADAPTER {
 
   // From StartDevice to StopDevice.
   BOOLEAN Started;
+  BOOLEAN Exclusive;  // between BeginExclusiveAccess and EndExclusiveAccess
   DXGKRNL_INTERFACE Dxgk;
   DXGK_START_INFO StartInfo;
   DXGK_DEVICE_INFO DeviceInfo;
@@ -75,8 +76,9 @@ struct GDM_OPERAND {
 // ---- device.cpp
 
 NTSTATUS GdmDeviceStart(GDM_ADAPTER* Adapter);
-/// Stop the channel, drain it and mask interrupts; the device makes no request afterwards.
-VOID GdmDeviceQuiesce(GDM_ADAPTER* Adapter);
+/// Stop the channel, drain it and mask interrupts; the device makes no request afterwards. STATUS_IO_TIMEOUT:
+/// it does not become idle.
+NTSTATUS GdmDeviceQuiesce(GDM_ADAPTER* Adapter);
 /// Back from a quiesced or powered-down state, with an empty ring.
 NTSTATUS GdmDeviceResume(GDM_ADAPTER* Adapter);
 /// Like quiesce, without waiting; any IRQL.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mapping and unmapping pages of one domain, with the invalidations that each needs (VT-d 9.E, 9.F).
+// Mapping and unmapping pages of one domain, with the invalidations that each needs (VT-d 9.E to 9.G).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,7 +23,10 @@ bool in_interrupt_window(std::uint64_t page) {
 }  // namespace
 
 Domain::Domain(RemappingUnit& unit, std::uint16_t id)
-    : unit_(unit), id_(id), tables_(unit.pages(), unit.capabilities().levels, unit.address_limit()) {}
+    : unit_(unit),
+      id_(id),
+      tables_(unit.pages(), unit.capabilities().levels, unit.capabilities().large_pages,
+              unit.address_limit()) {}
 
 void Domain::map(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& pfns,
                  const Access& access) {
@@ -38,29 +41,89 @@ void Domain::map(const std::vector<std::uint64_t>& logical, const std::vector<mm
     if (in_interrupt_window(pfn))
       throw VtdError(fmt::format("map: page frame {:#x} lies in the interrupt window", pfn));
   const std::lock_guard guard(unit_.lock_);
-  Access effective = access;
-  effective.snoop = access.snoop && unit_.capabilities().snoop_control;  // SNP is reserved without ECAP.SC
-  tables_.map(logical, pfns, effective);
+  if (!unsettled_.empty())
+    for (const std::uint64_t page : logical)
+      if (unsettled_.count(page) != 0)
+        throw VtdError(fmt::format("map: logical page {:#x} waits for its invalidation", page));
+  tables_.map(logical, pfns, effective(access));
   if (unit_.capabilities().caching_mode)
-    unit_.queue_->submit(invalidations(logical));  // not-present entries may be cached
+    unit_.queue_->submit(invalidations(logical, false));  // not-present entries may be cached
   else
     unit_.flush_write_buffer();
 }
 
 InvalidationSpan Domain::unmap(const std::vector<std::uint64_t>& logical) {
-  const std::lock_guard guard(unit_.lock_);
-  tables_.unmap(logical);
-  return unit_.queue_->submit(invalidations(logical));
+  InvalidationBatch batch(unit_);
+  unmap(logical, batch);
+  return batch.commit();
 }
 
-std::vector<Descriptor> Domain::invalidations(std::vector<std::uint64_t> logical) const {
+void Domain::unmap(const std::vector<std::uint64_t>& logical, InvalidationBatch& batch) {
+  const std::lock_guard guard(unit_.lock_);
+  split_locked(logical);
+  SecondStage::Removal removal = tables_.unmap(logical);
+  defer(logical, removal.retired, batch);
+}
+
+InvalidationSpan Domain::protect(const std::vector<std::uint64_t>& logical, const Access& access) {
+  InvalidationBatch batch(unit_);
+  protect(logical, access, batch);
+  return batch.commit();
+}
+
+void Domain::protect(const std::vector<std::uint64_t>& logical, const Access& access,
+                     InvalidationBatch& batch) {
+  const std::lock_guard guard(unit_.lock_);
+  split_locked(logical);
+  tables_.protect(logical, effective(access));
+  defer(logical, {}, batch);
+}
+
+void Domain::split(const std::vector<std::uint64_t>& logical) {
+  const std::lock_guard guard(unit_.lock_);
+  split_locked(logical);
+}
+
+// A large page gives way to a table of the same translations before a part of it changes; what is cached of
+// the upper entries goes first, so that large and small translations of a page never differ.
+void Domain::split_locked(const std::vector<std::uint64_t>& logical) {
+  const std::vector<mm::PageRun> runs = tables_.split(logical);
+  if (runs.empty()) return;
+  unit_.queue_->submit(invalidations_of(runs, false));
+}
+
+void Domain::defer(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& retired,
+                   InvalidationBatch& batch) {
+  InvalidationBatch::Pending& pending = batch.pending_[this];
+  pending.pages.insert(pending.pages.end(), logical.begin(), logical.end());
+  pending.retired.insert(pending.retired.end(), retired.begin(), retired.end());
+  pending.leaf_only = pending.leaf_only && retired.empty();
+  for (const std::uint64_t page : logical) ++unsettled_[page];
+}
+
+void Domain::settle(const std::vector<std::uint64_t>& pages) {
+  for (const std::uint64_t page : pages)
+    if (const auto it = unsettled_.find(page); it != unsettled_.end() && --it->second == 0)
+      unsettled_.erase(it);
+}
+
+Access Domain::effective(const Access& access) const {
+  Access out = access;
+  out.snoop = access.snoop && unit_.capabilities().snoop_control;  // SNP is reserved without ECAP.SC
+  return out;
+}
+
+std::vector<Descriptor> Domain::invalidations(std::vector<std::uint64_t> logical, bool leaf_only) const {
+  std::sort(logical.begin(), logical.end());
+  logical.erase(std::unique(logical.begin(), logical.end()), logical.end());
+  return invalidations_of(mm::to_runs(logical), leaf_only);
+}
+
+std::vector<Descriptor> Domain::invalidations_of(const std::vector<mm::PageRun>& runs, bool leaf_only) const {
   const Capabilities& caps = unit_.capabilities();
   if (!caps.page_selective) return {iotlb_domain(id_)};
-  std::sort(logical.begin(), logical.end());
   std::vector<Descriptor> out;
-  // Mapping with caching mode on may have changed upper entries as well: IH only where leaves alone change.
-  const bool leaf_only = !caps.caching_mode;
-  for (const mm::PageRun& run : mm::to_runs(logical))
+  for (const mm::PageRun& run : runs)
     for (const PageBlock& block : cover(run, caps.max_address_mask)) {
       if (out.size() == kMaxBlocks) return {iotlb_domain(id_)};
       out.push_back(iotlb_pages(id_, block.page, block.mask, leaf_only));

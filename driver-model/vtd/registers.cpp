@@ -17,6 +17,8 @@ constexpr std::uint32_t kLevelStatusMask = 0x96FF'FFFF;  // drops WBFS, FLS, IRT
 constexpr std::uint64_t kPollInterval = 8;               // cycles between two reads of a poll
 constexpr unsigned kLevels3 = 1U << 1;
 constexpr unsigned kLevels4 = 1U << 2;
+constexpr unsigned kWidestCode = 3;      // 57 bits
+constexpr unsigned kLargePages = 0b011;  // the other bits of SLLPS are no longer defined
 
 }  // namespace
 
@@ -44,8 +46,13 @@ Capabilities Registers::read_capabilities() {
   c.snoop_control = r::ECAP::SC.get(c.ecap) != 0;
   c.extended_interrupts = r::ECAP::EIM.get(c.ecap) != 0;
 
+  c.pass_through = r::ECAP::PT.get(c.ecap) != 0;
+  c.large_pages = static_cast<unsigned>(r::CAP::SLLPS.get(c.cap)) & kLargePages;
+
   const auto sagaw = static_cast<unsigned>(r::CAP::SAGAW.get(c.cap));
   c.levels = (sagaw & kLevels4) != 0 ? 4 : (sagaw & kLevels3) != 0 ? 3 : 0;
+  for (unsigned code = 1; code <= kWidestCode; ++code)
+    if ((sagaw >> code & 1) != 0) c.widest = code;
   const std::string unit = fmt::format("remapping unit at {:#x}", mmio_.base());
   if (c.cap == 0 || c.cap == ~0ULL || c.major_version == 0)
     throw VtdError(fmt::format("{}: no unit answers (VER.MAX {}, CAP {:#x})", unit, c.major_version, c.cap));

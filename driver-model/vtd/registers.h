@@ -16,8 +16,10 @@ struct Capabilities {
   std::uint64_t ecap = 0;
   unsigned major_version = 0;
   unsigned domain_id_bits = 0;
-  unsigned mgaw = 0;    ///< bits
-  unsigned levels = 0;  ///< of the second-stage tables that this driver builds: 4 if supported, else 3
+  unsigned mgaw = 0;         ///< bits
+  unsigned levels = 0;       ///< of the second-stage tables that this driver builds: 4 if supported, else 3
+  unsigned widest = 0;       ///< AW code of the widest tables that the unit supports
+  unsigned large_pages = 0;  ///< SLLPS: bit 0 = 2 MiB, bit 1 = 1 GiB leaves
   unsigned max_address_mask = 0;
   unsigned fault_records = 0;
   std::uint64_t fault_record_offset = 0;  ///< bytes
@@ -28,6 +30,7 @@ struct Capabilities {
   bool drain_writes = false;
   bool srtp_invalidates = false;  ///< ESRTPS
   bool snoop_control = false;
+  bool pass_through = false;
   bool extended_interrupts = false;
 
   /// Lowest input address that no table can map, as a page number.

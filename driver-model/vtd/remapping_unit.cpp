@@ -33,6 +33,7 @@ RemappingUnit::RemappingUnit(hw::Mmio& mmio, hw::Time& time, hw::Interrupts& int
                                            [this] { queue_->note_queue_error(); });
   root_ = new_table("root table");
   try {
+    for (const std::uint16_t source_id : config.running) enter_pass_through(source_id);
     faults_->enable();
     queue_->enable();
     mmio.write64(r::RTADDR::kOffset, root_);  // TTM = 00, legacy
@@ -73,6 +74,8 @@ void RemappingUnit::shut_down() {
   faults_->disable();
   pages_.free(tables_);
   tables_.clear();
+  passing_.clear();
+  pass_through_id_.reset();
   up_ = false;
 }
 
@@ -92,16 +95,22 @@ void RemappingUnit::flush_write_buffer() {
   if (capabilities_.write_buffer_flush) registers_.one_shot(r::GCMD::WBF, false, "WBFS");
 }
 
-Domain& RemappingUnit::create_domain() {
-  const std::lock_guard guard(lock_);
+std::optional<std::uint16_t> RemappingUnit::free_id() const {
   // 0 stays unused: with caching mode on, not-present context entries are cached under it (VT-d 4.4).
   const std::uint32_t ids = 1U << capabilities_.domain_id_bits;
-  for (std::uint32_t id = 1; id < ids; ++id) {
-    if (domains_.count(static_cast<std::uint16_t>(id)) != 0) continue;
-    auto domain = std::make_unique<Domain>(*this, static_cast<std::uint16_t>(id));
-    return *domains_.emplace(static_cast<std::uint16_t>(id), std::move(domain)).first->second;
-  }
-  throw VtdError(fmt::format("remapping unit: all {} domain-ids are in use", ids - 1));
+  for (std::uint32_t id = 1; id < ids; ++id)
+    if (domains_.count(static_cast<std::uint16_t>(id)) == 0 && pass_through_id_ != id)
+      return static_cast<std::uint16_t>(id);
+  return std::nullopt;
+}
+
+Domain& RemappingUnit::create_domain() {
+  const std::lock_guard guard(lock_);
+  const auto id = free_id();
+  if (!id)
+    throw VtdError(fmt::format("remapping unit: all {} domain-ids are in use",
+                               (1U << capabilities_.domain_id_bits) - 1));
+  return *domains_.emplace(*id, std::make_unique<Domain>(*this, *id)).first->second;
 }
 
 void RemappingUnit::destroy_domain(Domain& domain) {
@@ -109,8 +118,17 @@ void RemappingUnit::destroy_domain(Domain& domain) {
   if (!domain.devices_.empty())
     throw VtdError(
         fmt::format("domain {}: destroyed with {} devices attached", domain.id(), domain.devices_.size()));
+  if (!domain.unsettled_.empty())
+    throw VtdError(fmt::format("domain {}: destroyed before a batch was committed", domain.id()));
   queue_->submit({iotlb_domain(domain.id())});
   domains_.erase(domain.id());
+}
+
+std::vector<const Domain*> RemappingUnit::domains() const {
+  const std::lock_guard guard(lock_);
+  std::vector<const Domain*> all;
+  for (const auto& [id, domain] : domains_) all.push_back(domain.get());
+  return all;
 }
 
 hw::PhysAddr RemappingUnit::context_table(std::uint8_t bus, bool create) {
@@ -123,23 +141,70 @@ hw::PhysAddr RemappingUnit::context_table(std::uint8_t bus, bool create) {
   return table;
 }
 
+hw::PhysAddr RemappingUnit::context_entry_address(std::uint16_t source_id) {
+  return context_table(static_cast<std::uint8_t>(source_id >> 8), true) + (source_id & 0xFF) * kEntryBytes;
+}
+
 void RemappingUnit::attach(Domain& domain, std::uint16_t source_id) {
   const std::lock_guard guard(lock_);
   if (const auto it = attached_.find(source_id); it != attached_.end())
     throw VtdError(fmt::format("source-id {:04x} is attached to domain {} already", source_id, it->second));
-  const hw::PhysAddr entry =
-      context_table(static_cast<std::uint8_t>(source_id >> 8), true) + (source_id & 0xFF) * kEntryBytes;
+  const bool switching = passing_.count(source_id) != 0;
+  const hw::PhysAddr entry = context_entry_address(source_id);
+  const Descriptor old{memory_.load64(entry), memory_.load64(entry + 8)};
   const std::uint64_t width = domain.tables_.levels() == 4 ? kAddressWidth48 : kAddressWidth39;
-  store(entry + 8, r::context_entry::AW.put(width) | r::context_entry::DID.put(domain.id()));
-  store(entry, r::context_entry::P.put(1) | r::context_entry::TT.put(r::tt::SECOND_STAGE) |
-                   r::context_entry::SSPTPTR.put(domain.root() >> hw::kPageShift));
-  // With caching mode on, the old not-present entry may be cached, under domain-id 0.
-  if (capabilities_.caching_mode)
-    queue_->submit({context_device(0, source_id), iotlb_domain(domain.id())});
-  else
-    flush_write_buffer();
+  try {
+    if (switching) {
+      store(entry, 0);
+      queue_->submit({context_device(*pass_through_id_, source_id), iotlb_domain(*pass_through_id_)});
+    }
+    store(entry + 8, r::context_entry::AW.put(width) | r::context_entry::DID.put(domain.id()));
+    store(entry, r::context_entry::P.put(1) | r::context_entry::TT.put(r::tt::SECOND_STAGE) |
+                     r::context_entry::SSPTPTR.put(domain.root() >> hw::kPageShift));
+    // With caching mode on, the old not-present entry may be cached, under domain-id 0.
+    if (capabilities_.caching_mode)
+      queue_->submit({context_device(0, source_id), iotlb_domain(domain.id())});
+    else
+      flush_write_buffer();
+  } catch (const std::exception&) {
+    store(entry, 0);
+    store(entry + 8, old[1]);
+    store(entry, old[0]);
+    throw;
+  }
+  passing_.erase(source_id);
   attached_.emplace(source_id, domain.id());
   domain.devices_.insert(source_id);
+}
+
+void RemappingUnit::pass_through(std::uint16_t source_id) {
+  const std::lock_guard guard(lock_);
+  if (const auto it = attached_.find(source_id); it != attached_.end())
+    throw VtdError(fmt::format("source-id {:04x} is attached to domain {}", source_id, it->second));
+  if (passing_.count(source_id) != 0) return;
+  enter_pass_through(source_id);
+  if (capabilities_.caching_mode)
+    queue_->submit({context_device(0, source_id), iotlb_domain(*pass_through_id_)});
+  else
+    flush_write_buffer();
+}
+
+bool RemappingUnit::passes_through(std::uint16_t source_id) const {
+  const std::lock_guard guard(lock_);
+  return passing_.count(source_id) != 0;
+}
+
+void RemappingUnit::enter_pass_through(std::uint16_t source_id) {
+  if (!capabilities_.pass_through)
+    throw VtdError(fmt::format("source-id {:04x}: the remapping unit has no pass-through", source_id));
+  const auto id = pass_through_id_ ? pass_through_id_ : free_id();
+  if (!id) throw VtdError("remapping unit: no domain-id is left for pass-through");
+  const hw::PhysAddr entry = context_entry_address(source_id);
+  pass_through_id_ = id;
+  // AW of a pass-through entry has to be the widest one (VT-d 2.2).
+  store(entry + 8, r::context_entry::AW.put(capabilities_.widest) | r::context_entry::DID.put(*id));
+  store(entry, r::context_entry::P.put(1) | r::context_entry::TT.put(r::tt::PASS_THROUGH));
+  passing_.insert(source_id);
 }
 
 void RemappingUnit::detach(Domain& domain, std::uint16_t source_id) {

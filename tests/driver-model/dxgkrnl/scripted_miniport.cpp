@@ -46,6 +46,7 @@ NTSTATUS link_device(const PDEVICE_OBJECT, const PVOID context, PLINKED_DEVICE l
 NTSTATUS query_adapter_info(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
   Script& script = Script::active();
   note("QueryAdapterInfo " + std::to_string(args->Type));
+  if (script.on_query) script.on_query(args->Type);
   const auto it = script.query_status.find(args->Type);
   if (it != script.query_status.end() && !NT_SUCCESS(it->second)) return it->second;
   const auto answer = [&](const void* data, std::size_t size) {
@@ -73,6 +74,20 @@ NTSTATUS start_device(const PVOID context, PDXGK_START_INFO, PDXGKRNL_INTERFACE 
   *children = 0;
   const NTSTATUS status = note("StartDevice", context);
   if (NT_SUCCESS(status) && Script::active().on_start) Script::active().on_start(index, *table);
+  return status;
+}
+
+NTSTATUS begin_exclusive_access(const HANDLE context, PDXGKARG_BEGINEXCLUSIVEACCESS args) {
+  EXPECT_EQ(args->Reserved, 0U);
+  const NTSTATUS status = note("BeginExclusiveAccess", context);
+  if (Script::active().on_begin) Script::active().on_begin(device_of(context).index);
+  return status;
+}
+
+NTSTATUS end_exclusive_access(const HANDLE context, PDXGKARG_ENDEXCLUSIVEACCESS args) {
+  EXPECT_EQ(args->Reserved, 0U);
+  const NTSTATUS status = note("EndExclusiveAccess", context);
+  if (Script::active().on_end) Script::active().on_end(device_of(context).index);
   return status;
 }
 
@@ -123,6 +138,10 @@ NTSTATUS scripted_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
   data.DxgkDdiInterruptRoutine = interrupt_routine;
   data.DxgkDdiDpcRoutine = dpc_routine;
   data.DxgkDdiEscape = escape;
+  if (Script::active().exclusive_access) {
+    data.DxgkDdiBeginExclusiveAccess = begin_exclusive_access;
+    data.DxgkDdiEndExclusiveAccess = end_exclusive_access;
+  }
   return DxgkInitialize(driver, path, &data);
 }
 

@@ -26,7 +26,11 @@ struct Script {
   std::function<BOOLEAN(std::size_t)> on_interrupt;
   std::function<void(std::size_t)> on_dpc;
   std::function<NTSTATUS(const DXGKARG_ESCAPE&)> on_escape;
-  bool refuse_initialize = false;  ///< DriverEntry does not call DxgkInitialize
+  std::function<void(int)> on_query;          ///< QueryAdapterInfo, before the answer
+  std::function<void(std::size_t)> on_begin;  ///< BeginExclusiveAccess
+  std::function<void(std::size_t)> on_end;    ///< EndExclusiveAccess
+  bool exclusive_access = true;               ///< has the two
+  bool refuse_initialize = false;             ///< DriverEntry does not call DxgkInitialize
   ULONG version = DXGKDDI_INTERFACE_VERSION;
 
   // Observations.

@@ -86,7 +86,7 @@ TEST(DomainTest, UnmapClearsThenInvalidatesThenReturns) {
   UnitFixture f;
   Domain& domain = f.unit->create_domain();
   f.unit->attach(domain, kGpu0);
-  domain.map({0x40, 0x41, 0x42}, {0x100, 0x200, 0x300}, {});
+  domain.map({0x40, 0x41, 0x42, 0x50}, {0x100, 0x200, 0x300, 0x400}, {});
   f.machine.events.clear();
   (void)domain.unmap({0x40, 0x41, 0x42});
   EXPECT_FALSE(f.machine.dma_read(kGpu0, 0x40'000));
