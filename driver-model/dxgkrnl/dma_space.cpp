@@ -16,6 +16,7 @@
 namespace gpudmar::dxgkrnl {
 namespace {
 
+constexpr unsigned kLargestLeaf = 3;  // level of a 1 GiB page
 constexpr unsigned kMore = 1;
 constexpr unsigned kLess = ~0U;  // -1 in the counters' arithmetic
 
@@ -136,6 +137,29 @@ std::uint64_t DmaSpace::pages_used() const {
   return allocator_ != nullptr ? allocator_->used_pages() : uses_.size();
 }
 
+// A run of numbers that keeps the phase of the memory's longest physical run, so that large pages fit;
+// without one any run, unless `only_aligned`.
+std::optional<std::uint64_t> DmaSpace::aligned_run(const std::vector<mm::Pfn>& pfns, bool only_aligned) {
+  mm::PageRun longest;
+  std::uint64_t at = 0;  // its place in the list
+  std::uint64_t index = 0;
+  for (const mm::PageRun& run : mm::to_runs(pfns)) {
+    if (run.count > longest.count) {
+      longest = run;
+      at = index;
+    }
+    index += run.count;
+  }
+  const unsigned supported = unit_->capabilities().large_pages;
+  for (unsigned level = kLargestLeaf; level > 1; --level) {
+    const std::uint64_t size = 1ULL << vtd::leaf_order(level);
+    const std::uint64_t aligned = (longest.first + size - 1) / size * size;
+    if ((supported >> (level - 2) & 1) == 0 || aligned + size > longest.first + longest.count) continue;
+    if (const auto first = allocator_->allocate_run(pfns.size(), size, longest.first - at)) return first;
+  }
+  return only_aligned ? std::nullopt : allocator_->allocate_run(pfns.size());
+}
+
 // The numbers of a new range; in logical mode they are taken. nullopt = there are none of that shape.
 std::optional<DeviceRange> DmaSpace::number(const std::vector<mm::Pfn>& pfns, Contiguity contiguity) {
   DeviceRange range;
@@ -146,15 +170,15 @@ std::optional<DeviceRange> DmaSpace::number(const std::vector<mm::Pfn>& pfns, Co
     range.pages = pfns;
     return range;
   }
-  if (contiguity != Contiguity::kAny) {
-    if (const auto first = allocator_->allocate_run(pfns.size())) {
-      range.contiguous = true;
-      range.pages.resize(pfns.size());
-      std::iota(range.pages.begin(), range.pages.end(), *first);
-      return range;
-    }
-    if (contiguity == Contiguity::kRequire) return std::nullopt;
+  // Page arrays get a run as well where that makes large pages, unless their numbers are to be shuffled.
+  const bool any = contiguity == Contiguity::kAny;
+  if (const auto first = any && allocator_->shuffles() ? std::nullopt : aligned_run(pfns, any)) {
+    range.contiguous = !any;
+    range.pages.resize(pfns.size());
+    std::iota(range.pages.begin(), range.pages.end(), *first);
+    return range;
   }
+  if (contiguity == Contiguity::kRequire) return std::nullopt;
   auto pages = allocator_->allocate_pages(pfns.size());
   if (!pages) return std::nullopt;
   range.pages = std::move(*pages);

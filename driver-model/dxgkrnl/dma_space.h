@@ -96,6 +96,7 @@ class DmaSpace {
   };
   using Uses = std::map<mm::Pfn, PageUse>;
 
+  [[nodiscard]] std::optional<std::uint64_t> aligned_run(const std::vector<mm::Pfn>& pfns, bool only_aligned);
   [[nodiscard]] std::optional<DeviceRange> number(const std::vector<mm::Pfn>& pfns, Contiguity contiguity);
   [[nodiscard]] Uses changed_uses(const DeviceRange& range, unsigned sign, Uses changed) const;
   void grow(const Uses& changed);

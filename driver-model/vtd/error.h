@@ -14,6 +14,9 @@ class VtdError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What a code of IQERCD.IQEI means (VT-d 5.9).
+[[nodiscard]] const char* describe_iqei(unsigned iqei);
+
 /// The invalidation queue stopped: FSTS.IQE, or a wait descriptor whose status write never came.
 class QueueError : public VtdError {
  public:

@@ -19,7 +19,53 @@ constexpr unsigned kMaxRounds = 64;  // a device that never stops faulting does 
 
 constexpr std::uint32_t bits(const regs::Field& field) { return static_cast<std::uint32_t>(field.mask()); }
 
+const char* name_of(unsigned reason) {
+  switch (reason) {
+    case r::fault::ROOT_NOT_PRESENT:
+      return "no root entry";
+    case r::fault::CONTEXT_NOT_PRESENT:
+      return "device not attached";
+    case r::fault::CONTEXT_INVALID:
+      return "invalid context entry";
+    case r::fault::ADDRESS_WIDTH:
+      return "address beyond the width";
+    case r::fault::WRITE:
+      return "no write permission";
+    case r::fault::READ:
+      return "no read permission";
+    case r::fault::PAGING_FETCH:
+      return "paging entry not readable";
+    case r::fault::ROOT_FETCH:
+      return "root entry not readable";
+    case r::fault::CONTEXT_FETCH:
+      return "context entry not readable";
+    case r::fault::ROOT_RESERVED:
+      return "reserved field in the root entry";
+    case r::fault::CONTEXT_RESERVED:
+      return "reserved field in the context entry";
+    case r::fault::PAGING_RESERVED:
+      return "reserved field in a paging entry";
+    case r::fault::TYPE_BLOCKED:
+      return "request type blocked";
+    case r::fault::INTERRUPT_RANGE:
+      return "translated into the interrupt window";
+    case r::fault::RTADDR_MODE:
+      return "translation table mode unsupported";
+    case r::fault::PASID_IN_LEGACY:
+      return "request with PASID in legacy mode";
+    default:
+      return "unknown reason";
+  }
+}
+
 }  // namespace
+
+std::string describe(const FaultRecord& record) {
+  return fmt::format("fault {:02X}h ({}): {} by {:02x}:{:02x}.{} {} {:X}h", record.reason,
+                     name_of(record.reason), record.is_write ? "write" : "read", record.source_id >> 8,
+                     record.source_id >> 3 & 0x1F, record.source_id & 7, record.is_write ? "to" : "from",
+                     record.address);
+}
 
 FaultHandler::FaultHandler(Registers& registers, hw::Interrupts& interrupts, const Capabilities& capabilities,
                            std::function<void()> on_queue_error)
@@ -43,14 +89,18 @@ void FaultHandler::enable() {
   mmio.write32(r::FEADDR::kOffset, static_cast<std::uint32_t>(message_.address));
   if (capabilities_.extended_interrupts)
     mmio.write32(r::FEUADDR::kOffset, static_cast<std::uint32_t>(message_.address >> 32));
-  mmio.write32(r::FECTL::kOffset, 0);
-  (void)mmio.read32(r::FECTL::kOffset);  // the write has arrived when the read returns
+  enabled_ = true;
+  mask(false);
 }
 
 void FaultHandler::disable() {
-  hw::Mmio& mmio = registers_.mmio();
-  mmio.write32(r::FECTL::kOffset, bits(r::FECTL::IM));
-  (void)mmio.read32(r::FECTL::kOffset);
+  enabled_ = false;
+  mask(true);
+}
+
+void FaultHandler::mask(bool masked) {
+  registers_.mmio().write32(r::FECTL::kOffset, masked ? bits(r::FECTL::IM) : 0);
+  (void)registers_.mmio().read32(r::FECTL::kOffset);  // the write has arrived when the read returns
 }
 
 void FaultHandler::subscribe(std::function<void(const FaultRecord&)> subscriber) {
@@ -97,6 +147,10 @@ void FaultHandler::drain_once() {
     }
     status = mmio.read32(r::FSTS::kOffset);
   }
+  const bool left = r::FSTS::PPF.get(status) != 0;
+  if (left && !storm_) ++storms_;
+  if (left != storm_ && enabled_) mask(left);
+  storm_ = left;
 }
 
 bool FaultHandler::take_record(unsigned index) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "driver-model/hw/hw.h"
@@ -22,6 +23,9 @@ struct FaultRecord {
   std::uint64_t cycle = 0;  ///< when software read the record
 };
 
+/// For people: "fault 05h (no write permission): write by 01:00.0 to 1234000h".
+[[nodiscard]] std::string describe(const FaultRecord& record);
+
 /// The fault event: programs it, drains the records at each message, keeps them.
 class FaultHandler {
  public:
@@ -36,7 +40,9 @@ class FaultHandler {
   void enable();
   void disable();  ///< mask the event
 
-  /// Take out what the unit holds; runs at each fault message and may be called at any time.
+  /// Take out what the unit holds; runs at each fault message and may be called at any time. In a storm, when
+  /// faults come as fast as they are taken, it stops after a bounded number of rounds and masks the event;
+  /// the next call, by whoever ended the storm, takes the rest and unmasks it.
   void drain();
 
   /// Called with each record, in order, from drain().
@@ -44,9 +50,11 @@ class FaultHandler {
 
   [[nodiscard]] std::vector<FaultRecord> records() const;
   [[nodiscard]] std::uint64_t overflows() const { return overflows_; }  ///< times that PFO was found set
+  [[nodiscard]] std::uint64_t storms() const { return storms_; }        ///< times that drain() gave up
 
  private:
   void drain_once();
+  void mask(bool masked);
   [[nodiscard]] bool take_record(unsigned index);
 
   Registers& registers_;
@@ -58,6 +66,9 @@ class FaultHandler {
   std::atomic<bool> draining_{false};
   std::atomic<bool> again_{false};
   std::atomic<std::uint64_t> overflows_{0};
+  std::atomic<std::uint64_t> storms_{0};
+  std::atomic<bool> enabled_{false};
+  bool storm_ = false;        // the event is masked until a drain() comes to an end
   unsigned next_ = 0;         // where the unit will write next, as far as known
   mutable std::mutex mutex_;  // guards the two lists, never held across an access
   std::vector<FaultRecord> records_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The queue is written in batches that leave one slot free, each ended by a wait whose token is unique.
+// One slot always stays free: a full ring would look empty. Each submission ends with a wait whose token is
+// unique.
 #include "driver-model/vtd/invalidation_queue.h"
 
 #include <fmt/format.h>
@@ -16,11 +17,12 @@ namespace {
 namespace r = regs::vtd;
 
 constexpr std::uint64_t kSlotBytes = 16;
+constexpr unsigned kTailWidth = 6;  // codes of newer revisions
+constexpr unsigned kTableMode = 7;
 constexpr std::uint64_t kGlobal = 1;
 constexpr std::uint64_t kDomain = 2;
-constexpr std::uint64_t kSelective = 3;  // device of the context cache, pages of the IOTLB
-// A batch with its wait never fills the ring: a full ring would look empty.
-constexpr std::uint64_t kBatch = InvalidationQueue::kSlots - 2;
+constexpr std::uint64_t kSelective = 3;     // device of the context cache, pages of the IOTLB
+constexpr std::uint64_t kPollInterval = 8;  // cycles between two looks at the head
 
 Descriptor iotlb(std::uint64_t granularity, std::uint16_t domain_id) {
   Descriptor d{};
@@ -33,6 +35,29 @@ Descriptor iotlb(std::uint64_t granularity, std::uint16_t domain_id) {
 }
 
 }  // namespace
+
+const char* describe_iqei(unsigned iqei) {
+  switch (iqei) {
+    case r::iqei::NONE:
+      return "no information";
+    case r::iqei::TAIL:
+      return "tail beyond the queue";
+    case r::iqei::FETCH:
+      return "descriptor could not be fetched";
+    case r::iqei::TYPE:
+      return "invalid descriptor type";
+    case r::iqei::RESERVED:
+      return "reserved field or encoding in a descriptor";
+    case r::iqei::WIDTH:
+      return "descriptor width unsupported";
+    case kTailWidth:
+      return "tail not aligned to the descriptor width";
+    case kTableMode:
+      return "translation table mode unsupported";
+    default:
+      return "unknown code";
+  }
+}
 
 Descriptor context_global() {
   Descriptor d{};
@@ -108,6 +133,7 @@ void InvalidationQueue::enable() {
   mmio.write64(r::IQA::kOffset, ring_);  // QS = 0, DW = 0
   mmio.write64(r::IQT::kOffset, 0);
   tail_ = 0;
+  free_ = kSlots - 1;
   registers_.set_level(r::GCMD::QIE, true, "QIES");
 }
 
@@ -121,25 +147,39 @@ void InvalidationQueue::disable() {
 InvalidationSpan InvalidationQueue::submit(const std::vector<Descriptor>& descriptors) {
   const std::lock_guard guard(lock_);
   InvalidationSpan span{registers_.time().now(), 0};
-  std::size_t at = 0;
-  do {
-    const std::size_t end = std::min(descriptors.size(), at + kBatch);
-    for (; at < end; ++at) put(descriptors[at]);
-    put(wait_status(status_, ++token_));
-    ring_doorbell();
-    wait_for(token_);
-  } while (at < descriptors.size());
+  for (const Descriptor& descriptor : descriptors) put(descriptor);
+  put(wait_status(status_, ++token_));
+  ring_doorbell();
+  wait_for(token_);
+  free_ = kSlots - 1;
   span.end = registers_.time().now();
   return span;
 }
 
 void InvalidationQueue::put(const Descriptor& descriptor) {
+  if (free_ == 0) make_room();
+  --free_;
   const hw::PhysAddr slot = ring_ + tail_ * kSlotBytes;
   memory_.store64(slot, descriptor[0]);
   memory_.store64(slot + 8, descriptor[1]);
   memory_.publish(slot, kSlotBytes);
   tail_ = (tail_ + 1) % kSlots;
   count(descriptor);
+}
+
+// Every slot up to the head has been fetched (VT-d 5.1): hand over what is written, and wait for some.
+void InvalidationQueue::make_room() {
+  ring_doorbell();
+  const std::uint64_t start = registers_.time().now();
+  while (true) {
+    const std::uint64_t head = r::IQH::QH.get(registers_.mmio().read64(r::IQH::kOffset));
+    free_ = (head + kSlots - tail_ - 1) % kSlots;
+    if (free_ != 0) return;
+    const std::uint64_t waited = registers_.time().now() - start;
+    if (error_.load(std::memory_order_acquire) || waited >= registers_.timeout_cycles())
+      throw_stopped(waited);
+    registers_.time().wait(kPollInterval);
+  }
 }
 
 void InvalidationQueue::ring_doorbell() { registers_.mmio().write64(r::IQT::kOffset, r::IQT::QT.put(tail_)); }
@@ -155,6 +195,7 @@ void InvalidationQueue::wait_for(std::uint32_t token) {
 }
 
 void InvalidationQueue::throw_stopped(std::uint64_t waited) {
+  free_ = 0;  // the next submission asks the unit
   hw::Mmio& mmio = registers_.mmio();
   const std::uint32_t fsts = mmio.read32(r::FSTS::kOffset);
   const std::uint64_t head = r::IQH::QH.get(mmio.read64(r::IQH::kOffset));
@@ -163,9 +204,9 @@ void InvalidationQueue::throw_stopped(std::uint64_t waited) {
     const auto iqei = static_cast<unsigned>(r::IQERCD::IQEI.get(mmio.read64(r::IQERCD::kOffset)));
     const hw::PhysAddr slot = ring_ + head * kSlotBytes;
     throw QueueError(
-        fmt::format("invalidation queue stopped with IQE, code {}, at slot {} ({:#018x} {:#018x}), "
+        fmt::format("invalidation queue stopped with IQE, code {} ({}), at slot {} ({:#018x} {:#018x}), "
                     "tail {}",
-                    iqei, head, memory_.load64(slot), memory_.load64(slot + 8), tail),
+                    iqei, describe_iqei(iqei), head, memory_.load64(slot), memory_.load64(slot + 8), tail),
         iqei, head);
   }
   throw QueueError(
@@ -178,11 +219,29 @@ void InvalidationQueue::recover() {
   const std::lock_guard guard(lock_);
   hw::Mmio& mmio = registers_.mmio();
   const std::uint64_t head = r::IQH::QH.get(mmio.read64(r::IQH::kOffset));
-  const Descriptor nothing = wait_nothing();
-  const hw::PhysAddr slot = ring_ + head * kSlotBytes;
-  memory_.store64(slot, nothing[0]);
-  memory_.store64(slot + 8, nothing[1]);
-  memory_.publish(slot, kSlotBytes);
+  const auto iqei = static_cast<unsigned>(r::IQERCD::IQEI.get(mmio.read64(r::IQERCD::kOffset)));
+  switch (iqei) {
+    case r::iqei::NONE:
+    case r::iqei::FETCH:
+      break;  // nothing here is wrong: fetch again
+    case r::iqei::TAIL:
+    case kTailWidth:
+      ring_doorbell();
+      break;
+    case r::iqei::TYPE:
+    case r::iqei::RESERVED: {
+      const Descriptor nothing = wait_nothing();
+      const hw::PhysAddr slot = ring_ + head * kSlotBytes;
+      memory_.store64(slot, nothing[0]);
+      memory_.store64(slot + 8, nothing[1]);
+      memory_.publish(slot, kSlotBytes);
+      break;
+    }
+    default:
+      throw QueueError(
+          fmt::format("invalidation queue: no repair for code {} ({})", iqei, describe_iqei(iqei)), iqei,
+          head);
+  }
   error_.store(false, std::memory_order_release);
   mmio.write32(r::FSTS::kOffset, static_cast<std::uint32_t>(r::FSTS::IQE.mask()));
 }

@@ -70,12 +70,16 @@ class InvalidationQueue {
   /// Wait until the queue is empty and switch it off.
   void disable();
 
-  /// Issue descriptors, followed by a wait with status write, and return when the status has been written:
-  /// every invalidation is then complete, with all its draining (VT-d 5.10). Throws QueueError when the unit
-  /// stops with IQE or the status does not come within the time-out.
+  /// Issue any number of descriptors, followed by one wait with status write, and return when the status has
+  /// been written: every invalidation is then complete, with all its draining (VT-d 5.10). Where the ring is
+  /// too short for all, the unit takes some while the others wait for slots. Throws QueueError when the unit
+  /// stops with IQE, takes no descriptor or does not write the status within the time-out; how to go on:
+  /// recover().
   InvalidationSpan submit(const std::vector<Descriptor>& descriptors);
 
-  /// After IQE: overwrite the offending descriptor with an empty wait and let the unit go on (VT-d 5.9).
+  /// After IQE (VT-d 5.9): repair what the code names, that is the descriptor (replaced by an empty wait) or
+  /// the tail, then clear IQE, so that the unit fetches again at the head. What submit() had not seen
+  /// completed counts as not done: submit it again. Throws QueueError when the code has no repair here.
   void recover();
 
   /// From the fault handler: FSTS.IQE was seen. Ends a submit() under way at once instead of at its time-out.
@@ -88,6 +92,7 @@ class InvalidationQueue {
 
  private:
   void put(const Descriptor& descriptor);
+  void make_room();
   void ring_doorbell();
   void wait_for(std::uint32_t token);
   [[noreturn]] void throw_stopped(std::uint64_t waited);
@@ -101,6 +106,7 @@ class InvalidationQueue {
   hw::PhysAddr ring_ = 0;
   hw::PhysAddr status_ = 0;
   std::uint64_t tail_ = 0;   // slots
+  std::uint64_t free_ = 0;   // slots that can be written before the head is looked at again
   std::uint32_t token_ = 0;  // value of the newest wait
   std::atomic<bool> error_{false};
   InvalidationCounters counters_;

@@ -41,11 +41,13 @@ LogicalAllocator::LogicalAllocator(std::uint64_t highest_address, const std::vec
   if (shuffle_seed) shuffle_.emplace(*shuffle_seed);
 }
 
-std::optional<std::uint64_t> LogicalAllocator::allocate_run(std::uint64_t count) {
-  if (count == 0) return std::nullopt;
+std::optional<std::uint64_t> LogicalAllocator::allocate_run(std::uint64_t count, std::uint64_t alignment,
+                                                            std::uint64_t phase) {
+  if (count == 0 || alignment == 0) return std::nullopt;
   for (const auto& [first, length] : free_) {
-    if (length < count) continue;
-    const std::uint64_t run = first;
+    const std::uint64_t skip = (phase % alignment + alignment - first % alignment) % alignment;
+    if (length < skip || length - skip < count) continue;
+    const std::uint64_t run = first + skip;
     hand_out(run, count);
     return run;
   }

@@ -26,8 +26,10 @@ class LogicalAllocator {
   LogicalAllocator(std::uint64_t highest_address, const std::vector<Range>& withheld,
                    std::optional<std::uint64_t> shuffle_seed = {});
 
-  /// First fit, lowest first; nullopt = no free run of that length.
-  [[nodiscard]] std::optional<std::uint64_t> allocate_run(std::uint64_t count);
+  /// First fit, lowest first, beginning at a page that is `phase` modulo `alignment`; nullopt = no free run
+  /// of that length there.
+  [[nodiscard]] std::optional<std::uint64_t> allocate_run(std::uint64_t count, std::uint64_t alignment = 1,
+                                                          std::uint64_t phase = 0);
   /// `count` pages wherever they are free; nullopt = fewer are left, and nothing is taken.
   [[nodiscard]] std::optional<std::vector<std::uint64_t>> allocate_pages(std::uint64_t count);
   /// Give pages back. The caller has invalidated them: from here on they may mean something else.
@@ -36,6 +38,7 @@ class LogicalAllocator {
 
   [[nodiscard]] std::uint64_t free_pages() const { return free_pages_; }
   [[nodiscard]] std::uint64_t used_pages() const { return capacity_ - free_pages_; }
+  [[nodiscard]] bool shuffles() const { return shuffle_.has_value(); }
   [[nodiscard]] std::uint64_t capacity() const { return capacity_; }
 
  private:

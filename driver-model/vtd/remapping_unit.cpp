@@ -65,18 +65,21 @@ RemappingUnit::~RemappingUnit() {
 }
 
 void RemappingUnit::shut_down() {
-  const std::lock_guard guard(lock_);
-  if (!up_) return;
-  if (!domains_.empty())
-    throw VtdError(fmt::format("remapping unit: shut-down with {} domains left", domains_.size()));
-  registers_.set_level(r::GCMD::TE, false, "TES");
-  queue_->disable();
+  {
+    const std::lock_guard guard(lock_);
+    if (!up_) return;
+    if (!domains_.empty())
+      throw VtdError(fmt::format("remapping unit: shut-down with {} domains left", domains_.size()));
+    registers_.set_level(r::GCMD::TE, false, "TES");
+    queue_->disable();
+    pages_.free(tables_);
+    tables_.clear();
+    passing_.clear();
+    pass_through_id_.reset();
+    up_ = false;
+  }
+  faults_->drain();  // without the lock: it calls subscribers
   faults_->disable();
-  pages_.free(tables_);
-  tables_.clear();
-  passing_.clear();
-  pass_through_id_.reset();
-  up_ = false;
 }
 
 hw::PhysAddr RemappingUnit::new_table(const char* what) {
@@ -208,17 +211,20 @@ void RemappingUnit::enter_pass_through(std::uint16_t source_id) {
 }
 
 void RemappingUnit::detach(Domain& domain, std::uint16_t source_id) {
-  const std::lock_guard guard(lock_);
-  const auto it = attached_.find(source_id);
-  if (it == attached_.end() || it->second != domain.id())
-    throw VtdError(fmt::format("source-id {:04x} is not attached to domain {}", source_id, domain.id()));
-  const hw::PhysAddr entry =
-      context_table(static_cast<std::uint8_t>(source_id >> 8), false) + (source_id & 0xFF) * kEntryBytes;
-  store(entry, 0);
-  queue_->submit({context_device(domain.id(), source_id), iotlb_domain(domain.id())});
-  store(entry + 8, 0);
-  attached_.erase(it);
-  domain.devices_.erase(source_id);
+  {
+    const std::lock_guard guard(lock_);
+    const auto it = attached_.find(source_id);
+    if (it == attached_.end() || it->second != domain.id())
+      throw VtdError(fmt::format("source-id {:04x} is not attached to domain {}", source_id, domain.id()));
+    const hw::PhysAddr entry =
+        context_table(static_cast<std::uint8_t>(source_id >> 8), false) + (source_id & 0xFF) * kEntryBytes;
+    store(entry, 0);
+    queue_->submit({context_device(domain.id(), source_id), iotlb_domain(domain.id())});
+    store(entry + 8, 0);
+    attached_.erase(it);
+    domain.devices_.erase(source_id);
+  }
+  faults_->drain();  // if this device's faults were a storm, it is over; without the lock: subscribers
 }
 
 Descriptor RemappingUnit::context_entry(std::uint16_t source_id) const {

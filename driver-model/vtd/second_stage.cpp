@@ -170,8 +170,7 @@ void SecondStage::map(const std::vector<std::uint64_t>& logical, const std::vect
   Plan plan(*this);
   for (std::size_t i = 0; i < logical.size();) {
     std::size_t run = 1;  // pages from here on that are consecutive on both sides
-    while (run < pages_of(kLargestLeaf) && i + run < logical.size() && logical[i + run] == logical[i] + run &&
-           pfns[i + run] == pfns[i] + run)
+    while (i + run < logical.size() && logical[i + run] == logical[i] + run && pfns[i + run] == pfns[i] + run)
       ++run;
     if ((logical[i] + run - 1) >> leaf_order(levels_ + 1) != 0)
       throw VtdError(fmt::format("map: logical page {:#x} is beyond {} levels", logical[i], levels_));

@@ -223,6 +223,34 @@ TEST(Isolation, FailedMapLeavesTheTablesAsTheyWere) {
   EXPECT_EQ(f.space->domain()->table_pages(), 1U);
 }
 
+TEST(Logical, NumbersKeepThePhaseOfContiguousMemory) {
+  test::covers("R134", "G2", "G7", "G9");
+  test::ModelMachine machine;
+  mm::PageAllocator pages(machine.memory, machine.time);
+  vtd::RemappingUnit unit(machine.iommu, machine.time, machine.interrupts, pages,
+                          vtd::RemappingUnit::Config{2000, 46});
+  DmaSpace space(machine.time, unit, (1ULL << 40) - 1, {});
+  // Two stray pages, then 5 MiB from an odd page on.
+  std::vector<mm::Pfn> frames{0x77, 0x33};
+  for (std::uint64_t i = 0; i < 1280; ++i) frames.push_back((1ULL << 28) + 0x1F5 + i);
+  for (const Contiguity contiguity : {Contiguity::kPrefer, Contiguity::kAny}) {
+    const auto range = space.map(frames, contiguity, {});
+    ASSERT_TRUE(range);
+    EXPECT_EQ(range->contiguous, contiguity == Contiguity::kPrefer);
+    unsigned large = 0;
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const auto found = space.domain()->lookup(range->pages[i]);
+      ASSERT_EQ(found->pfn, frames[i]);
+      large += found->page_shift == 21 ? 1 : 0;
+    }
+    EXPECT_EQ(large, 1024U);
+    space.unmap(*range);
+  }
+  EXPECT_EQ(space.domain()->table_pages(), 1U);
+  EXPECT_EQ(space.pages_used(), 0U);
+  space.close();
+}
+
 TEST(Isolation, TheInterruptWindowIsLeftOut) {
   test::covers("R148", "G23");
   SpaceFixture f;

@@ -77,14 +77,14 @@ NTSTATUS start_device(const PVOID context, PDXGK_START_INFO, PDXGKRNL_INTERFACE 
   return status;
 }
 
-NTSTATUS begin_exclusive_access(const HANDLE context, PDXGKARG_BEGINEXCLUSIVEACCESS args) {
+NTSTATUS begin_exclusive_access(const HANDLE context, IN_PDXGKARG_BEGINEXCLUSIVEACCESS args) {
   EXPECT_EQ(args->Reserved, 0U);
   const NTSTATUS status = note("BeginExclusiveAccess", context);
   if (Script::active().on_begin) Script::active().on_begin(device_of(context).index);
   return status;
 }
 
-NTSTATUS end_exclusive_access(const HANDLE context, PDXGKARG_ENDEXCLUSIVEACCESS args) {
+NTSTATUS end_exclusive_access(const HANDLE context, IN_PDXGKARG_ENDEXCLUSIVEACCESS args) {
   EXPECT_EQ(args->Reserved, 0U);
   const NTSTATUS status = note("EndExclusiveAccess", context);
   if (Script::active().on_end) Script::active().on_end(device_of(context).index);

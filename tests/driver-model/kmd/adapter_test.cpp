@@ -195,4 +195,60 @@ TEST(KmdPower, SleepAndWakeNeverFailAndKeepTheRingUsable) {
   system.stop();
 }
 
+class KmdExclusive : public ::testing::Test {
+ protected:
+  NTSTATUS begin(unsigned gpu) {
+    DXGKARG_BEGINEXCLUSIVEACCESS args{};
+    return system.driver.DxgkDdiBeginExclusiveAccess(system.contexts[gpu], &args);
+  }
+  NTSTATUS end(unsigned gpu) {
+    DXGKARG_ENDEXCLUSIVEACCESS args{};
+    return system.driver.DxgkDdiEndExclusiveAccess(system.contexts[gpu], &args);
+  }
+  NTSTATUS copy(unsigned gpu) {
+    GdmCopy args{};
+    args.adapter_index = gpu;
+    args.destination.address = 64;
+    args.size = 64;
+    return system.escape(GDM_ESCAPE_COPY, args);
+  }
+  FakeSystem system{2};
+};
+
+TEST_F(KmdExclusive, NothingIsSubmittedBetweenBeginAndEnd) {
+  covers("R180", "R181", "R183", "G14");
+  ASSERT_EQ(system.start(), STATUS_SUCCESS);
+  ASSERT_EQ(copy(1), STATUS_SUCCESS);
+  EXPECT_EQ(begin(1), STATUS_SUCCESS);
+  const std::uint64_t done = system.gpus[1]->descriptors;
+  EXPECT_EQ(system.gpus[1]->mmio.peek32(dma::CH_CTRL::kOffset), 0u) << "stopped and drained";
+  EXPECT_EQ(system.gpus[1]->mmio.peek32(dma::INT_ENABLE::kOffset), 0u) << "no message either";
+  EXPECT_EQ(copy(1), STATUS_DEVICE_BUSY);
+  EXPECT_EQ(copy(0), STATUS_SUCCESS) << "the other member has not been asked";
+  system.platform.time.wait(10'000);
+  EXPECT_EQ(system.gpus[1]->descriptors, done);
+  EXPECT_EQ(begin(1), STATUS_INVALID_DEVICE_STATE) << "a strict pair";
+  EXPECT_EQ(end(1), STATUS_SUCCESS);
+  EXPECT_EQ(end(1), STATUS_INVALID_DEVICE_STATE);
+  EXPECT_EQ(copy(1), STATUS_SUCCESS);
+  EXPECT_NE(system.gpus[1]->mmio.peek32(dma::INT_ENABLE::kOffset), 0u);
+  system.stop();
+}
+
+TEST_F(KmdExclusive, ADeviceThatDoesNotBecomeIdleRefuses) {
+  covers("R185");
+  ASSERT_EQ(system.start(), STATUS_SUCCESS);
+  system.gpus[0]->hang_reset = true;
+  EXPECT_EQ(begin(0), STATUS_IO_TIMEOUT);
+  EXPECT_EQ(end(0), STATUS_INVALID_DEVICE_STATE);
+  system.gpus[0]->hang_reset = false;
+  system.stop();
+}
+
+TEST_F(KmdExclusive, NotBeforeTheStart) {
+  system.add_devices();
+  EXPECT_EQ(begin(0), STATUS_INVALID_DEVICE_STATE);
+  system.stop();
+}
+
 }  // namespace

@@ -109,6 +109,65 @@ TEST_F(FaultHandlerTest, FaultsThatComeWhileRecordsAreTakenAreNotLost) {
   EXPECT_EQ(r::FSTS::PPF.get(f_.machine.iommu.read32(r::FSTS::kOffset)), 0U);
 }
 
+TEST_F(FaultHandlerTest, AStormIsLeftAloneUntilItsDeviceIsDetached) {
+  test::covers("vtd.fault.storm", "G21");
+  // Whenever a record is cleared the device faults once more.
+  std::uint64_t page = 1;
+  bool storm = true;
+  f_.machine.iommu.on_write = [&](std::uint64_t offset, std::uint64_t) {
+    const bool clears = offset >= r::FRCD_LO::kOffset && (offset - r::FRCD_LO::kOffset) % 16 == 12;
+    if (clears && storm) fault(page++, true);
+    return true;
+  };
+  fault(page++, true);
+  f_.machine.time.wait(1);  // returns, which is the point
+  EXPECT_EQ(f_.unit->faults().storms(), 1U);
+  EXPECT_EQ(r::FECTL::IM.get(f_.machine.iommu.read32(r::FECTL::kOffset)), 1U) << "masked while it lasts";
+  const auto taken = f_.unit->faults().records().size();
+  EXPECT_GE(taken, 64U);
+  storm = false;
+  f_.unit->detach(const_cast<Domain&>(*f_.unit->domains().front()), 0x0100);
+  EXPECT_GT(f_.unit->faults().records().size(), taken);
+  EXPECT_EQ(r::FSTS::PPF.get(f_.machine.iommu.read32(r::FSTS::kOffset)), 0U);
+  EXPECT_EQ(r::FECTL::IM.get(f_.machine.iommu.read32(r::FECTL::kOffset)), 0U);
+  f_.machine.iommu.on_write = nullptr;
+  const auto all = f_.unit->faults().records().size();
+  fault(0x77, false);
+  f_.machine.time.wait(1);
+  ASSERT_EQ(f_.unit->faults().records().size(), all + 1) << "messages come again";
+  EXPECT_EQ(f_.unit->faults().records().back().reason, r::fault::CONTEXT_NOT_PRESENT);
+}
+
+TEST_F(FaultHandlerTest, ClearsEachRecordBeforeTheOverflow) {
+  test::covers("vtd.fault.overflow", "vtd.fault.records");
+  for (std::uint64_t page = 1; page <= 12; ++page) fault(page, true);
+  std::vector<std::uint64_t> writes;
+  f_.machine.iommu.on_write = [&](std::uint64_t offset, std::uint64_t) {
+    writes.push_back(offset);
+    return true;
+  };
+  f_.machine.time.wait(1);
+  f_.machine.iommu.on_write = nullptr;
+  ASSERT_EQ(writes.size(), 9U);
+  for (std::uint64_t i = 0; i < 8; ++i) EXPECT_EQ(writes[i], r::FRCD_LO::kOffset + 16 * i + 12);
+  EXPECT_EQ(writes[8], r::FSTS::kOffset);
+}
+
+TEST(FaultText, SaysWhatPeopleNeed) {
+  test::covers("vtd.fault.text");
+  FaultRecord record;
+  record.source_id = 0x01A3;
+  record.address = 0x12'3456'7000;
+  record.reason = r::fault::WRITE;
+  record.is_write = true;
+  EXPECT_EQ(describe(record), "fault 05h (no write permission): write by 01:14.3 to 1234567000h");
+  record.reason = r::fault::CONTEXT_NOT_PRESENT;
+  record.is_write = false;
+  EXPECT_EQ(describe(record), "fault 02h (device not attached): read by 01:14.3 from 1234567000h");
+  record.reason = 0x7F;
+  EXPECT_NE(describe(record).find("unknown"), std::string::npos);
+}
+
 TEST_F(FaultHandlerTest, DrainWorksWithoutTheInterrupt) {
   f_.machine.iommu.write32(r::FECTL::kOffset, static_cast<std::uint32_t>(r::FECTL::IM.mask()));
   fault(1, true);

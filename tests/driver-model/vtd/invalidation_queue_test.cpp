@@ -73,6 +73,56 @@ TEST(Queue, RunsManyTimesAround) {
   EXPECT_EQ(f.unit->queue().counters().iotlb_page, issued);
 }
 
+TEST(Queue, MoreThanTheRingHoldsCostsOneWait) {
+  test::covers("vtd.queue.full");
+  UnitFixture f;
+  for (const std::size_t count : {254U, 255U, 256U, 1000U}) {
+    const auto before = f.unit->queue().counters();
+    f.unit->queue().submit(std::vector<Descriptor>(count, iotlb_domain(1)));
+    EXPECT_EQ(f.unit->queue().counters().wait, before.wait + 1) << count;
+    EXPECT_EQ(f.unit->queue().counters().iotlb_domain, before.iotlb_domain + count);
+    EXPECT_EQ(f.machine.iommu.read64(r::IQH::kOffset), f.machine.iommu.read64(r::IQT::kOffset));
+  }
+}
+
+TEST(Queue, ARingThatStaysFullIsATimeOut) {
+  test::covers("vtd.queue.full", "vtd.wait.timeout");
+  UnitFixture f;
+  f.machine.iommu.on_write = [](std::uint64_t offset, std::uint64_t) { return offset != r::IQT::kOffset; };
+  EXPECT_THROW(f.unit->queue().submit(std::vector<Descriptor>(300, iotlb_domain(1))), QueueError);
+  f.machine.iommu.on_write = nullptr;
+  f.unit->queue().submit({iotlb_global()});
+}
+
+TEST(Queue, AnErrorInALongSubmissionEndsIt) {
+  test::covers("vtd.iqe.3", "vtd.queue.full");
+  UnitFixture f;
+  std::vector<Descriptor> all(600, iotlb_domain(1));
+  all[100] = Descriptor{0xF, 0};
+  try {
+    f.unit->queue().submit(all);
+    FAIL() << "an invalid descriptor went through";
+  } catch (const QueueError& error) {
+    EXPECT_EQ(error.iqei(), r::iqei::TYPE);
+    EXPECT_THAT(error.what(), HasSubstr("invalid descriptor type"));
+  }
+  f.unit->queue().recover();
+  all[100] = iotlb_domain(1);
+  f.unit->queue().submit(all);
+  EXPECT_EQ(f.machine.iommu.read64(r::IQH::kOffset), f.machine.iommu.read64(r::IQT::kOffset));
+}
+
+TEST(Queue, ABadTailIsRepaired) {
+  test::covers("vtd.iqe.1");
+  UnitFixture f;
+  f.unit->queue().submit({iotlb_global()});
+  f.machine.iommu.write64(r::IQT::kOffset, 0x1'0000);  // beyond one page
+  f.machine.time.wait(1);
+  EXPECT_THROW(f.unit->queue().submit({iotlb_global()}), QueueError);
+  f.unit->queue().recover();
+  f.unit->queue().submit({iotlb_global()});
+}
+
 TEST(Queue, ErrorIsReportedAtOnceAndRecoverable) {
   test::covers("vtd.iqe.3", "vtd.iqe.4");
   UnitFixture f;

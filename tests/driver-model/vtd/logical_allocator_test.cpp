@@ -99,5 +99,18 @@ TEST(LogicalAllocatorTest, RandomTraffic) {
   }
 }
 
+TEST(LogicalAllocator, RunsKeepAPhase) {
+  LogicalAllocator allocator((1ULL << 32) - 1, {});
+  EXPECT_EQ(allocator.allocate_run(3), 1U);
+  EXPECT_EQ(allocator.allocate_run(600, 512, 512 * 7 + 5), 5U);
+  EXPECT_EQ(allocator.allocate_run(600, 512, 5), 1024U + 5);
+  EXPECT_EQ(allocator.allocate_run(10, 512, 0), 1024U + 1024);
+  EXPECT_EQ(allocator.allocate_run(1), 4U) << "what an alignment skips is not lost";
+  // No run of that length at that phase, though there is one.
+  LogicalAllocator small(0x3FF'FFF, {});  // 1023 pages
+  EXPECT_FALSE(small.allocate_run(512, 1024, 1023));
+  EXPECT_TRUE(small.allocate_run(512, 1024, 100));
+}
+
 }  // namespace
 }  // namespace gpudmar::vtd
