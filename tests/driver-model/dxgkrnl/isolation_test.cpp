@@ -194,6 +194,23 @@ TEST(Isolation, SeveralRangesLeaveAtTheCostOfOneWait) {
   f.space->unmap(*c);
 }
 
+TEST(Isolation, FreeingAPartOfALargePageNeedsNoMemory) {
+  test::covers("R142", "G5");
+  SpaceFixture f;
+  std::vector<mm::Pfn> large(512);
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = 0x10'0000 + i;
+  const auto whole = f.space->map(large, Contiguity::kAny, {});
+  const auto part = f.space->map({large[5]}, Contiguity::kAny, {});
+  ASSERT_TRUE(whole && part);
+  const auto rest = f.pages.allocate(f.pages.free_pages(), {0, ~0ULL}, false, mm::Placement::kAscending);
+  ASSERT_TRUE(rest);
+  f.space->unmap(*whole);
+  EXPECT_EQ(f.allowed(large[4]), std::pair(false, false));
+  EXPECT_EQ(f.allowed(large[5]), std::pair(true, true));
+  f.space->unmap(*part);
+  f.pages.free(*rest);
+}
+
 TEST(Isolation, FailedMapLeavesTheTablesAsTheyWere) {
   test::covers("G20");
   SpaceFixture f;
