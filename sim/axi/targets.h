@@ -22,8 +22,8 @@ class AxiTarget {
                                       std::size_t bytes) = 0;
 };
 
-/// Host memory as a device sees it: RAM and other devices' memory; a 4-byte write to the interrupt window is a message; all else is
-/// DECERR.
+/// Host memory as a device sees it: RAM and other devices' memory; a 4-byte write to the interrupt window is
+/// a message; all else is DECERR.
 class HostBus final : public AxiTarget {
  public:
   using MessageSink = std::function<void(hw::MessageTarget)>;
