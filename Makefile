@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE
+export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves test lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random test lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -22,6 +22,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
+	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n   ARGS='--pipe 1 ...' see docs/testing.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
@@ -60,6 +61,16 @@ waves: ## open the waves of `make sim WAVES=1` in GTKWave
 	@.ci/deps view
 	@command -v gtkwave >/dev/null || { echo "gtkwave is not installed: run \`make deps\`" >&2; exit 1; }
 	@gtkwave '$(BUILD)/sim/waves.fst' $$(ls '$(BUILD)/sim/waves.gtkw' 2>/dev/null)
+
+random: configure ## run random streams of calls and DMA against the whole machine
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar
+	@mkdir -p '$(BUILD)/random'; rm -f '$(BUILD)/random/summary.json'
+	@set -- --shrink --dir '$(BUILD)/random' --summary '$(BUILD)/random/summary.json'; \
+	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
+	if [ -n "$$STEPS" ]; then set -- "$$@" --steps "$$STEPS"; fi; \
+	if [ -n "$$RUNS" ]; then set -- "$$@" --runs "$$RUNS"; fi; \
+	if [ -n "$$THREADS" ]; then set -- "$$@" --threads "$$THREADS"; fi; \
+	exec '$(BUILD)/bin/gpu-dmar' random "$$@" $$ARGS
 
 test: configure ## build and run all tests
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }

@@ -15,6 +15,7 @@
 #include "gpudmar_commit.h"
 #include "sim/bench/machine.h"
 #include "sim/main/options.h"
+#include "sim/main/random.h"
 #include "sim/main/summary.h"
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
@@ -145,9 +146,9 @@ int sc_main(int argc, char* argv[]) {
   // The default stream reports "stopped by user" at every end.
   sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
   try {
-    return options.command == Options::Command::kInfo ? info()
-           : options.scenario.empty()                 ? run_demonstration(options)
-                                                      : run_file(options);
+    if (options.command == Options::Command::kInfo) return info();
+    if (options.command == Options::Command::kRandom) return run_random(options.random);
+    return options.scenario.empty() ? run_demonstration(options) : run_file(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());
     return 2;

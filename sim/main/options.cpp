@@ -21,6 +21,41 @@ T number(const std::string& key, const std::string& text) {
   return value;
 }
 
+/// The conversion alone wraps -1 round.
+std::string not_negative(const std::string& text) {
+  return text[0] == '-' ? text + " is negative" : std::string();
+}
+
+CLI::App* add_random(CLI::App& app, RandomOptions& options) {
+  CLI::App* random =
+      app.add_subcommand("random", "run random streams of calls and DMA, each in a process of its own");
+  random->add_option("--seed", options.seed, "of the first stream; the others count on")
+      ->check(not_negative)
+      ->capture_default_str();
+  random->add_option("--steps", options.steps, "of each stream, about")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  random->add_option("--threads", options.threads, "that some steps run in side by side")
+      ->check(CLI::Range(1, 8))
+      ->capture_default_str();
+  random->add_option("--runs", options.runs, "streams")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  random->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
+      ->check(CLI::Range(0, 1))
+      ->capture_default_str();
+  random->add_option("--iommu", options.iommu, "how devices reach memory")
+      ->check(CLI::IsMember({"logical", "off"}))
+      ->capture_default_str();
+  random->add_flag("--plain", options.plain, "the default timing of memory instead of one by seed");
+  random->add_flag("--shrink", options.shrink, "make what fails short");
+  random->add_flag("--generate", options.generate_only, "write the streams and do not run them");
+  random->add_option("--dir", options.directory,
+                     "keep every stream there (default: here, and only what fails)");
+  random->add_option("--json,--summary", options.summary, "write the results as JSON");
+  return random;
+}
+
 }  // namespace
 
 void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
@@ -62,6 +97,7 @@ int parse_options(int argc, char** argv, Options& options) {
   app.require_subcommand(1);
   CLI::App* run = app.add_subcommand("run", "copy a file through the whole machine and check everything");
   CLI::App* info = app.add_subcommand("info", "what this build consists of");
+  const CLI::App* random = add_random(app, options.random);
   std::string memory;
   unsigned latency = 0;
   MachineConfig given;  // only what stands on the command line counts
@@ -73,9 +109,7 @@ int parse_options(int argc, char** argv, Options& options) {
                   "timing of host memory: latency=100,jitter=0,write-latency=1,stall=0.0,...");
   CLI::Option* latency_option = run->add_option("--latency", latency, "the same as --memory latency=...");
   CLI::Option* seed = run->add_option("--seed", given.seed, "of page placement, power-on state and jitter")
-                          ->check([](const std::string& text) {  // the conversion alone wraps -1 round
-                            return text[0] == '-' ? text + " is negative" : std::string();
-                          });
+                          ->check(not_negative);
   CLI::Option* pipe = run->add_option("--pipe", given.pipe, "variant of the RTL, 0 or 1");
   CLI::Option* width = run->add_option("--host-width", given.host_address_width, "host address bits");
   for (CLI::Option* option : {adapters, seed, pipe, width}) option->capture_default_str();
@@ -109,7 +143,9 @@ int parse_options(int argc, char** argv, Options& options) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());
     return 2;
   }
-  options.command = info->parsed() ? Options::Command::kInfo : Options::Command::kRun;
+  options.command = info->parsed()     ? Options::Command::kInfo
+                    : random->parsed() ? Options::Command::kRandom
+                                       : Options::Command::kRun;
   return -1;
 }
 

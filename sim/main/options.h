@@ -7,11 +7,12 @@
 #include <string>
 
 #include "sim/bench/machine_config.h"
+#include "sim/main/random.h"
 
 namespace gpudmar::sim {
 
 struct Options {
-  enum class Command { kRun, kInfo };
+  enum class Command { kRun, kInfo, kRandom };
   Command command = Command::kRun;
   MachineConfig machine;  ///< the default one as the options change it
   /// Makes the same changes to another machine.
@@ -20,6 +21,7 @@ struct Options {
   std::string file;      ///< empty: this program itself
   std::string summary;   ///< JSON path; empty: none
   bool verbose = false;
+  RandomOptions random;
 };
 
 /// Fills `memory` from "latency=100,jitter=8,..."; throws std::invalid_argument naming the key or value that

@@ -192,8 +192,10 @@ void Guarantees::memory_call_ends(const dxgkrnl::CallRecord& record) {
           args.Section.PageProtection == PAGE_READWRITE || args.Section.PageProtection == PAGE_EXECUTE;
     if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) ++sections_;
     made_[args.hPhysicalMemoryObject] = made;
+    // Contiguous memory need not be (R73).
     const bool zeroed =
-        args.Type != DXGK_PHYSICAL_MEMORY_TYPE_MDL || (args.Mdl.Flags & MM_DONT_ZERO_ALLOCATION) == 0;
+        args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION ||
+        (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_MDL && (args.Mdl.Flags & MM_DONT_ZERO_ALLOCATION) == 0);
     rules_.object_created(args.hPhysicalMemoryObject, object->page_frames, zeroed);
   }
   if (record.name == "DxgkCbDestroyPhysicalMemoryObject") {

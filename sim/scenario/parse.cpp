@@ -393,6 +393,7 @@ void Parser::machine(const json& value, const std::string& path, Scenario& scena
     if (key == "host_width") config.host_address_width = small(entry, at);
     if (key == "vram") config.vram_bytes = number(entry, at);
     if (key == "memory") memory(entry, at, config.memory);
+    if (key == "seed") config.seed = number(entry, at);
     if (key == "ram") config.ram = ranges(entry, at);
     if (key == "device_memory") config.device_memory = ranges(entry, at);
   }

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "sim/random/pattern.h"
 #include "sim/scenario/names.h"
 #include "sim/scenario/runner.h"
 
@@ -20,18 +22,23 @@ PHYSICAL_ADDRESS physical(std::uint64_t address) {
   return value;
 }
 
+/// A handle that no call returned.
+HANDLE garbage() { return reinterpret_cast<HANDLE>(std::uintptr_t{0x5A5A'5A50}); }
+
+/// The number that stands for one of `names`, in their order; any other number for itself.
+template <std::size_t N>
+std::uint32_t enumerator(const json& value, const std::array<const char*, N>& names) {
+  if (value.is_string()) {
+    const auto it = std::find(names.begin(), names.end(), value.get<std::string>());
+    if (it != names.end()) return static_cast<std::uint32_t>(it - names.begin());
+    return static_cast<std::uint32_t>(parse_number(value.get<std::string>()).value_or(0));
+  }
+  return value.get<std::uint32_t>();
+}
+
 std::uint64_t round_up(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
 
 }  // namespace
-
-std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index) {
-  if (pattern == 0) return 0;
-  std::uint64_t x = pattern * 0x9E37'79B9'7F4A'7C15ULL + (index >> 3);  // splitmix64
-  x = (x ^ (x >> 30)) * 0xBF58'476D'1CE4'E5B9ULL;
-  x = (x ^ (x >> 27)) * 0x94D0'49BB'1331'11EBULL;
-  x ^= x >> 31;
-  return static_cast<std::uint8_t>(x >> (8 * (index & 7)));
-}
 
 ScenarioRunner::Object& ScenarioRunner::object(const std::string& name) {
   const auto it = objects_.find(name);
@@ -51,10 +58,20 @@ ScenarioRunner::Adl& ScenarioRunner::adl_named(const std::string& name) {
   return it->second;
 }
 
-HANDLE ScenarioRunner::device_handle(std::uint64_t adapter) const {
+HANDLE ScenarioRunner::device_handle(const Call& call) const {
+  if (call.has("bad_adapter") && call.args["bad_adapter"].get<bool>()) return garbage();
+  if (call.has("adapter") && call.args["adapter"].is_null()) return nullptr;
+  const std::uint64_t adapter = call.number("adapter");
   const auto& functions = kernel_->functions();
   if (adapter >= functions.size()) throw StepFailure(fmt::format("there is no adapter {}", adapter));
   return functions[adapter]->device_handle;
+}
+
+HANDLE ScenarioRunner::given_handle(const Call& call, HANDLE right, HANDLE other) {
+  const std::string handle = call.text("handle");
+  if (handle == "null") return nullptr;
+  if (handle == "garbage") return garbage();
+  return handle == "swapped" ? other : right;
 }
 
 std::uint64_t ScenarioRunner::flags(const json& value, const NameTable& names) {
@@ -77,42 +94,44 @@ void ScenarioRunner::create(const Call& call) {
     throw StepFailure(fmt::format("'{}' exists", name));
   DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args{};
   args.hPhysicalMemoryObject = args.hAdapterMemoryObject = &args;  // a failure must clear both (R45)
-  const bool opened = !call.has("adapter") || !call.args["adapter"].is_null();
-  if (opened) args.hAdapter = device_handle(call.number("adapter"));
+  static constexpr std::array<const char*, 3> kCaches{"non_cached", "cached", "write_combined"};
+  static constexpr std::array<const char*, 4> kTypes{"mdl", "contiguous", "section", "io_space"};
+  args.hAdapter = device_handle(call);
+  const bool opened = args.hAdapter != nullptr;
   args.Size = call.number("size");
   args.Context = call.number("context");
-  const std::string cache = call.text("cache", "cached");
-  args.CacheType = cache == "cached"       ? DXGK_MEMORY_CACHING_TYPE_CACHED
-                   : cache == "non_cached" ? DXGK_MEMORY_CACHING_TYPE_NON_CACHED
-                                           : DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED;
-  const std::string type = call.text("type");
-  if (type == "mdl") {
-    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
-    args.Mdl.LowAddress = physical(call.number("low"));
-    args.Mdl.HighAddress = physical(call.number("high", ~0ULL));
-    args.Mdl.SkipBytes = physical(call.number("step"));
-    args.Mdl.Flags = call.has("flags") ? static_cast<UINT>(flags(call.args["flags"], mdl_flag_names())) : 0;
-  } else if (type == "contiguous") {
-    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;
-    args.ContiguousMemory.LowestAcceptableAddress = physical(call.number("low"));
-    args.ContiguousMemory.HighestAcceptableAddress = physical(call.number("high", ~0ULL));
-    args.ContiguousMemory.BoundaryAddressMultiple = physical(call.number("boundary"));
-  } else if (type == "section") {
-    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_SECTION;
-    args.Section.DesiredAccess = static_cast<ACCESS_MASK>(call.number("access", SECTION_ALL_ACCESS));
-    args.Section.PageProtection = call.has("protection")
-                                      ? static_cast<ULONG>(flags(call.args["protection"], protection_names()))
-                                      : PAGE_READWRITE;
-    args.Section.AllocationAttributes = SEC_COMMIT;
-  } else {
-    args.Type = DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
-    args.IOSpace.BaseAddress = physical(call.number("base"));
+  args.CacheType = static_cast<DXGK_MEMORY_CACHING_TYPE>(
+      enumerator(call.has("cache") ? call.args["cache"] : json("cached"), kCaches));
+  args.Type = static_cast<DXGK_PHYSICAL_MEMORY_TYPE>(enumerator(call.args["type"], kTypes));
+  switch (args.Type) {
+    case DXGK_PHYSICAL_MEMORY_TYPE_MDL:
+      args.Mdl.LowAddress = physical(call.number("low"));
+      args.Mdl.HighAddress = physical(call.number("high", ~0ULL));
+      args.Mdl.SkipBytes = physical(call.number("step"));
+      args.Mdl.Flags = call.has("flags") ? static_cast<UINT>(flags(call.args["flags"], mdl_flag_names())) : 0;
+      break;
+    case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY:
+      args.ContiguousMemory.LowestAcceptableAddress = physical(call.number("low"));
+      args.ContiguousMemory.HighestAcceptableAddress = physical(call.number("high", ~0ULL));
+      args.ContiguousMemory.BoundaryAddressMultiple = physical(call.number("boundary"));
+      break;
+    case DXGK_PHYSICAL_MEMORY_TYPE_SECTION:
+      args.Section.DesiredAccess = static_cast<ACCESS_MASK>(call.number("access", SECTION_ALL_ACCESS));
+      args.Section.PageProtection =
+          call.has("protection") ? static_cast<ULONG>(flags(call.args["protection"], protection_names()))
+                                 : PAGE_READWRITE;
+      args.Section.AllocationAttributes = SEC_COMMIT;
+      break;
+    default:
+      args.IOSpace.BaseAddress = physical(call.number("base"));
+      break;
   }
   const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbCreatePhysicalMemoryObject(&args); });
   if (down_) return;
   if (!NT_SUCCESS(status)) {
     if (args.hPhysicalMemoryObject != nullptr || args.hAdapterMemoryObject != nullptr)
       throw StepFailure("it failed and left a handle");
+    objects_[name] = {nullptr, nullptr, false, false, args.Size};
     return;
   }
   if (args.hPhysicalMemoryObject == nullptr || (args.hAdapterMemoryObject != nullptr) != opened)
@@ -123,8 +142,8 @@ void ScenarioRunner::create(const Call& call) {
 void ScenarioRunner::open(const Call& call) {
   Object& target = object(call.text("name"));
   DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT args{};
-  args.hPhysicalMemoryObject = target.physical;
-  args.hAdapter = device_handle(call.number("adapter"));
+  args.hPhysicalMemoryObject = given_handle(call, target.physical, target.adapter);
+  args.hAdapter = device_handle(call);
   const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbOpenPhysicalMemoryObject(&args); });
   if (down_ || !NT_SUCCESS(status)) return;
   target.adapter = args.hAdapterMemoryObject;
@@ -133,7 +152,7 @@ void ScenarioRunner::open(const Call& call) {
 
 void ScenarioRunner::close(const Call& call) {
   Object& target = object(call.text("name"));
-  const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT args{target.adapter};
+  const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT args{given_handle(call, target.adapter, target.physical)};
   expect(call, [&] {
     callbacks_.DxgkCbClosePhysicalMemoryObject(&args);
     return STATUS_SUCCESS;
@@ -145,13 +164,15 @@ void ScenarioRunner::destroy(const Call& call) {
   Object& target = object(call.text("name"));
   const std::string form = call.text("form", "combined");
   expect(call, [&] {
-    DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{target.physical, nullptr};
+    DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT args{given_handle(call, target.physical, target.adapter),
+                                                  nullptr};
     if (form == "split" && target.open) {
       const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT close_args{target.adapter};
       callbacks_.DxgkCbClosePhysicalMemoryObject(&close_args);
       target.open = false;
     }
-    if (form == "combined" && target.open) args.hAdapterMemoryObject = target.adapter;
+    if ((form == "combined" && target.open) || form == "stale") args.hAdapterMemoryObject = target.adapter;
+    if (form == "other") args.hAdapterMemoryObject = object(call.text("other")).adapter;
     callbacks_.DxgkCbDestroyPhysicalMemoryObject(&args);
     return STATUS_SUCCESS;
   });
@@ -196,9 +217,10 @@ void ScenarioRunner::map(const Call& call) {
   if (!call.has("size") && offset > target.size) throw StepFailure("the offset is behind the object's end");
   const std::uint64_t size = call.number("size", target.size - offset);
   DXGKARGCB_MAP_PHYSICAL_MEMORY args{};
-  args.hPhysicalMemoryObject = target.physical;
-  args.AccessMode =
-      call.text("mode", "kernel") == "user" ? DXGK_ACCESS_MODE_USER_MODE : DXGK_ACCESS_MODE_KERNEL_MODE;
+  static constexpr std::array<const char*, 2> kModes{"kernel", "user"};
+  args.hPhysicalMemoryObject = given_handle(call, target.physical, target.adapter);
+  args.AccessMode = static_cast<DXGK_ACCESS_MODE>(
+      enumerator(call.has("mode") ? call.args["mode"] : json("kernel"), kModes));
   args.Offset = offset;
   args.Size = size;
   const dxgkrnl::ProcessScope scope(kernel_->processes(), process(call));
@@ -211,7 +233,11 @@ void ScenarioRunner::map(const Call& call) {
 void ScenarioRunner::unmap(const Call& call) {
   View& target = view(call.text("view"));
   const dxgkrnl::ProcessScope scope(kernel_->processes(), process(call));
-  const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{target.physical, target.base, target.mapped};
+  const Object& owner = object(call.text("name", target.object));
+  const DXGKARGCB_UNMAP_PHYSICAL_MEMORY args{
+      given_handle(call, owner.physical, owner.adapter),
+      static_cast<std::uint8_t*>(target.base) + call.number("base_shift"),
+      target.mapped + call.number("size_shift")};
   expect(call, [&] {
     callbacks_.DxgkCbUnmapPhysicalMemory(&args);
     return STATUS_SUCCESS;
@@ -223,18 +249,18 @@ void ScenarioRunner::adl(const Call& call) {
   static const NameTable kFlags{{"require_contiguous", 1}, {"prefer_contiguous", 2}};
   const Object& target = object(call.text("name"));
   DXGKARGCB_ALLOCATE_ADL args{};
-  args.hAdapterMemoryObject = target.adapter;
+  args.hAdapterMemoryObject = given_handle(call, target.adapter, target.physical);
   args.Offset = call.number("offset");
   args.Size = call.number("size", round_up(target.size) - std::min(args.Offset, round_up(target.size)));
   args.Flags.Value = call.has("flags") ? static_cast<UINT32>(flags(call.args["flags"], kFlags)) : 0;
-  const HANDLE adapter = target.adapter;
   const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbAllocateAdl(&args); });
   if (down_) return;
   if (!NT_SUCCESS(status)) {
     if (args.pAdl != nullptr) throw StepFailure("it failed and left an ADL");
+    adls_[call.text("adl")] = {call.text("name"), nullptr, {}};
     return;
   }
-  Adl made{adapter, args.pAdl, {}};
+  Adl made{call.text("name"), args.pAdl, {}};
   for (std::uint64_t i = 0; i < args.pAdl->PageCount; ++i)
     made.pages.push_back(args.pAdl->Flags.Contiguous != 0 ? args.pAdl->BasePageNumber + i
                                                           : args.pAdl->Pages[i]);
@@ -243,7 +269,8 @@ void ScenarioRunner::adl(const Call& call) {
 
 void ScenarioRunner::free(const Call& call) {
   const Adl& target = adl_named(call.text("adl"));
-  const DXGKARGCB_FREE_ADL args{target.adapter, target.adl};
+  const Object& owner = object(call.text("name", target.object));
+  const DXGKARGCB_FREE_ADL args{given_handle(call, owner.adapter, owner.physical), target.adl};
   expect(call, [&] {
     callbacks_.DxgkCbFreeAdl(&args);
     return STATUS_SUCCESS;
@@ -258,8 +285,14 @@ void ScenarioRunner::touch(const Call& call, bool write) {
     if (offset > available) throw StepFailure("the offset is behind the end");
     const std::uint64_t size = call.number("size", available - offset);
     if (size > available - offset) throw StepFailure("the range is longer than what there is");
+    if (call.has("digest")) {
+      const std::string found = fmt::format("{:016x}", random::digest(data + offset, size));
+      if (found != call.text("digest")) throw StepFailure("the bytes have the digest " + found);
+      result_.bytes_verified += size;
+      return;
+    }
     for (std::uint64_t i = 0; i < size; ++i) {
-      const std::uint8_t byte = pattern_byte(pattern, from + i);
+      const std::uint8_t byte = random::pattern_byte(pattern, from + i);
       if (write) {
         data[offset + i] = byte;
       } else if (data[offset + i] != byte) {

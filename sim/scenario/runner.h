@@ -48,7 +48,7 @@ class ScenarioRunner {
     HANDLE physical = nullptr;
     HANDLE adapter = nullptr;  ///< as last opened; stays after Close, so that misuse can be shown
     bool open = false;
-    bool live = true;
+    bool live = true;  ///< false, too, when Create failed: the handles are NULL then
     std::uint64_t size = 0;
   };
   struct View {
@@ -61,7 +61,7 @@ class ScenarioRunner {
     bool live = true;
   };
   struct Adl {
-    HANDLE adapter = nullptr;
+    std::string object;
     DXGK_ADL* adl = nullptr;
     std::vector<std::uint64_t> pages;
   };
@@ -114,7 +114,10 @@ class ScenarioRunner {
   [[nodiscard]] Object& object(const std::string& name);
   [[nodiscard]] View& view(const std::string& name);
   [[nodiscard]] Adl& adl_named(const std::string& name);
-  [[nodiscard]] HANDLE device_handle(std::uint64_t adapter) const;
+  /// As "adapter" and "bad_adapter" say.
+  [[nodiscard]] HANDLE device_handle(const Call& call) const;
+  /// What stands in a handle argument: the right one, or what "handle" says.
+  [[nodiscard]] static HANDLE given_handle(const Call& call, HANDLE right, HANDLE other);
   [[nodiscard]] static std::uint64_t flags(const nlohmann::json& value,
                                            const std::vector<std::pair<std::string, std::uint32_t>>& names);
 
@@ -148,8 +151,5 @@ class ScenarioRunner {
   std::map<std::string, dxgkrnl::ProcessId> processes_;
   std::list<std::shared_ptr<Job>> jobs_;
 };
-
-/// Byte `index` of a pattern; pattern 0 is all zeroes.
-[[nodiscard]] std::uint8_t pattern_byte(std::uint64_t pattern, std::uint64_t index);
 
 }  // namespace gpudmar::sim

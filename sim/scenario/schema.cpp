@@ -19,13 +19,29 @@ std::vector<std::string> names_of(const NameTable& table) {
 
 const KeyRule kExpectRule{"expect", K::kExpect, false, "what the call answers; `STATUS_SUCCESS`"};
 
+// Misuse: what no driver should do.
+const KeyRule kHandleRule{
+    "handle",
+    K::kChoice,
+    false,
+    "misuse: NULL, a handle that none is, or the object's other handle instead of the right one",
+    {"null", "garbage", "swapped"}};
+const KeyRule kBadAdapterRule{"bad_adapter", K::kBool, false, "misuse: a handle that is no adapter's; false"};
+
 std::vector<KeyRule> range_keys(const std::string& what) {
   return {{"view", K::kText, false, "a mapped view"},
           {"name", K::kText, false, "an object: mapped for the time of the step"},
           {"offset", K::kNumber, false, "from the begin of the view or object; 0"},
           {"size", K::kNumber, false, "bytes; up to the end"},
-          {"pattern", K::kNumber, true, what + "; 0 = zeroes"},
+          {"pattern", K::kNumber, false, what + "; 0 = zeroes"},
           {"from", K::kNumber, false, "first byte within the pattern; 0"}};
+}
+
+std::vector<KeyRule> check_keys() {
+  auto keys = range_keys("which bytes");
+  keys.push_back(
+      {"digest", K::kText, false, "instead of a pattern: FNV-1a of the bytes, 64 bits, hexadecimal"});
+  return keys;
 }
 
 std::vector<ObjectRule> make_steps() {
@@ -33,9 +49,9 @@ std::vector<ObjectRule> make_steps() {
       {"create",
        "CreatePhysicalMemoryObject",
        {{"name", K::kText, true, "of the object"},
-        {"type", K::kChoice, true, "memory type", {"mdl", "contiguous", "section", "io_space"}},
+        {"type", K::kName, true, "memory type", {"mdl", "contiguous", "section", "io_space"}},
         {"size", K::kNumber, true, "bytes"},
-        {"cache", K::kChoice, false, "`cached`", {"cached", "non_cached", "write_combined"}},
+        {"cache", K::kName, false, "`cached`", {"cached", "non_cached", "write_combined"}},
         {"low", K::kNumber, false, "mdl, contiguous: lowest physical address; 0"},
         {"high", K::kNumber, false, "mdl, contiguous: highest, inclusive; no limit"},
         {"step", K::kNumber, false, "mdl: SkipBytes; 0"},
@@ -46,11 +62,16 @@ std::vector<ObjectRule> make_steps() {
         {"base", K::kNumber, false, "io_space: bus address; 0"},
         {"context", K::kNumber, false, "Context; 0"},
         {"adapter", K::kAdapter, false, "created open on this adapter, null = not open; 0"},
+        kBadAdapterRule,
         kExpectRule}},
       {"open",
        "OpenPhysicalMemoryObject",
-       {{"name", K::kText, true, "object"}, {"adapter", K::kNumber, false, "0"}, kExpectRule}},
-      {"close", "ClosePhysicalMemoryObject", {{"name", K::kText, true, "object"}, kExpectRule}},
+       {{"name", K::kText, true, "object"},
+        {"adapter", K::kAdapter, false, "null = NULL; 0"},
+        kBadAdapterRule,
+        kHandleRule,
+        kExpectRule}},
+      {"close", "ClosePhysicalMemoryObject", {{"name", K::kText, true, "object"}, kHandleRule, kExpectRule}},
       {"destroy",
        "DestroyPhysicalMemoryObject; every name of it ends",
        {{"name", K::kText, true, "object"},
@@ -58,8 +79,10 @@ std::vector<ObjectRule> make_steps() {
          K::kChoice,
          false,
          "`combined`: one call with both handles; `split`: Close first; `physical_only`: without the adapter "
-         "handle",
-         {"combined", "split", "physical_only"}},
+         "handle; misuse: `stale`: with the handle that was closed, `other`: with that of another object",
+         {"combined", "split", "physical_only", "stale", "other"}},
+        {"other", K::kText, false, "object of form `other`"},
+        kHandleRule,
         kExpectRule}},
       {"map",
        "MapPhysicalMemory",
@@ -67,14 +90,19 @@ std::vector<ObjectRule> make_steps() {
         {"view", K::kText, true, "name of the view"},
         {"offset", K::kNumber, false, "0"},
         {"size", K::kNumber, false, "bytes; up to the object's end"},
-        {"mode", K::kChoice, false, "`kernel`", {"kernel", "user"}},
+        {"mode", K::kName, false, "`kernel`", {"kernel", "user"}},
         {"process", K::kText, false,
          "user: in whose address space, made when it is first named; the system's"},
+        kHandleRule,
         kExpectRule}},
       {"unmap",
        "UnmapPhysicalMemory",
        {{"view", K::kText, true, "view"},
         {"process", K::kText, false, "the process that calls"},
+        {"name", K::kText, false, "misuse: another object"},
+        {"base_shift", K::kNumber, false, "misuse: added to the base, modulo 2^64; 0"},
+        {"size_shift", K::kNumber, false, "misuse: added to the size, modulo 2^64; 0"},
+        kHandleRule,
         kExpectRule}},
       {"adl",
        "AllocateAdl",
@@ -83,12 +111,16 @@ std::vector<ObjectRule> make_steps() {
         {"offset", K::kNumber, false, "0"},
         {"size", K::kNumber, false, "bytes; up to the object's last page"},
         {"flags", K::kNames, false, "0", {"require_contiguous", "prefer_contiguous"}},
+        kHandleRule,
         kExpectRule}},
       {"free",
        "FreeAdl; the numbers stay known to `probe` and `copy`",
-       {{"adl", K::kText, true, "ADL"}, kExpectRule}},
-      {"fill", "the CPU writes", range_keys("which bytes"), {{"view", "name"}}},
-      {"check", "the CPU compares", range_keys("which bytes"), {{"view", "name"}}},
+       {{"adl", K::kText, true, "ADL"},
+        {"name", K::kText, false, "misuse: another object"},
+        kHandleRule,
+        kExpectRule}},
+      {"fill", "the CPU writes", range_keys("which bytes"), {{"view", "name"}, {"pattern"}}},
+      {"check", "the CPU compares", check_keys(), {{"view", "name"}, {"pattern", "digest"}}},
       {"copy",
        "a GPU copies, one descriptor list for each run of consecutive numbers",
        {{"gpu", K::kNumber, false, "0"},
@@ -173,6 +205,7 @@ const ObjectRule& machine_rule() {
        {"device_memory", K::kRam, false, "memory of peers on the bus; [[\"0xD0000000\", \"16M\"]]"},
        {"vram", K::kNumber, false, "bytes for each adapter; 256M"},
        {"memory", K::kMemory, false, "timing of host memory"},
+       {"seed", K::kNumber, false, "of page placement, power-on state and jitter; 1"},
        {"links", K::kLinks, false, "all adapters in one list (the default), or each in its own"}}};
   return rule;
 }

@@ -27,6 +27,10 @@ class XmlResult(unittest.TextTestResult):
                                               result="completed"))
 
     def stopTest(self, test):
+        rules = getattr(getattr(test, getattr(test, "_testMethodName", ""), None), "rules", ())
+        if rules:  # as covers() of a GoogleTest program
+            properties = ElementTree.SubElement(self.nodes[-1], "properties")
+            ElementTree.SubElement(properties, "property", name="rule", value=",".join(rules))
         self.nodes[-1].set("time", f"{time.monotonic() - self.started:.3f}")
         super().stopTest(test)
 

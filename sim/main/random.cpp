@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs streams in processes of their own: SystemC elaborates once in each.
+#include "sim/main/random.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <stdexcept>
+#include <thread>
+
+#include "gpudmar_commit.h"
+#include "sim/random/generator.h"
+#include "sim/random/shrinker.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::chrono::minutes kTimeout{10};  // of one run; a hang in the machine ends much earlier by itself
+constexpr std::chrono::milliseconds kPoll{5};
+constexpr std::uint64_t kMaxPages = 8;  // of an object: a copy costs time here
+
+void write_file(const fs::path& path, const json& document) {
+  std::ofstream file(path);
+  file << document.dump(1) << '\n';
+  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+/// Files of one campaign that nobody asked for; gone at its end.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "gpu-dmar-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
+    path = name;
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  fs::path path;
+};
+
+struct Outcome {
+  std::string failure;  ///< the first one; empty: passed
+  std::uint64_t cycles = 0;
+};
+
+/// The child's wait status; -1 = it had to be killed.
+int wait_for(pid_t child) {
+  const auto end = std::chrono::steady_clock::now() + kTimeout;
+  for (int status = 0; std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(kPoll))
+    if (::waitpid(child, &status, WNOHANG) == child) return status;
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  return -1;
+}
+
+int run_process(const fs::path& scenario, const fs::path& summary, const fs::path& log) {
+  const std::string program = fs::read_symlink("/proc/self/exe").string();
+  std::string run = "run";
+  std::string file = scenario.string();
+  std::string option = "--summary";
+  std::string target = summary.string();
+  std::string name = program;
+  char* const args[] = {name.data(), run.data(), file.data(), option.data(), target.data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                     0644);
+  ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, program.c_str(), &actions, nullptr, args, environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw std::runtime_error("cannot start " + program);
+  return wait_for(child);
+}
+
+Outcome run_stream(const random::Stream& stream, const Scratch& scratch) {
+  const fs::path scenario = scratch.path / "stream.json";
+  const fs::path summary = scratch.path / "summary.json";
+  const fs::path log = scratch.path / "log";
+  write_file(scenario, random::to_json(stream));
+  fs::remove(summary);
+  const int status = run_process(scenario, summary, log);
+  if (status == -1) return {"the run did not end", 0};
+  if (WIFSIGNALED(status)) return {fmt::format("ended by signal {}", WTERMSIG(status)), 0};
+  const json result = json::parse(std::ifstream(summary), nullptr, false);
+  if (result.is_discarded()) {
+    std::ifstream text(log);
+    std::string line;
+    std::string last;
+    while (std::getline(text, line)) last = line;
+    return {"no summary: " + last, 0};
+  }
+  Outcome outcome{"", result.value("cycles", std::uint64_t{0})};
+  if (WEXITSTATUS(status) == 0) return outcome;
+  const json& failures = result.at("failures");
+  outcome.failure = failures.empty() ? "failed without a reason" : failures[0].get<std::string>();
+  return outcome;
+}
+
+/// One line on a terminal, written over.
+void progress(const std::string& text) {
+  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K{}", text);
+}
+
+class Campaign {
+ public:
+  explicit Campaign(const RandomOptions& options) : options_(options) {
+    generate_.steps = options.steps;
+    generate_.threads = options.threads;
+    generate_.pipe = options.pipe;
+    generate_.iommu = options.iommu;
+    generate_.rough = !options.plain;
+    generate_.max_pages = kMaxPages;
+    generate_.machine.translated = options.iommu != "off";
+    generate_.machine.identity = options.iommu != "logical";
+    if (generate_.machine.identity) generate_.machine.ram.pop_back();  // the GPUs must see everything
+  }
+  int run();
+
+ private:
+  json one(std::uint64_t seed);
+  void shrink(const random::Stream& stream, const Outcome& outcome, json& row);
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return options_.directory.empty() ? name : (fs::path(options_.directory) / name).string();
+  }
+
+  const RandomOptions& options_;
+  random::GenerateOptions generate_;
+  random::RuleCounts rules_;
+  Scratch scratch_;
+};
+
+void Campaign::shrink(const random::Stream& stream, const Outcome& outcome, json& row) {
+  const std::string kind = failure_kind(outcome.failure);
+  const auto fails = [&](const random::Stream& candidate) {
+    const std::string failure = run_stream(candidate, scratch_).failure;
+    return failure.empty() ? failure : failure_kind(failure);
+  };
+  const auto result =
+      random::shrink(stream, generate_.machine, fails, 500, [](std::size_t runs, std::size_t steps) {
+        progress(fmt::format("shrinking: {} runs, {} steps", runs, steps));
+      });
+  progress("");
+  if (result.failure != kind) {
+    fmt::print("the stream fails otherwise when it runs again: {}\n", result.failure);
+    return;
+  }
+  const std::string file = path(fmt::format("random-{}.min.json", stream.seed));
+  write_file(file, random::to_json(result.stream));
+  fmt::print("{} runs: {} steps became {}; again: gpu-dmar run {}\n", result.runs, stream.steps(),
+             result.stream.steps(), file);
+  row["shrunk"] = {{"file", file}, {"steps", result.stream.steps()}, {"runs", result.runs}};
+}
+
+json Campaign::one(std::uint64_t seed) {
+  generate_.seed = seed;
+  const random::Stream stream = random::generate(generate_, &rules_);
+  const std::string file = path(fmt::format("random-{}.json", seed));
+  json row{{"seed", seed}, {"steps", stream.steps()}};
+  if (!options_.directory.empty() || options_.generate_only) write_file(file, random::to_json(stream));
+  if (options_.generate_only) {
+    fmt::print("seed {}: {} steps in {}\n", seed, stream.steps(), file);
+    return row;
+  }
+  progress(fmt::format("seed {}: {} steps", seed, stream.steps()));
+  const Outcome outcome = run_stream(stream, scratch_);
+  progress("");
+  row["passed"] = outcome.failure.empty();
+  row["cycles"] = outcome.cycles;
+  if (outcome.failure.empty()) {
+    fmt::print("seed {}: {} steps, {} cycles: PASS\n", seed, stream.steps(), outcome.cycles);
+    return row;
+  }
+  row["failure"] = outcome.failure;
+  row["file"] = file;
+  write_file(file, random::to_json(stream));
+  fmt::print("seed {}: {} steps: FAIL\n{}\nagain: gpu-dmar run {}\n", seed, stream.steps(), outcome.failure,
+             file);
+  if (options_.shrink) shrink(stream, outcome, row);
+  return row;
+}
+
+int Campaign::run() {
+  const auto begin = std::chrono::steady_clock::now();
+  if (!options_.directory.empty()) fs::create_directories(options_.directory);
+  json rows = json::array();
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < options_.runs; ++i) {
+    rows.push_back(one(options_.seed + i));
+    failed += rows.back().value("passed", true) ? 0 : 1;
+    std::fflush(stdout);
+  }
+  if (!options_.generate_only) fmt::print("{} of {} runs passed\n", options_.runs - failed, options_.runs);
+  if (!options_.summary.empty()) {
+    const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
+    write_file(options_.summary, {{"schema", 1},
+                                  {"commit", GPUDMAR_COMMIT},
+                                  {"config",
+                                   {{"steps", options_.steps},
+                                    {"threads", options_.threads},
+                                    {"pipe", options_.pipe},
+                                    {"iommu", options_.iommu},
+                                    {"plain", options_.plain}}},
+                                  {"seed", options_.seed},
+                                  {"tools", {{"verilator", GPUDMAR_VERILATOR}}},
+                                  {"duration_s", duration.count()},
+                                  {"runs", rows},
+                                  {"rules", rules_}});
+  }
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+std::string failure_kind(const std::string& failure) {
+  static const std::regex kPlace(R"(^\S*\.json:[0-9]+: )");
+  static const std::regex kWhen(R"( \(cycle [^)]*\)$)");
+  static const std::regex kNumbers(R"(\b(0x[0-9a-fA-F]+|[a-z]?[0-9][0-9a-fA-F]*h?)\b)");
+  std::string kind = std::regex_replace(failure, kPlace, "");
+  kind = std::regex_replace(kind, kWhen, "");
+  return std::regex_replace(kind, kNumbers, "#");
+}
+
+int run_random(const RandomOptions& options) { return Campaign(options).run(); }
+
+}  // namespace gpudmar::sim
