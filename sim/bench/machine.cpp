@@ -16,7 +16,8 @@ std::vector<std::uint16_t> source_ids(unsigned adapters) {
 }
 
 ContractSetup contract_setup(const DutInfo& info) {
-  return {info.pipe, info.adapters, info.bus_bytes, info.id_bits};
+  // The unit fetches descriptors with the highest id.
+  return {info.pipe, info.adapters, info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1};
 }
 
 }  // namespace

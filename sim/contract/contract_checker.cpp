@@ -36,6 +36,7 @@ ContractChecker::ContractChecker(Contract contract, ContractSetup setup, Report 
 void ContractChecker::reset() {
   requests_.clear();
   table_reads_.clear();
+  table_writes_ = 0;
   invalidation_.reset();
   remapping_ = false;
   for (auto& ends : wlast_) ends.clear();
@@ -52,7 +53,8 @@ void ContractChecker::observe(const CycleView& view) {
 }
 
 bool ContractChecker::quiet() const {
-  if (!table_reads_.empty() || invalidation_) return false;
+  // A wait is done when its status write was answered, which software may not wait for.
+  if (!table_reads_.empty() || table_writes_ != 0 || invalidation_) return false;
   return requests_.empty();
 }
 
@@ -133,11 +135,17 @@ void ContractChecker::table_bus(const CycleView& view) {
     table_reads_.push_back({view.cycle, m.arid, m.araddr, m.arsize, 0});
     for (Request& request : requests_) {
       if (request.out || request.failing) continue;
+      if (m.arid == setup_.queue_id) {  // takes the bus from walks, and has nothing to do with hits
+        request.alone = false;
+        continue;
+      }
       ++request.reads;
       request.hit_so_far = false;
     }
     if (invalidation_) ++invalidation_->reads;
   }
+  if (m.awvalid && s.awready) ++table_writes_;
+  if (s.bvalid && m.bready && table_writes_ > 0) --table_writes_;
   // Without an invalidation a write is an event message: it takes nothing from lookups, walks or answers.
   if (m.wvalid && s.wready && invalidation_) {
     const Invalidation& done = *invalidation_;

@@ -22,7 +22,8 @@ struct ContractSetup {
   unsigned pipe = 0;
   unsigned adapters = 2;
   unsigned bus_bytes = 32;
-  unsigned id_bits = 4;  ///< of a requester; an id at m_axi_data is {port, id}
+  unsigned id_bits = 4;          ///< of a requester; an id at m_axi_data is {port, id}
+  std::uint32_t queue_id = ~0U;  ///< of descriptor fetches at m_axi_table; other reads are walks'
 };
 
 /// Occurrences of one promise.
@@ -106,6 +107,7 @@ class ContractChecker final : public CycleObserver {
   std::map<std::string, Measurement> measurements_;
   std::deque<Request> requests_;  ///< arrived, not yet answered, by age
   std::deque<TableRead> table_reads_;
+  unsigned table_writes_ = 0;                                  ///< not answered yet
   std::array<std::deque<std::uint64_t>, kMaxAdapters> wlast_;  ///< WLASTs without their address, by port
   std::optional<Invalidation> invalidation_;
   bool remapping_ = false;

@@ -73,7 +73,7 @@ void Generator::machine() {
   nlohmann::json memory;
   memory["latency"] = dice_.of<unsigned>({1, 2, 5, 20, 60, 100, 150});
   memory["jitter"] = dice_.of<unsigned>({0, 0, 3, 17, 60});
-  memory["write_latency"] = dice_.of<unsigned>({1, 1, 3, 7});
+  memory["write_latency"] = dice_.of<unsigned>({1, 1, 3, 7, 30});
   memory["stall"] = dice_.of<unsigned>({0, 0, 10, 30});
   const bool reorder = dice_.chance(0.6);
   memory["out_of_order"] = reorder;

@@ -19,6 +19,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr std::uint64_t kQueue = 0x10000;
+constexpr std::uint32_t kQueueId = 0x7F;
 
 /// Drives the signals of a unit by hand, one cycle after the other.
 class ContractTest : public ::testing::Test {
@@ -112,7 +113,7 @@ class ContractTest : public ::testing::Test {
   DutInputs in;
   std::uint64_t cycle = 100;
   std::vector<std::string> broken;
-  ContractChecker checker{Contract::standard(), {0, 2, 32, 4}, [this](const Violation& v) {
+  ContractChecker checker{Contract::standard(), {0, 2, 32, 4, kQueueId}, [this](const Violation& v) {
                             broken.push_back(v.rule + ": " + v.message);
                           }};
 };
@@ -127,6 +128,42 @@ TEST_F(ContractTest, HitOnTime) {
   }
   EXPECT_EQ(of("iotlb_hit").occurrences, 4U);
   EXPECT_EQ(of("iotlb_hit").histogram.at(2), 4U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+// Descriptors may be fetched at any time once the doorbell was rung: that makes no miss of a hit, and spoils
+// a miss.
+TEST_F(ContractTest, DescriptorFetchBesideRequests) {
+  covers("contract.iotlb_hit", "contract.miss_leaf");
+  remapping_on();
+  read_in(0, 1);
+  step();
+  out.table.arvalid = true;
+  out.table.arid = kQueueId;
+  step();
+  read_out(0, 1);
+  step();
+  EXPECT_EQ(of("iotlb_hit").occurrences, 1U);
+  EXPECT_EQ(of("miss_leaf").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(ContractTest, MissBesideADescriptorFetchIsNotJudged) {
+  covers("contract.miss_leaf");
+  remapping_on();
+  read_in(0, 1);
+  step();
+  out.table.arvalid = true;
+  out.table.arid = kQueueId;
+  step();
+  in.table.rvalid = in.table.rlast = true;
+  in.table.rid = kQueueId;
+  step();
+  table_read(10);
+  step(40);
+  read_out(0, 1);
+  step();
+  EXPECT_EQ(of("miss_leaf").occurrences, 0U);
   EXPECT_THAT(broken, IsEmpty());
 }
 
