@@ -74,6 +74,7 @@ module iommu_entry_check #(
   end
 
   logic [7:0] request_reason;
+  // The reason tells of a fault by itself.
   // verilator lint_off PINCONNECTEMPTY
   iommu_request_check #(.Haw(Haw), .Mgaw(Mgaw)) i_request_check (
       .pass_i(ctx_i.tt == vtd_pkg::TT_PASS_THROUGH), .aw_i(ctx_i.aw), .page_i, .at_i, .fault_o(),
