@@ -247,6 +247,7 @@ std::vector<mm::PageRun> SecondStage::split(const std::vector<std::uint64_t>& lo
     for (const Leaf& leaf : partial) tops.push_back(copy_down(leaf, sorted, made));
   } catch (...) {
     std::vector<mm::Pfn> unused;
+    unused.reserve(made.size());
     for (const auto& [address, table] : made) unused.push_back(address >> hw::kPageShift);
     pages_.free(unused);
     throw;

@@ -230,12 +230,12 @@ int Campaign::run() {
 }  // namespace
 
 std::string failure_kind(const std::string& failure) {
-  static const std::regex kPlace(R"(^\S*\.json:[0-9]+: )");
-  static const std::regex kWhen(R"( \(cycle [^)]*\)$)");
-  static const std::regex kNumbers(R"(\b(0x[0-9a-fA-F]+|[a-z]?[0-9][0-9a-fA-F]*h?)\b)");
-  std::string kind = std::regex_replace(failure, kPlace, "");
-  kind = std::regex_replace(kind, kWhen, "");
-  return std::regex_replace(kind, kNumbers, "#");
+  static const std::regex place(R"(^\S*\.json:[0-9]+: )");
+  static const std::regex when(R"( \(cycle [^)]*\)$)");
+  static const std::regex numbers(R"(\b(0x[0-9a-fA-F]+|[a-z]?[0-9][0-9a-fA-F]*h?)\b)");
+  std::string kind = std::regex_replace(failure, place, "");
+  kind = std::regex_replace(kind, when, "");
+  return std::regex_replace(kind, numbers, "#");
 }
 
 int run_random(const RandomOptions& options) { return Campaign(options).run(); }

@@ -198,6 +198,15 @@ bool Generator::end() {
 
 namespace {
 
+/// Names of what has not ended; what is done with them changes the table.
+template <typename Table>
+std::vector<std::string> alive(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : table)
+    if (entry.alive) names.push_back(name);
+  return names;
+}
+
 const Step& last(const Stream& stream) { return stream.sections.back().threads.back().back(); }
 
 /// A stop, which finds what was left behind. Objects that no adapter has are none of its business: they go
@@ -214,18 +223,16 @@ void finish(Stream& stream, Reference& reference) {
   Step step;
   if (!reference.judge(step, true).undecided.empty()) {
     step.what = Do::kUnmap;
-    const auto views = reference.views();
-    for (const auto& [name, view] : views) {
+    for (const std::string& name : alive(reference.views())) {
       step.item = name;
-      if (view.alive) add(step);
+      add(step);
     }
     step = {};
     step.what = Do::kDestroy;
     step.form = Step::Form::kPhysicalOnly;
-    const auto objects = reference.objects();
-    for (const auto& [name, o] : objects) {
+    for (const std::string& name : alive(reference.objects())) {
       step.name = name;
-      if (o.alive) add(step);
+      add(step);
     }
   }
   add({});

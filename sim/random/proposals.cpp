@@ -159,13 +159,11 @@ Step Proposals::create() {
   step.cache = static_cast<std::uint32_t>(dice_.below(3));
   step.adapter = dice_.chance(0.75) ? member() : kNoAdapter;
   const std::uint64_t type = dice_.below(20);
-  if (type < 9) {
-    mdl(step);
-  } else if (type < 15) {
+  if (type >= 9 && type < 15) {
     contiguous(step);
-  } else if (type < 18 && options_.sections) {
+  } else if (type >= 15 && type < 18 && options_.sections) {
     section(step);
-  } else if (options_.io_space && threads_ == 1) {
+  } else if (type >= 15 && options_.io_space && threads_ == 1) {
     io_space(step);
   } else {
     mdl(step);

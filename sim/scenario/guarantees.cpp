@@ -30,15 +30,15 @@ model::UnitConfig unit_config(Machine& machine) {
 }
 
 bool is_memory_call(const std::string& name) {
-  static const std::set<std::string> kNames{"DxgkCbCreatePhysicalMemoryObject",
-                                            "DxgkCbDestroyPhysicalMemoryObject",
-                                            "DxgkCbOpenPhysicalMemoryObject",
-                                            "DxgkCbClosePhysicalMemoryObject",
-                                            "DxgkCbMapPhysicalMemory",
-                                            "DxgkCbUnmapPhysicalMemory",
-                                            "DxgkCbAllocateAdl",
-                                            "DxgkCbFreeAdl"};
-  return kNames.count(name) != 0;
+  static const std::set<std::string> names{"DxgkCbCreatePhysicalMemoryObject",
+                                           "DxgkCbDestroyPhysicalMemoryObject",
+                                           "DxgkCbOpenPhysicalMemoryObject",
+                                           "DxgkCbClosePhysicalMemoryObject",
+                                           "DxgkCbMapPhysicalMemory",
+                                           "DxgkCbUnmapPhysicalMemory",
+                                           "DxgkCbAllocateAdl",
+                                           "DxgkCbFreeAdl"};
+  return names.count(name) != 0;
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ std::optional<std::uint64_t> parse_number(const std::string& text) {
     if (std::isdigit(c) != 0)
       digit = c - '0';
     else if (base == 16 && std::isxdigit(c) != 0)
-      digit = static_cast<std::uint64_t>(std::tolower(c) - 'a' + 10);
+      digit = static_cast<std::uint64_t>(std::tolower(c)) - 'a' + 10;
     else
       break;
     if (value > (~0ULL - digit) / base) return std::nullopt;
@@ -128,8 +128,8 @@ std::optional<std::uint64_t> parse_number(const std::string& text) {
   }
   if (digits == 0) return std::nullopt;
   if (at == text.size()) return value;
-  static const std::string kSuffixes = "KMGT";
-  const std::size_t power = kSuffixes.find(text[at]);
+  static const std::string suffixes = "KMGT";
+  const std::size_t power = suffixes.find(text[at]);
   if (power == std::string::npos || at + 1 != text.size()) return std::nullopt;
   const unsigned shift = 10 * (static_cast<unsigned>(power) + 1);
   if (value > ~0ULL >> shift) return std::nullopt;

@@ -17,14 +17,19 @@ namespace {
 
 using nlohmann::json;
 
+/// JSON pointer of a member.
+std::string below(const std::string& path, const std::string& key) { return fmt::format("{}/{}", path, key); }
+
 /// Reads a text and knows the line of the last character that the parser took before the present one.
 class LineIterator {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): the names are those of std::iterator_traits
   using iterator_category = std::input_iterator_tag;
   using value_type = char;
   using difference_type = std::ptrdiff_t;
   using pointer = const char*;
   using reference = const char&;
+  // NOLINTEND(readability-identifier-naming): what follows is ours
   LineIterator(const std::string& text, std::size_t at, unsigned* line)
       : text_(&text), at_(at), line_(line) {}
   reference operator*() const { return (*text_)[at_]; }
@@ -205,8 +210,8 @@ void Parser::check_expect(const json& value, const std::string& path) const {
   } else if (value.is_object()) {
     for (const auto& [key, entry] : value.items()) {
       if (key != "bugcheck" && key != "parameter")
-        fail(path + "/" + key, "unknown key (bugcheck, parameter)");
-      check_number(entry, path + "/" + key);
+        fail(below(path, key), "unknown key (bugcheck, parameter)");
+      check_number(entry, below(path, key));
     }
     if (!value.contains("bugcheck")) fail(path, "'bugcheck' is missing");
   } else {
@@ -220,9 +225,9 @@ void Parser::check_place(const json& value, const std::string& path) const {
     if (key == "adl") {
       if (!entry.is_string()) fail(path + "/adl", "must be a text");
     } else if (key == "offset" || key == "vram" || key == "address") {
-      check_number(entry, path + "/" + key);
+      check_number(entry, below(path, key));
     } else {
-      fail(path + "/" + key, "unknown key (adl, offset, vram, address)");
+      fail(below(path, key), "unknown key (adl, offset, vram, address)");
     }
   }
   if (value.count("adl") + value.count("vram") + value.count("address") != 1)
@@ -297,14 +302,14 @@ void Parser::check_object(const json& value, const std::string& path, const Obje
   if (!value.is_object()) fail(path, fmt::format("{} must be an object", rule.name));
   for (const auto& [key, entry] : value.items()) {
     if (key == "do") continue;
-    const auto it =
-        std::find_if(rule.keys.begin(), rule.keys.end(), [&](const auto& k) { return k.name == key; });
+    const auto it = std::find_if(rule.keys.begin(), rule.keys.end(),
+                                 [&wanted = key](const auto& k) { return k.name == wanted; });
     if (it == rule.keys.end()) {
       std::vector<std::string> names;
       for (const KeyRule& known : rule.keys) names.push_back(known.name);
-      fail(path + "/" + key, fmt::format("unknown key of {} ({})", rule.name, fmt::join(names, ", ")));
+      fail(below(path, key), fmt::format("unknown key of {} ({})", rule.name, fmt::join(names, ", ")));
     }
-    check(entry, path + "/" + key, *it);
+    check(entry, below(path, key), *it);
   }
   for (const KeyRule& key : rule.keys)
     if (key.required && !value.contains(key.name))
@@ -357,7 +362,7 @@ std::vector<ScenarioStep> Parser::steps(const json& list, const std::string& pat
 void Parser::memory(const json& value, const std::string& path, AxiMemoryConfig& config) {
   check_object(value, path, memory_rule());
   for (const auto& [key, entry] : value.items()) {
-    const std::string at = path + "/" + key;
+    const std::string at = below(path, key);
     if (key == "latency") config.latency = small(entry, at);
     if (key == "jitter") config.jitter = small(entry, at);
     if (key == "write_latency") config.b_latency = small(entry, at);
@@ -387,7 +392,7 @@ void Parser::machine(const json& value, const std::string& path, Scenario& scena
   check_object(value, path, machine_rule());
   MachineConfig& config = scenario.machine;
   for (const auto& [key, entry] : value.items()) {
-    const std::string at = path + "/" + key;
+    const std::string at = below(path, key);
     if (key == "adapters") config.adapters = small(entry, at);
     if (key == "pipe") config.pipe = small(entry, at);
     if (key == "host_width") config.host_address_width = small(entry, at);
@@ -420,7 +425,7 @@ void Parser::machine(const json& value, const std::string& path, Scenario& scena
 void Parser::start(const json& value, const std::string& path, ScenarioStart& start) {
   check_object(value, path, start_rule());
   for (const auto& [key, entry] : value.items()) {
-    const std::string at = path + "/" + key;
+    const std::string at = below(path, key);
     if (key == "iommu")
       start.iommu = entry == "off"         ? ScenarioStart::Iommu::kOff
                     : entry == "isolation" ? ScenarioStart::Iommu::kIsolation
@@ -455,8 +460,8 @@ Scenario Parser::scenario() {
   Scenario scenario;
   scenario.file = file_;
   scenario.name = root_["name"].get<std::string>();
-  static const std::regex kName("[A-Za-z0-9_.-]+");
-  if (!std::regex_match(scenario.name, kName)) fail("/name", "letters, digits, '_', '.' and '-' only");
+  static const std::regex allowed("[A-Za-z0-9_.-]+");
+  if (!std::regex_match(scenario.name, allowed)) fail("/name", "letters, digits, '_', '.' and '-' only");
   scenario.about = root_["about"].get<std::string>();
   if (root_.contains("covers")) scenario.covers = root_["covers"].get<std::vector<std::string>>();
   if (root_.contains("machine")) machine(root_["machine"], "/machine", scenario);

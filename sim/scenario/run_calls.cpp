@@ -246,13 +246,13 @@ void ScenarioRunner::unmap(const Call& call) {
 }
 
 void ScenarioRunner::adl(const Call& call) {
-  static const NameTable kFlags{{"require_contiguous", 1}, {"prefer_contiguous", 2}};
+  static const NameTable names{{"require_contiguous", 1}, {"prefer_contiguous", 2}};
   const Object& target = object(call.text("name"));
   DXGKARGCB_ALLOCATE_ADL args{};
   args.hAdapterMemoryObject = given_handle(call, target.adapter, target.physical);
   args.Offset = call.number("offset");
   args.Size = call.number("size", round_up(target.size) - std::min(args.Offset, round_up(target.size)));
-  args.Flags.Value = call.has("flags") ? static_cast<UINT32>(flags(call.args["flags"], kFlags)) : 0;
+  args.Flags.Value = call.has("flags") ? static_cast<UINT32>(flags(call.args["flags"], names)) : 0;
   const NTSTATUS status = expect(call, [&] { return callbacks_.DxgkCbAllocateAdl(&args); });
   if (down_) return;
   if (!NT_SUCCESS(status)) {
