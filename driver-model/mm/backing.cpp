@@ -104,22 +104,26 @@ std::optional<std::vector<Pfn>> collect_mdl_pages(PageAllocator& allocator, cons
   const std::uint64_t top = allocator.highest_address();
   Held held(allocator);
   Window window = request.window;
-  while (true) {
+  while (window.low <= window.high && window.low <= top) {
     const std::uint64_t missing = request.pages - held.pages.size();
     std::optional<std::vector<Pfn>> got = allocator.allocate(missing, window, request.zero, placement);
     if (got) {
       held.add(*got);
       return held.take();
     }
-    if (request.skip_bytes != 0) {
-      // Take what this window has before moving on.
-      while ((got = allocator.allocate(1, window, request.zero, placement))) held.add(*got);
-    }
-    const bool wraps = window.high > ~0ULL - request.skip_bytes;
-    if (request.skip_bytes == 0 || wraps || window.low + request.skip_bytes > top) return std::nullopt;
-    window.low += request.skip_bytes;
-    window.high += request.skip_bytes;
+    if (request.skip_bytes == 0) return std::nullopt;
+    // Take what this window has before moving on.
+    while ((got = allocator.allocate(1, window, request.zero, placement))) held.add(*got);
+    // Windows that end below the next free page are empty: there may be very many of them in a hole.
+    const auto next = allocator.next_free(window.low >> hw::kPageShift);
+    if (!next) return std::nullopt;
+    const std::uint64_t end = (*next << hw::kPageShift) + hw::kPageSize - 1;
+    const std::uint64_t steps = end > window.high ? (end - window.high - 1) / request.skip_bytes + 1 : 1;
+    if (steps > (~0ULL - window.high) / request.skip_bytes) return std::nullopt;
+    window.low += steps * request.skip_bytes;
+    window.high += steps * request.skip_bytes;
   }
+  return std::nullopt;
 }
 
 }  // namespace

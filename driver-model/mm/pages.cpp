@@ -72,6 +72,11 @@ std::optional<Pfn> PageAllocator::pick_ascending(Pfn low, Pfn end) const {
   return std::nullopt;
 }
 
+std::optional<Pfn> PageAllocator::next_free(Pfn from) const {
+  const std::lock_guard guard(mutex_);
+  return pick_ascending(from, ~Pfn{0});
+}
+
 std::optional<Pfn> PageAllocator::pick_scattered(const std::vector<PageRun>& areas,
                                                  std::uint64_t area_pages) {
   // A random page of the window, or the next free one after it, wrapping around. The lowest quarter is left

@@ -118,6 +118,8 @@ class PageAllocator {
 
   [[nodiscard]] std::uint64_t total_pages() const { return total_; }
   [[nodiscard]] std::uint64_t free_pages() const;
+  /// The lowest free page that is not below `from`.
+  [[nodiscard]] std::optional<Pfn> next_free(Pfn from) const;
   [[nodiscard]] std::uint64_t locked_pages() const;
   /// Highest byte of installed RAM, inclusive.
   [[nodiscard]] std::uint64_t highest_address() const;

@@ -42,6 +42,28 @@ TEST_F(BackingTest, MdlSearchMovesUpBySkipBytes) {
   }
 }
 
+// 4 GiB of hole in steps of a page: a million windows with nothing in them, and none when no memory is left.
+TEST_F(BackingTest, MdlSearchPassesHoles) {
+  test::covers("R63", "R64");
+  const auto low = pages_.allocate(256, {0, kMiB - 1}, false);
+  ASSERT_TRUE(low);
+  BackingRequest request;
+  request.pages = 3;
+  request.window = {0x1000, 0x1FFF};
+  request.skip_bytes = 0x2000;
+  const BackingResult result = make_backing(pager_, request);
+  ASSERT_NE(result.backing, nullptr);
+  // Every second page: the windows do not become larger by moving.
+  const Pfn first = (4ULL << 30) / hw::kPageSize;
+  EXPECT_THAT(result.backing->pages(), ::testing::ElementsAre(first + 1, first + 3, first + 5));
+  request.window = {kMiB, kMiB + 0xFFF};
+  request.pages = 129;
+  EXPECT_EQ(make_backing(pager_, request).error, BackingError::kNoMemory);
+  request.window = {0x2000, 0x1000};
+  EXPECT_EQ(make_backing(pager_, request).error, BackingError::kNoMemory) << "low above high";
+  pages_.free(*low);
+}
+
 TEST_F(BackingTest, ContiguousChunks) {
   test::covers("R66", "R67");
   BackingRequest request;
