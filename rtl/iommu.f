@@ -2,7 +2,11 @@
 // The remapping unit alone; paths from the repository root.
 rtl/pkg/vtd_pkg.sv
 rtl/lib/fifo.sv
+rtl/lib/fifo_2in.sv
 rtl/lib/rr_arbiter.sv
+rtl/lib/ram_1r1w.sv
+rtl/iommu/iommu_iotlb_full.sv
+rtl/iommu/iommu_iotlb_sets.sv
 rtl/iommu/iommu_iotlb.sv
 rtl/iommu/iommu_context_cache.sv
 rtl/iommu/iommu_paging_cache.sv

@@ -20,13 +20,17 @@ module iommu #(
     parameter int unsigned DidWidth       = 16,        // bits of a domain-id
     parameter int unsigned Mamv           = 18,        // as CAP.MAMV
     parameter int unsigned Records        = 8,         // fault records
-    parameter int unsigned IotlbEntries   = 64,
+    parameter int unsigned IotlbEntries   = 64,        // 8 to 64 fully associative, 64 to 4096 with IotlbWays
+    parameter int unsigned IotlbWays      = 0,         // 0: fully associative, in flip-flops; 4, 8: in block RAM
+    parameter int unsigned IotlbLarge     = 16,        // with IotlbWays: entries for 2 MiB and 1 GiB pages
+    parameter int unsigned IotlbGenBits   = 4,         // with IotlbWays: 2^n - 1 domain flushes in one scrub pass
     parameter int unsigned ContextEntries = 8,
     parameter int unsigned PagingEntries1 = 8,         // cached ways to tables of level 1; 0: none
     parameter int unsigned PagingEntries2 = 4,         // of level 2
     parameter int unsigned PagingEntries3 = 4,         // of level 3
     parameter int unsigned NumWalks       = 16,        // 2 to 64
-    parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 64; a quarter of them per port is its own
+    parameter int unsigned HintWalks      = 4,         // 1 to 16, beside NumWalks
+    parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 128; a quarter of them per port is its own
     parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats
     parameter int unsigned WriteBeats     = 64,        // write buffer of a port, beats
     parameter int unsigned Pipe           = 0,
@@ -168,7 +172,7 @@ module iommu #(
 
   localparam int unsigned PageWidth = Mgaw - 12;
   localparam int unsigned FrameWidth = Haw - 12;
-  localparam int unsigned WalkWidth = $clog2(NumWalks);
+  localparam int unsigned WalkWidth = $clog2(NumWalks + HintWalks);
   localparam int unsigned SlotWidth = $clog2(Parks);
   localparam int unsigned NumIds = NumPorts << IdWidth;
 
@@ -219,7 +223,7 @@ module iommu #(
       .count_invalidation_i(count_invalidation), .count_fault_i(blocked));
 
   // ------------------------------------------------------------------ invalidation
-  logic cc_flush, tlb_flush, flush_ih;
+  logic cc_flush, tlb_flush, tlb_ready, flush_ih;
   logic [1:0] flush_g, iq_drain_req, iq_drain_ack;
   logic [15:0] flush_did, flush_sid;
   logic [2:0] flush_fm;
@@ -239,7 +243,7 @@ module iommu #(
       .r_valid_i(iq_r_valid), .r_data_i(table_r_data), .r_error_i(table_r_error), .r_last_i(table_r_last),
       .cc_flush_o(cc_flush), .flush_g_o(flush_g), .flush_did_o(flush_did), .flush_sid_o(flush_sid),
       .flush_fm_o(flush_fm), .tlb_flush_o(tlb_flush), .flush_page_o(flush_page), .flush_mask_o(flush_mask),
-      .flush_ih_o(flush_ih), .drain_req_o(iq_drain_req), .drain_ack_i(iq_drain_ack),
+      .flush_ih_o(flush_ih), .tlb_ready_i(tlb_ready), .drain_req_o(iq_drain_req), .drain_ack_i(iq_drain_ack),
       .status_valid_o(msg_valid[0]), .status_ready_i(msg_ready[0]), .status_addr_o(msg_addr[63:0]),
       .status_data_o(msg_data[31:0]), .status_done_i(msg_done[0]), .count_o(count_invalidation));
 
@@ -264,24 +268,29 @@ module iommu #(
       .flush_fm_i(flush_fm));
 
   logic [2*16-1:0] tlb_did;
-  logic [2*PageWidth-1:0] tlb_page;
+  logic [2*PageWidth-1:0] tlb_page, tlb_next_page;
   logic [1:0] tlb_hit, tlb_allow, tlb_snp;
   logic tlb_rd_w;
   logic [2*FrameWidth-1:0] tlb_frame;
   logic fill_valid, fill_r, fill_w, fill_snp;
+  logic [1:0] fill_size;
   logic [15:0] fill_did;
   logic [PageWidth-1:0] fill_page;
   logic [FrameWidth-1:0] fill_frame;
 
-  iommu_iotlb #(.Entries(IotlbEntries), .PageWidth(PageWidth), .FrameWidth(FrameWidth)) i_iotlb (
-      .clk_i, .rst_ni,
+  iommu_iotlb #(
+      .Entries(IotlbEntries), .Ways(IotlbWays), .LargeEntries(IotlbLarge), .GenBits(IotlbGenBits),
+      .ReadStages(1 + Pipe), .PageWidth(PageWidth), .FrameWidth(FrameWidth)
+  ) i_iotlb (
+      .clk_i, .rst_ni, .rd_next_page_i(tlb_next_page[0*PageWidth+:PageWidth]),
+      .wr_next_page_i(tlb_next_page[1*PageWidth+:PageWidth]),
       .rd_did_i(tlb_did[0*16+:16]), .rd_page_i(tlb_page[0*PageWidth+:PageWidth]), .rd_hit_o(tlb_hit[0]), .rd_frame_o(tlb_frame[0*FrameWidth+:FrameWidth]),
       .rd_r_o(tlb_allow[0]), .rd_w_o(tlb_rd_w), .rd_snp_o(tlb_snp[0]),
       .wr_did_i(tlb_did[1*16+:16]), .wr_page_i(tlb_page[1*PageWidth+:PageWidth]), .wr_hit_o(tlb_hit[1]), .wr_frame_o(tlb_frame[1*FrameWidth+:FrameWidth]),
       .wr_w_o(tlb_allow[1]), .wr_snp_o(tlb_snp[1]),
-      .fill_valid_i(fill_valid), .fill_did_i(fill_did), .fill_page_i(fill_page), .fill_frame_i(fill_frame),
-      .fill_r_i(fill_r), .fill_w_i(fill_w), .fill_snp_i(fill_snp),
-      .flush_valid_i(tlb_flush), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_page_i(flush_page),
+      .fill_valid_i(fill_valid), .fill_size_i(fill_size), .fill_did_i(fill_did), .fill_page_i(fill_page),
+      .fill_frame_i(fill_frame), .fill_r_i(fill_r), .fill_w_i(fill_w), .fill_snp_i(fill_snp),
+      .flush_valid_i(tlb_flush), .flush_ready_o(tlb_ready), .flush_g_i(flush_g), .flush_did_i(flush_did), .flush_page_i(flush_page),
       .flush_mask_i(flush_mask));
 
   logic [PageWidth-1:0] pc_page, pc_fill_page;
@@ -323,7 +332,7 @@ module iommu #(
   logic [Haw-1:0] walk_ar_addr;
 
   iommu_walker #(
-      .NumWalks(NumWalks), .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps),
+      .NumWalks(NumWalks), .HintWalks(HintWalks), .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps),
       .PassThrough(PassThrough), .DidWidth(DidWidth), .SnoopControl(SnoopControl), .Zlr(Zlr), .SlotWidth(SlotWidth),
       .Pipe(Pipe)
   ) i_walker (
@@ -346,7 +355,7 @@ module iommu #(
       .tlb_flush_ih_i(flush_ih),
       .done_valid_o(done_valid), .done_index_o(done_index), .done_owner_o(done_owner), .done_slot_o(done_slot),
       .done_fault_o(done_fault), .done_reason_o(done_reason), .done_fpd_o(done_fpd),
-      .fill_valid_o(fill_valid), .fill_did_o(fill_did), .fill_page_o(fill_page), .fill_frame_o(fill_frame),
+      .fill_valid_o(fill_valid), .fill_size_o(fill_size), .fill_did_o(fill_did), .fill_page_o(fill_page), .fill_frame_o(fill_frame),
       .fill_r_o(fill_r), .fill_w_o(fill_w), .fill_snp_o(fill_snp), .count_walk_o(count_walk), .idle_o(walks_idle));
 
   // ------------------------------------------------------------------ lanes
@@ -365,9 +374,9 @@ module iommu #(
   logic rd_out_valid, wr_out_valid, wr_out_ready;
   logic [PortWidth-1:0] rd_out_port, wr_out_port;
   logic [IdWidth-1:0] rd_out_id, wr_out_id;
-  logic [1:0] push;
-  logic [2*PortWidth-1:0] push_port;
-  logic [2*IdWidth-1:0] push_id;
+  logic [3:0] push;
+  logic [4*PortWidth-1:0] push_port;
+  logic [4*IdWidth-1:0] push_id;
   // Writes have no hints.
   // verilator lint_off UNUSEDSIGNAL
   logic [NumPorts-1:0] write_hint_ready;
@@ -382,13 +391,14 @@ module iommu #(
       .req_id_i(s_axi_arid_i), .req_addr_i(s_axi_araddr_i), .req_len_i(s_axi_arlen_i), .req_size_i(s_axi_arsize_i),
       .req_user_i(s_axi_aruser_i), .hint_valid_i, .hint_ready_o, .hint_page_i,
       .ctx_sid_o(ctx_sid[0*16+:16]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0*16+:16]), .ctx_pass_i(ctx_pass[0]),
-      .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
+      .tlb_next_page_o(tlb_next_page[0*PageWidth+:PageWidth]), .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[0]), .tlb_write_i(tlb_rd_w), .tlb_snp_i(tlb_snp[0]),
       .walk_valid_o(walk_valid[0]), .walk_ready_i(walk_ready[0]), .walk_index_i(walk_index),
       .walk_hint_o(walk_hint), .walk_sid_o(walk_sid[0+:16]), .walk_page_o(walk_page[0+:52]),
       .walk_at_o(walk_at[0+:2]), .walk_slot_o(walk_slot[0+:SlotWidth]), .walk_zero_o(walk_zero),
       .done_valid_i(done_valid), .done_index_i(done_index), .done_owner_i(done_owner[0]), .done_slot_i(done_slot),
-      .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd),
+      .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd), .done_page_i(fill_valid), .done_frame_i(fill_frame), .done_r_i(fill_r),
+      .done_w_i(fill_w), .done_snp_i(fill_snp),
       .fault_valid_o(fault_valid[0]), .fault_ready_i(fault_ready[0]), .fault_sid_o(fault_sid[0+:16]),
       .fault_page_o(fault_page[0+:52]), .fault_reason_o(fault_reason[0+:8]), .fault_user_o(fault_user[0+:27]),
       .blocked_o(blocked[0]),
@@ -396,7 +406,8 @@ module iommu #(
       .err_busy_o(err_busy[0*NumPorts+:NumPorts]), .err_done_i(err_done[0*NumPorts+:NumPorts]),
       .out_valid_o(rd_out_valid), .out_ready_i(m_axi_data_arready_i), .out_port_o(rd_out_port),
       .out_id_o(rd_out_id), .out_addr_o(m_axi_data_araddr_o), .out_len_o(m_axi_data_arlen_o),
-      .out_size_o(m_axi_data_arsize_o), .out_snoop_o(m_axi_data_arsnoop_o), .push_o(push[0]), .push_port_o(push_port[0*PortWidth+:PortWidth]), .push_id_o(push_id[0*IdWidth+:IdWidth]),
+      .out_size_o(m_axi_data_arsize_o), .out_snoop_o(m_axi_data_arsnoop_o), .push_o(push[0*2+:2]),
+      .push_port_o(push_port[0*2*PortWidth+:2*PortWidth]), .push_id_o(push_id[0*2*IdWidth+:2*IdWidth]),
       .count_hit_o(count_hit[0]), .count_miss_o(count_miss[0]));
 
   iommu_lane #(
@@ -408,13 +419,14 @@ module iommu #(
       .req_id_i(s_axi_awid_i), .req_addr_i(s_axi_awaddr_i), .req_len_i(s_axi_awlen_i), .req_size_i(s_axi_awsize_i),
       .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),
       .ctx_sid_o(ctx_sid[1*16+:16]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1*16+:16]), .ctx_pass_i(ctx_pass[1]),
-      .tlb_did_o(tlb_did[1*16+:16]), .tlb_page_o(tlb_page[1*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1*FrameWidth+:FrameWidth]),
+      .tlb_next_page_o(tlb_next_page[1*PageWidth+:PageWidth]), .tlb_did_o(tlb_did[1*16+:16]), .tlb_page_o(tlb_page[1*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[1]), .tlb_write_i(tlb_allow[1]), .tlb_snp_i(tlb_snp[1]),
       .walk_valid_o(walk_valid[1]), .walk_ready_i(walk_ready[1]), .walk_index_i(walk_index),
       .walk_hint_o(write_hint), .walk_sid_o(walk_sid[16+:16]), .walk_page_o(walk_page[52+:52]),
       .walk_at_o(walk_at[2+:2]), .walk_slot_o(walk_slot[SlotWidth+:SlotWidth]), .walk_zero_o(write_zero),
       .done_valid_i(done_valid), .done_index_i(done_index), .done_owner_i(done_owner[1]), .done_slot_i(done_slot),
-      .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd),
+      .done_fault_i(done_fault), .done_reason_i(done_reason), .done_fpd_i(done_fpd), .done_page_i(fill_valid), .done_frame_i(fill_frame), .done_r_i(fill_r),
+      .done_w_i(fill_w), .done_snp_i(fill_snp),
       .fault_valid_o(fault_valid[1]), .fault_ready_i(fault_ready[1]), .fault_sid_o(fault_sid[16+:16]),
       .fault_page_o(fault_page[52+:52]), .fault_reason_o(fault_reason[8+:8]), .fault_user_o(fault_user[27+:27]),
       .blocked_o(blocked[1]),
@@ -422,7 +434,8 @@ module iommu #(
       .err_busy_o(err_busy[1*NumPorts+:NumPorts]), .err_done_i(err_done[1*NumPorts+:NumPorts]),
       .out_valid_o(wr_out_valid), .out_ready_i(wr_out_ready), .out_port_o(wr_out_port),
       .out_id_o(wr_out_id), .out_addr_o(m_axi_data_awaddr_o), .out_len_o(m_axi_data_awlen_o),
-      .out_size_o(m_axi_data_awsize_o), .out_snoop_o(m_axi_data_awsnoop_o), .push_o(push[1]), .push_port_o(push_port[1*PortWidth+:PortWidth]), .push_id_o(push_id[1*IdWidth+:IdWidth]),
+      .out_size_o(m_axi_data_awsize_o), .out_snoop_o(m_axi_data_awsnoop_o), .push_o(push[1*2+:2]),
+      .push_port_o(push_port[1*2*PortWidth+:2*PortWidth]), .push_id_o(push_id[1*2*IdWidth+:2*IdWidth]),
       .count_hit_o(count_hit[1]), .count_miss_o(count_miss[1]));
 
   assign m_axi_data_arvalid_o = rd_out_valid;
@@ -443,11 +456,13 @@ module iommu #(
   assign reg_drain_ack = {drain_ack[3], drain_ack[1]};
 
   iommu_drain #(.NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth)) i_read_drain (
-      .clk_i, .rst_ni, .push_i(push[0]), .push_port_i(push_port[0*PortWidth+:PortWidth]), .push_id_i(push_id[0*IdWidth+:IdWidth]),
+      .clk_i, .rst_ni, .push_i(push[0*2+:2]), .push_port_i(push_port[0*2*PortWidth+:2*PortWidth]),
+      .push_id_i(push_id[0*2*IdWidth+:2*IdWidth]),
       .done_i(m_axi_data_rvalid_i & m_axi_data_rlast_i), .done_port_i(m_axi_data_rid_i[IdWidth+:PortWidth]),
       .done_id_i(m_axi_data_rid_i[IdWidth-1:0]), .req_i(drain_req[0*2+:2]), .ack_o(drain_ack[0*2+:2]), .idle_o(rd_idle));
   iommu_drain #(.NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth)) i_write_drain (
-      .clk_i, .rst_ni, .push_i(push[1]), .push_port_i(push_port[1*PortWidth+:PortWidth]), .push_id_i(push_id[1*IdWidth+:IdWidth]),
+      .clk_i, .rst_ni, .push_i(push[1*2+:2]), .push_port_i(push_port[1*2*PortWidth+:2*PortWidth]),
+      .push_id_i(push_id[1*2*IdWidth+:2*IdWidth]),
       .done_i(m_axi_data_bvalid_i), .done_port_i(m_axi_data_bid_i[IdWidth+:PortWidth]),
       .done_id_i(m_axi_data_bid_i[IdWidth-1:0]), .req_i(drain_req[1*2+:2]), .ack_o(drain_ack[1*2+:2]), .idle_o(wr_idle));
 
@@ -472,7 +487,7 @@ module iommu #(
       .w_valid_i(s_axi_wvalid_i), .w_ready_o(s_axi_wready_o), .w_data_i(s_axi_wdata_i), .w_strb_i(s_axi_wstrb_i),
       .w_last_i(s_axi_wlast_i), .b_valid_o(s_axi_bvalid_o), .b_ready_i(s_axi_bready_i), .b_id_o(s_axi_bid_o),
       .b_resp_o(s_axi_bresp_o),
-      .push_i(push[1]), .push_port_i(push_port[1*PortWidth+:PortWidth]), .out_valid_i(wr_out_valid), .out_ready_o(wr_out_ready),
+      .push_i(push[3:2]), .push_port_i(push_port[2*PortWidth+:2*PortWidth]), .out_valid_i(wr_out_valid), .out_ready_o(wr_out_ready),
       .out_port_i(wr_out_port), .out_len_i(m_axi_data_awlen_o),
       .aw_valid_o(m_axi_data_awvalid_o), .aw_ready_i(m_axi_data_awready_i),
       .w_valid_o(m_axi_data_wvalid_o), .w_ready_i(m_axi_data_wready_i), .w_data_o(m_axi_data_wdata_o),

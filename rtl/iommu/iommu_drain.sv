@@ -14,9 +14,9 @@ module iommu_drain #(
 ) (
     input  logic                 clk_i,
     input  logic                 rst_ni,
-    input  logic                 push_i,
-    input  logic [PortWidth-1:0] push_port_i,
-    input  logic [IdWidth-1:0]   push_id_i,
+    input  logic [1:0]             push_i,  // up to two in a cycle
+    input  logic [2*PortWidth-1:0] push_port_i,
+    input  logic [2*IdWidth-1:0]   push_id_i,
     input  logic                 done_i,
     input  logic [PortWidth-1:0] done_port_i,
     input  logic [IdWidth-1:0]   done_id_i,
@@ -26,14 +26,16 @@ module iommu_drain #(
 );
   localparam int unsigned IdxWidth = $clog2(NumIds);
 
-  logic [NumIds-1:0] push, done, owes;
+  logic [NumIds-1:0] push0, push1, done, owes;
   logic [Users-1:0]  active_q;
   logic              take;
 
   always_comb begin
-    push = '0;
+    push0 = '0;
+    push1 = '0;
     done = '0;
-    if (push_i) push[IdxWidth'({push_port_i, push_id_i})] = 1'b1;
+    if (push_i[0]) push0[IdxWidth'({push_port_i[0+:PortWidth], push_id_i[0+:IdWidth]})] = 1'b1;
+    if (push_i[1]) push1[IdxWidth'({push_port_i[PortWidth+:PortWidth], push_id_i[IdWidth+:IdWidth]})] = 1'b1;
     if (done_i) done[IdxWidth'({done_port_i, done_id_i})] = 1'b1;
   end
   assign take = (active_q == '0) & (req_i != '0);
@@ -47,7 +49,7 @@ module iommu_drain #(
 
   for (genvar i = 0; i < NumIds; i++) begin : gen_id
     logic [CountBits-1:0] count_q, owed_q, next;
-    assign next = count_q + CountBits'(push[i]) - CountBits'(done[i]);
+    assign next = count_q + CountBits'(push0[i]) + CountBits'(push1[i]) - CountBits'(done[i]);
     assign idle_o[i] = count_q == '0;
     assign owes[i] = owed_q != '0;
     always_ff @(posedge clk_i) begin

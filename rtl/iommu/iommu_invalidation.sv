@@ -3,7 +3,7 @@
 // writes wait status.
 //
 // Timing: a new tail asks for its first read in the cycle after tail_i shows it. A descriptor at hand is decoded in one
-// cycle and flushes in the next: 2 cycles each. A wait drains when an IOTLB invalidation since the last wait asked
+// cycle and flushes in the next: 2 cycles each, and those in which the IOTLB still works on the flush before. A wait drains when an IOTLB invalidation since the last wait asked
 // for it, then writes its status. Everything before a wait has taken effect when its status is written: the flush is
 // done in its cycle, walks that read before it start again (iommu_walker), and drained requests have been performed.
 // Drains of several invalidations before one wait are done once, by the wait.
@@ -49,6 +49,7 @@ module iommu_invalidation #(
     output logic [15:0]          flush_sid_o,
     output logic [2:0]           flush_fm_o,
     output logic                 tlb_flush_o,
+    input  logic                 tlb_ready_i,   // the IOTLB takes the flush described below
     output logic [PageWidth-1:0] flush_page_o,
     output logic [PageWidth-1:0] flush_mask_o,
     output logic                 flush_ih_o,
@@ -189,7 +190,7 @@ module iommu_invalidation #(
   logic        ih_q;
 
   assign cc_flush_o = (state_q == SFlush) & cc_q;
-  assign tlb_flush_o = (state_q == SFlush) & ~cc_q;
+  assign tlb_flush_o = (state_q == SFlush) & ~cc_q & tlb_ready_i;
   assign flush_g_o = g_q;
   assign flush_did_o = did_q;
   assign flush_sid_o = sid_q;
@@ -197,7 +198,7 @@ module iommu_invalidation #(
   assign flush_page_o = page_q;
   assign flush_mask_o = mask_q;
   assign flush_ih_o = ih_q;
-  assign count_o = state_q == SFlush;
+  assign count_o = cc_flush_o | tlb_flush_o;
   assign drain_req_o = (state_q == SDrain) ? drain_wait_q : 2'b00;
   assign status_valid_o = (state_q == SStatus);
   assign status_addr_o = staddr_q;
@@ -270,7 +271,7 @@ module iommu_invalidation #(
             stopped_q <= 1'b1;
           end
         end
-        SFlush: state_q <= SIdle;
+        SFlush: if (cc_q || tlb_ready_i) state_q <= SIdle;
         SDrain: begin
           drain_wait_q <= drain_wait_q & ~drain_ack_i;
           if (drain_over) state_q <= sw_q ? SStatus : SIdle;

@@ -3,18 +3,20 @@
 // a cycle, and parks those that miss, so that the others go on past them.
 //
 // Timing: address handshake in t -> lookup in t+1 (Pipe 1: context in t+1, IOTLB in t+2) -> out_valid_o in t+2
-// (t+3). The output address leaves a register together with its valid and holds under back-pressure. One request a
-// cycle on hits.
+// (t+3). done_valid_i in t -> out_valid_o of a request that waited for it in t+3. The output address leaves a register
+// together with its valid and holds under back-pressure. One request a cycle on hits and on misses.
 //
 // Order: requests with one key leave in the order they came; the key is {port, id} for reads and {port} for writes
 // (AXI4 has no write id on the W channel). A parked request holds younger ones of its key back, nobody else.
-// Priority into the lookup: parked requests whose walk is done, then new ones (round-robin over ports), then hints.
+// A parked request whose walk found its page goes out with what the walk brought, past the lookup. Priority into the
+// lookup: parked requests that must be looked up again, then new ones (round-robin over ports), then hints.
 //
 // Room: a quarter of the parking slots is kept for each port, the rest is shared, so a port whose requests stay blocked
 // (it takes no answers, or sends no data) never keeps another one out.
 //
-// A parked request whose walk succeeded is looked up again, so the IOTLB is the only place that holds translations; and
-// a verdict that has not been recorded when something is flushed is forgotten, and the request looked up again.
+// Nothing outlives a flush in a parked request: an address that has not gone out and a verdict that has not been
+// recorded when anything is flushed are forgotten, and the request is looked up again. So is one that joined a walk
+// which does not permit its own access.
 // A fault goes only to the request that started the walk: one that joined later may have come after software repaired
 // the table, and walks again.
 module iommu_lane #(
@@ -24,7 +26,7 @@ module iommu_lane #(
     parameter int unsigned IdWidth    = 4,
     parameter int unsigned Haw        = 46,
     parameter int unsigned Mgaw       = 48,
-    parameter int unsigned Parks      = 24,   // requests parked at most, 4 to 64
+    parameter int unsigned Parks      = 24,   // requests parked at most, 4 to 128
     parameter int unsigned WalkWidth  = 4,    // bits of a walk number
     parameter bit          Zlr        = 1'b0, // as CAP.ZLR
     parameter int unsigned Pipe       = 0,
@@ -60,6 +62,7 @@ module iommu_lane #(
     input  logic                         ctx_hit_i,
     input  logic [15:0]                  ctx_did_i,
     input  logic                         ctx_pass_i,
+    output logic [PageWidth-1:0]         tlb_next_page_o, // looked up in the IOTLB 1 + Pipe cycles later
     output logic [15:0]                  tlb_did_o,
     output logic [PageWidth-1:0]         tlb_page_o,
     input  logic                         tlb_hit_i,
@@ -87,6 +90,11 @@ module iommu_lane #(
     input  logic                         done_fault_i,
     input  logic [7:0]                   done_reason_i,
     input  logic                         done_fpd_i,     // blocked without a record
+    input  logic                         done_page_i,    // it found a page, which ...
+    input  logic [FrameWidth-1:0]        done_frame_i,   // ... stands here and ...
+    input  logic                         done_r_i,       // ... permits reads,
+    input  logic                         done_w_i,       // writes,
+    input  logic                         done_snp_i,     // and asks for snooping
 
     // Faults to record.
     output logic                         fault_valid_o,
@@ -115,10 +123,10 @@ module iommu_lane #(
     output logic [2:0]                   out_size_o,
     output logic                         out_snoop_o,    // must snoop
 
-    // A request was given its output address in this cycle (for draining).
-    output logic                         push_o,
-    output logic [PortWidth-1:0]         push_port_o,
-    output logic [IdWidth-1:0]           push_id_o,
+    // Requests that were given their output address in this cycle, at most two (for draining).
+    output logic [1:0]                   push_o,
+    output logic [2*PortWidth-1:0]       push_port_o,
+    output logic [2*IdWidth-1:0]         push_id_o,
 
     output logic                         count_hit_o,
     output logic                         count_miss_o
@@ -126,14 +134,14 @@ module iommu_lane #(
   if (NumPorts < 1 || NumPorts > (1 << PortWidth)) begin : gen_ports_check
     $error("iommu_lane: NumPorts must be 1 to 2^PortWidth");
   end
-  if (Parks < 4 || Parks > 64) begin : gen_parks_check
-    $error("iommu_lane: Parks must be 4 to 64");
+  if (Parks < 4 || Parks > 128) begin : gen_parks_check
+    $error("iommu_lane: Parks must be 4 to 128");
   end
   if (Pipe > 1) begin : gen_pipe_check
     $error("iommu_lane: Pipe must be 0 or 1");
   end
 
-  localparam int unsigned OutDepth = 8;
+  localparam int unsigned OutDepth = 8;  // a power of two
   localparam int unsigned OutWidth = PortWidth + IdWidth + 64 + 8 + 3 + 1;
   localparam int unsigned ParkCount = $clog2(Parks + 1);
   localparam int unsigned OutCount = $clog2(OutDepth + 1);
@@ -146,6 +154,7 @@ module iommu_lane #(
   localparam logic [2:0] StFault = 3'd4;      // to be recorded
   localparam logic [2:0] StError = 3'd5;      // to be answered
   localparam logic [2:0] StErrorWait = 3'd6;
+  localparam logic [2:0] StOut = 3'd7;        // has its address
 
   localparam logic [1:0] KindOut = 2'd0;
   localparam logic [1:0] KindWalk = 2'd1;
@@ -153,7 +162,7 @@ module iommu_lane #(
   localparam logic [1:0] KindAbort = 2'd3;
 
   // ------------------------------------------------------------------ parked requests
-  logic [Parks-1:0]     p_valid_q, p_dep_q, p_followed_q, p_fpd_q;
+  logic [Parks-1:0]     p_valid_q, p_dep_q, p_followed_q, p_fpd_q, p_snp_q;
   logic [2:0]           p_state_q[Parks];
   logic [SlotWidth-1:0] p_dep_slot_q[Parks];   // the request that must leave first, while p_dep_q
   logic [WalkWidth-1:0] p_walk_q[Parks];
@@ -164,6 +173,7 @@ module iommu_lane #(
   logic [2:0]           p_size_q[Parks];
   logic [26:0]          p_user_q[Parks];
   logic [7:0]           p_reason_q[Parks];
+  logic [FrameWidth-1:0] p_frame_q[Parks];     // of StOut
 
   // ------------------------------------------------------------------ what enters the lookup
   logic [Parks-1:0]     replay_req, replay_grant;
@@ -172,14 +182,19 @@ module iommu_lane #(
   logic [NumPortBits-1:0] new_port, hint_port;
   logic [NumPorts-1:0]  park_room;
   logic [OutCount-1:0]  out_credits_q;
-  logic load_replay, load_new, load_hint, out_room;
+  logic load_replay, load_new, load_hint, load_out, out_room;
+  logic [Parks-1:0]     out_req, out_grant;
+  logic [SlotWidth-1:0] out_slot;
 
   always_comb begin
     for (int unsigned i = 0; i < Parks; i++) begin
       replay_req[i] = p_valid_q[i] & (p_state_q[i] == StReady) & ~p_dep_q[i];
+      out_req[i] = p_valid_q[i] & (p_state_q[i] == StOut) & ~p_dep_q[i];
     end
   end
-  assign out_room = out_credits_q != '0;
+  // Parked requests that have their address take room at the output first.
+  assign load_out = (out_req != '0) & (out_credits_q != '0) & ~flush_i;
+  assign out_room = out_credits_q > OutCount'(load_out);
   assign new_req = req_valid_i & req_allowed_i & park_room & {NumPorts{out_room}};
   assign load_replay = (replay_req != '0) & out_room;
   assign load_new = ~load_replay & (new_req != '0);
@@ -187,6 +202,8 @@ module iommu_lane #(
 
   rr_arbiter #(.N(Parks)) i_replay (
       .clk_i, .rst_ni, .req_i(replay_req), .accept_i(load_replay), .grant_o(replay_grant), .index_o(replay_slot));
+  rr_arbiter #(.N(Parks)) i_out_of_parked (
+      .clk_i, .rst_ni, .req_i(out_req), .accept_i(load_out), .grant_o(out_grant), .index_o(out_slot));
   rr_arbiter #(.N(NumPorts)) i_new (
       .clk_i, .rst_ni, .req_i(new_req), .accept_i(load_new), .grant_o(new_grant), .index_o(new_port));
   rr_arbiter #(.N(NumPorts)) i_hint (
@@ -204,30 +221,42 @@ module iommu_lane #(
   logic [2:0]           a_size_q;
   logic [26:0]          a_user_q;
 
+  logic [63:0] next_addr;
+  assign next_addr = load_replay ? p_addr_q[replay_slot] : load_new ? req_addr_i[new_port*64+:64]
+      : {hint_page_i[hint_port*52+:52], 12'd0};
+  assign tlb_next_page_o = next_addr[12+:PageWidth];
+
   always_ff @(posedge clk_i) begin
     a_valid_q <= rst_ni & (load_replay | load_new | load_hint);
     a_replay_q <= load_replay;
     a_hint_q <= load_hint;
     a_slot_q <= replay_slot;
+    a_addr_q <= next_addr;
     if (load_replay) begin
       a_port_q <= p_port_q[replay_slot];
       a_id_q <= p_id_q[replay_slot];
-      a_addr_q <= p_addr_q[replay_slot];
       a_len_q <= p_len_q[replay_slot];
       a_size_q <= p_size_q[replay_slot];
       a_user_q <= p_user_q[replay_slot];
     end else if (load_new) begin
       a_port_q <= PortWidth'(new_port);
       a_id_q <= req_id_i[new_port*IdWidth+:IdWidth];
-      a_addr_q <= req_addr_i[new_port*64+:64];
       a_len_q <= req_len_i[new_port*8+:8];
       a_size_q <= req_size_i[new_port*3+:3];
       a_user_q <= req_user_i[new_port*27+:27];
-    end else if (load_hint) begin
+    end else begin
       a_port_q <= PortWidth'(hint_port);
-      a_addr_q <= {hint_page_i[hint_port*52+:52], 12'd0};
       a_user_q <= '0;
     end
+  end
+
+  // ------------------------------------------------------------------ parked requests on their way out
+  logic                 o_valid_q;
+  logic [OutWidth-1:0]  o_data_q;
+  always_ff @(posedge clk_i) begin
+    o_valid_q <= rst_ni & load_out;
+    o_data_q <= {p_port_q[out_slot], p_id_q[out_slot], 64'({p_frame_q[out_slot], p_addr_q[out_slot][11:0]}),
+                 p_len_q[out_slot], p_size_q[out_slot], p_snp_q[out_slot]};
   end
 
   // ------------------------------------------------------------------ lookup
@@ -421,7 +450,7 @@ module iommu_lane #(
   // ------------------------------------------------------------------ next state of the parked requests
   logic [Parks-1:0] freed;
   always_comb begin
-    freed = '0;
+    freed = load_out ? out_grant : '0;
     if (push && b_replay) freed[b_slot] = 1'b1;
     for (int unsigned p = 0; p < NumPorts; p++) begin
       if (err_done_i[p]) freed[err_slot_q[p]] = 1'b1;
@@ -441,7 +470,10 @@ module iommu_lane #(
             p_reason_q[i] <= done_reason_i;
             p_fpd_q[i] <= done_fpd_i;
           end else begin
-            p_state_q[i] <= StReady;
+            p_state_q[i] <= (done_page_i && !flush_i
+                             && (IsWrite ? done_w_i : done_r_i | (Zlr & done_w_i & p_user_q[i][26]))) ? StOut : StReady;
+            p_frame_q[i] <= done_frame_i;
+            p_snp_q[i] <= done_snp_i | ~p_user_q[i][25];
           end
         end
         if (parked_walk && walk_ready_i && walk_grant[i]) begin
@@ -449,7 +481,7 @@ module iommu_lane #(
           p_walk_q[i] <= walk_index_i;
         end
         if (load_replay && replay_grant[i]) p_state_q[i] <= StInPipe;
-        if (flush_i && p_valid_q[i] && p_state_q[i] == StFault) p_state_q[i] <= StReady;
+        if (flush_i && p_valid_q[i] && (p_state_q[i] == StFault || p_state_q[i] == StOut)) p_state_q[i] <= StReady;
         if (fault_done && fault_grant[i]) p_state_q[i] <= StError;
         if (err_valid_o && error_grant[i]) p_state_q[i] <= StErrorWait;
         if (freed[i]) p_valid_q[i] <= 1'b0;
@@ -475,13 +507,15 @@ module iommu_lane #(
         p_len_q[free_slot] <= b_len;
         p_size_q[free_slot] <= b_size;
         p_user_q[free_slot] <= b_user;
-        p_state_q[free_slot] <= (kind == KindOut) ? StReady
+        p_state_q[free_slot] <= (kind == KindOut) ? ((remapped && !flush_i) ? StOut : StReady)
             : (kind == KindFault) ? StFault
             : (kind == KindAbort) ? StError
             : lookup_walk_granted ? StWalk : StWalkRequest;
         p_walk_q[free_slot] <= walk_index_i;
         p_reason_q[free_slot] <= direct_reason;
         p_fpd_q[free_slot] <= 1'b0;
+        p_frame_q[free_slot] <= tlb_frame_i;
+        p_snp_q[free_slot] <= out_snoop;
         if (tail != '0) p_followed_q[tail_slot] <= 1'b1;
       end
 
@@ -532,25 +566,25 @@ module iommu_lane #(
       out_credits_q <= OutCount'(OutDepth);
     end else begin
       used_q <= used_d;
-      out_credits_q <= out_credits_q - OutCount'(loaded) + OutCount'(not_pushed) + OutCount'(popped);
+      out_credits_q <= out_credits_q - OutCount'(loaded) - OutCount'(load_out) + OutCount'(not_pushed)
+          + OutCount'(popped);
     end
   end
 
   // ------------------------------------------------------------------ output
-  logic out_empty, out_full;
-  fifo #(.Width(OutWidth), .Depth(OutDepth)) i_out (
-      .clk_i, .rst_ni, .flush_i(1'b0),
-      .push_i(push), .data_i({b_port, b_id, out_addr, b_len, b_size, out_snoop}), .full_o(out_full),
-      .pop_i(popped),
+  logic out_empty;
+  fifo_2in #(.Width(OutWidth), .Depth(OutDepth)) i_out (
+      .clk_i, .rst_ni, .push_i({push, o_valid_q}), .data0_i(o_data_q),
+      .data1_i({b_port, b_id, out_addr, b_len, b_size, out_snoop}), .pop_i(popped),
       .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o, out_snoop_o}), .empty_o(out_empty));
   assign out_valid_o = ~out_empty;
-  assign push_o = push;
-  assign push_port_o = b_port;
-  assign push_id_o = b_id;
+  assign push_o = {push, o_valid_q};
+  assign push_port_o = {b_port, o_data_q[OutWidth-1-:PortWidth]};
+  assign push_id_o = {b_id, o_data_q[OutWidth-PortWidth-1-:IdWidth]};
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      a_output_has_room: assert (!(push && out_full));
+      a_credits: assert (out_credits_q <= OutCount'(OutDepth));
       a_slot_for_parking: assert (!(park && p_valid_q[free_slot]));
       a_one_tail: assert ((tail & (tail - 1'b1)) == '0 || !b_new);
       a_error_done_was_asked_for: assert ((err_done_i & ~err_busy_q) == '0);

@@ -65,8 +65,8 @@ module iommu_table_port #(
     input  logic                   m_axi_bvalid_i,
     output logic                   m_axi_bready_o
 );
-  if (IdWidth <= WalkWidth) begin : gen_id_check
-    $error("iommu_table_port: IdWidth must be larger than WalkWidth");
+  if (IdWidth < WalkWidth) begin : gen_id_check
+    $error("iommu_table_port: IdWidth must not be less than WalkWidth");
   end
 
   localparam int unsigned DwordBits = $clog2(DataWidth / 32);
@@ -171,6 +171,7 @@ module iommu_table_port #(
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
       a_walk_read_is_one_beat: assert (!walk_r_valid_o || m_axi_rlast_i);
+      a_walks_leave_the_queue_its_id: assert (!walk_valid_i || IdWidth'(walk_index_i) != QueueId);
       a_answer_to_a_write: assert (!m_axi_bvalid_i || busy_q);
     end
   end

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walkers: root entry, context entry and second-stage tables of up to NumWalks pages at once, legacy mode.
+// The walkers: root entry, context entry and second-stage tables of up to NumWalks pages at once, legacy mode, and of
+// HintWalks more that were only hinted at.
 //
 // Timing: a walk asked for in t stands in t+1 and asks for its first read in t+1; the read's address leaves the table
 // port's register in t+2. From a read beat to the next read's address: 1 cycle (Pipe 1: 2). From the last beat to
 // done_valid_o: 1 cycle, together with the fill of the IOTLB. The paging-structure caches are looked up in the cycle
 // of the context cache, so a walk with both costs no cycle more than one that starts at the top.
+//
+// Hints have walkers of their own, ask for reads only when no request does, and give way at the entrance; so they cost
+// no request a cycle (but the end of a walk without reads, which waits for any beat). A request that joins a hint's
+// walk gives it its own priority.
 //
 // A walk with a cached context starts at the deepest cached table on whose way its own permission was granted; where
 // the permission is missing it reads the entries again, so no fault rests on a cached entry. A walk that had to read
@@ -12,11 +17,13 @@
 //
 // Invalidation: a walk that has read anything that a flush covers starts again from the beginning, its read under way
 // is received and dropped. So nothing that was read before a flush is cached or reported after it, and a flush never
-// waits for a walk. Page-selective flushes with IH=1 touch only walks of those pages; with IH=0 every walk of the
+// waits for a walk. Page-selective flushes with IH=1 restart only walks of those pages; with IH=0 every walk of the
 // domain, because any of them may have come through a table that is going away, whether it read the entry or found it
-// in a cache.
+// in a cache. A walk that goes on past a flush nearby may be about to find one large page with what was flushed: it
+// fills 4 KiB only.
 module iommu_walker #(
     parameter int unsigned NumWalks    = 16,        // 2 to 64
+    parameter int unsigned HintWalks   = 4,         // 1 to 16
     parameter int unsigned DataWidth   = 256,       // bits of the table bus
     parameter int unsigned Haw         = 46,
     parameter int unsigned Mgaw        = 48,
@@ -28,7 +35,8 @@ module iommu_walker #(
     parameter bit          Zlr         = 1'b0,      // as CAP.ZLR
     parameter int unsigned SlotWidth   = 4,         // bits of a parked request's number
     parameter int unsigned Pipe        = 0,
-    parameter int unsigned WalkWidth   = $clog2(NumWalks),  // derived
+    parameter int unsigned Slots       = NumWalks + HintWalks,  // derived
+    parameter int unsigned WalkWidth   = $clog2(Slots),     // derived
     parameter int unsigned PageWidth   = Mgaw - 12,         // derived
     parameter int unsigned FrameWidth  = Haw - 12           // derived
 ) (
@@ -105,6 +113,7 @@ module iommu_walker #(
     output logic [7:0]            done_reason_o,
     output logic                  done_fpd_o,
     output logic                  fill_valid_o,
+    output logic [1:0]            fill_size_o,     // 0: 4 KiB, 1: 2 MiB, 2: 1 GiB
     output logic [15:0]           fill_did_o,
     output logic [PageWidth-1:0]  fill_page_o,
     output logic [FrameWidth-1:0] fill_frame_o,
@@ -117,6 +126,9 @@ module iommu_walker #(
 );
   if (NumWalks < 2 || NumWalks > 64) begin : gen_walks_check
     $error("iommu_walker: NumWalks must be 2 to 64");
+  end
+  if (HintWalks < 1 || HintWalks > 16) begin : gen_hints_check
+    $error("iommu_walker: HintWalks must be 1 to 16");
   end
   if (DataWidth != 128 && DataWidth != 256 && DataWidth != 512) begin : gen_width_check
     $error("iommu_walker: DataWidth must be 128, 256 or 512");
@@ -143,21 +155,23 @@ module iommu_walker #(
 
   localparam int unsigned LaneBits = $clog2(DataWidth / 64);
 
-  logic [NumWalks-1:0]   valid_q, kill_q, hint_q, write_q, zero_q, fpd_q, accr_q, accw_q, top_q;
-  logic [2:0]            state_q[NumWalks];
-  logic [SlotWidth-1:0]  slot_q[NumWalks];
-  logic [15:0]           sid_q[NumWalks];
-  logic [51:0]           page_q[NumWalks];
-  logic [1:0]            at_q[NumWalks];
-  logic [15:0]           did_q[NumWalks];
-  logic [2:0]            level_q[NumWalks];  // of the entry to read or under way: 1 = leaf table
-  logic [Haw-1:0]        addr_q[NumWalks];   // of the read wanted or under way
+  // Slots from NumWalks up are for hints; hint_q: nobody but a hint wants it so far.
+  logic [Slots-1:0]      valid_q, kill_q, small_q, hint_q, write_q, zero_q, fpd_q, accr_q, accw_q, top_q;
+  logic [2:0]            state_q[Slots];
+  logic [SlotWidth-1:0]  slot_q[Slots];
+  logic [15:0]           sid_q[Slots];
+  logic [51:0]           page_q[Slots];
+  logic [1:0]            at_q[Slots];
+  logic [15:0]           did_q[Slots];
+  logic [2:0]            level_q[Slots];  // of the entry to read or under way: 1 = leaf table
+  logic [Haw-1:0]        addr_q[Slots];   // of the read wanted or under way
 
   // ------------------------------------------------------------------ new walks
   logic [1:0] lane_grant;
   logic       lane;
   rr_arbiter #(.N(2)) i_lane (
-      .clk_i, .rst_ni, .req_i(req_valid_i), .accept_i((req_ready_o & lane_grant) != '0), .grant_o(lane_grant),
+      .clk_i, .rst_ni, .req_i({req_valid_i[1], req_valid_i[0] & ~(req_hint_i & req_valid_i[1])}),
+      .accept_i((req_ready_o & lane_grant) != '0), .grant_o(lane_grant),
       .index_o(lane));
 
   logic [15:0]          new_sid;
@@ -172,23 +186,21 @@ module iommu_walker #(
   assign new_hint = req_hint_i & ~lane;
 
   // With Pipe 1 the end of a walk is told in its last cycle: whoever joined in that cycle would miss it.
-  logic [NumWalks-1:0]  told_now;
-  logic                 joins, some_free, two_free;
+  logic [Slots-1:0]  told_now;
+  logic                 joins, some_free;
   logic [WalkWidth-1:0] join_index, free_index;
   always_comb begin
     joins = 1'b0;
     join_index = '0;
     some_free = 1'b0;
-    two_free = 1'b0;
     free_index = '0;
-    for (int unsigned i = NumWalks; i > 0; i--) begin
+    for (int unsigned i = Slots; i > 0; i--) begin
       if (valid_q[i-1] && !told_now[i-1] && sid_q[i-1] == new_sid && page_q[i-1] == new_page
           && at_q[i-1] == new_at) begin
         joins = 1'b1;
         join_index = WalkWidth'(i - 1);
       end
-      if (!valid_q[i-1]) begin
-        two_free = some_free;
+      if (!valid_q[i-1] && (i > NumWalks) == new_hint) begin
         some_free = 1'b1;
         free_index = WalkWidth'(i - 1);
       end
@@ -196,22 +208,25 @@ module iommu_walker #(
   end
 
   logic accepted, start;
-  assign accepted = (req_valid_i != '0) & (joins | (new_hint ? two_free : some_free));
+  assign accepted = (req_valid_i != '0) & (joins | some_free);
   assign start = accepted & ~joins;
   assign req_ready_o = accepted ? lane_grant : '0;
   assign req_index_o = joins ? join_index : free_index;
   assign count_walk_o = start;
 
   // ------------------------------------------------------------------ flushes
-  logic [NumWalks-1:0] kill_now;
+  logic [Slots-1:0] kill_now, near_now;
   always_comb begin
-    for (int unsigned i = 0; i < NumWalks; i++) begin
+    for (int unsigned i = 0; i < Slots; i++) begin
       kill_now[i] = cc_flush_i
           | (tlb_flush_i & (state_q[i] == WPageAsk || state_q[i] == WPageRead)
              & ((tlb_flush_g_i == 2'd1)
                 | ((did_q[i] == tlb_flush_did_i)
                    & ((tlb_flush_g_i == 2'd2) | ~tlb_flush_ih_i
                       | (((page_q[i][PageWidth-1:0] ^ tlb_flush_page_i) & tlb_flush_mask_i) == '0)))));
+      // Within the largest page.
+      near_now[i] = tlb_flush_i & (did_q[i] == tlb_flush_did_i)
+          & (((page_q[i][PageWidth-1:18] ^ tlb_flush_page_i[PageWidth-1:18]) & tlb_flush_mask_i[PageWidth-1:18]) == '0);
     end
   end
 
@@ -316,21 +331,27 @@ module iommu_walker #(
   assign pc_fill_w_o = accw_q[bw] & pte.w;
 
   // ------------------------------------------------------------------ reads: a beat's successor first, then waiting walks
-  logic [NumWalks-1:0]  ask;
+  logic [Slots-1:0]  ask;
   // Only the index matters.
   // verilator lint_off UNUSEDSIGNAL
-  logic [NumWalks-1:0]  ask_grant;
+  logic [Slots-1:0]  ask_grant;
   // verilator lint_on UNUSEDSIGNAL
   logic [WalkWidth-1:0] aw;  // the walk that asks
   logic                 beat_asks, ask_start, ask_from_start_done, ask_reads;
-  assign beat_asks = beat_live & step_more;
+  logic [Slots-1:0]     wants;
+  logic                 request_wants;  // a walk that is more than a hint
+  logic [Haw-1:0]       beat_addr;
+  assign request_wants = (wants & ~hint_q) != '0;
+  assign beat_asks = beat_live & step_more & ~(hint_q[bw] & request_wants);
+  assign beat_addr = {step_table, step_offset};
   always_comb begin
-    for (int unsigned i = 0; i < NumWalks; i++) begin
-      ask[i] = valid_q[i] & ~kill_now[i]
+    for (int unsigned i = 0; i < Slots; i++) begin
+      wants[i] = valid_q[i] & ~kill_now[i]
           & (state_q[i] == WStart || state_q[i] == WCtxAsk || state_q[i] == WPageAsk);
     end
   end
-  rr_arbiter #(.N(NumWalks)) i_ask (
+  assign ask = request_wants ? wants & ~hint_q : wants;
+  rr_arbiter #(.N(Slots)) i_ask (
       .clk_i, .rst_ni, .req_i(ask), .accept_i((ask_reads & ar_ready_i) | ask_from_start_done),
       .grant_o(ask_grant), .index_o(aw));
   assign ask_start = (ask != '0) & (state_q[aw] == WStart);
@@ -375,7 +396,7 @@ module iommu_walker #(
     ar_addr_o = addr_q[aw];
     ar_wide_o = 1'b0;
     if (beat_asks) begin
-      ar_addr_o = {step_table, step_offset};
+      ar_addr_o = beat_addr;
       ar_wide_o = b_kind == 2'd0;
     end else if (ask_start) begin
       ar_addr_o = ctx_hit_i ? {start_table, table_index(page_q[aw][44:0], start_level), 3'd0} : {root_i, sid_q[aw][15:8], 4'd0};
@@ -399,12 +420,14 @@ module iommu_walker #(
   assign end_reason = beat_valid ? step_reason : start_reason;
   assign end_fpd = beat_valid ? step_fpd : ctx_fpd_i;
   assign end_fill = beat_live & step_leaf;
+  logic [1:0] end_size;
+  assign end_size = (small_q[bw] | near_now[bw]) ? 2'd0 : b_level[1:0] - 2'd1;
 
   if (Pipe == 0) begin : gen_done_register
     logic                  valid_e_q, fault_e_q, fpd_e_q, fill_e_q, r_e_q, w_e_q, snp_e_q;
     logic [WalkWidth-1:0]  walk_e_q;
     logic [7:0]            reason_e_q;
-    logic [1:0]            owner_e_q;
+    logic [1:0]            owner_e_q, size_e_q;
     logic [SlotWidth-1:0]  slot_e_q;
     logic [15:0]           did_e_q;
     logic [PageWidth-1:0]  page_e_q;
@@ -416,7 +439,7 @@ module iommu_walker #(
       fault_e_q <= end_fault;
       reason_e_q <= end_reason;
       fpd_e_q <= end_fpd;
-      owner_e_q <= hint_q[end_walk] ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
+      owner_e_q <= (end_walk >= WalkWidth'(NumWalks)) ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
       slot_e_q <= slot_q[end_walk];
       did_e_q <= did_q[end_walk];
       page_e_q <= page_q[end_walk][PageWidth-1:0];
@@ -424,6 +447,7 @@ module iommu_walker #(
       r_e_q <= accr_q[bw] & pte.r;
       w_e_q <= accw_q[bw] & pte.w;
       snp_e_q <= pte.snp;
+      size_e_q <= end_size;
     end
     assign done_valid_o = valid_e_q;
     assign done_index_o = walk_e_q;
@@ -440,10 +464,11 @@ module iommu_walker #(
     assign fill_r_o = r_e_q;
     assign fill_w_o = w_e_q;
     assign fill_snp_o = snp_e_q;
+    assign fill_size_o = size_e_q;
   end else begin : gen_done
     assign done_valid_o = end_valid;
     assign done_index_o = end_walk;
-    assign done_owner_o = hint_q[end_walk] ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
+    assign done_owner_o = (end_walk >= WalkWidth'(NumWalks)) ? 2'b00 : write_q[end_walk] ? 2'b10 : 2'b01;
     assign done_slot_o = slot_q[end_walk];
     assign done_fault_o = end_fault & ~cc_flush_i & ~tlb_flush_i;
     assign done_reason_o = end_reason;
@@ -455,6 +480,7 @@ module iommu_walker #(
     assign fill_r_o = accr_q[bw] & pte.r;
     assign fill_w_o = accw_q[bw] & pte.w;
     assign fill_snp_o = pte.snp;
+    assign fill_size_o = end_size;
   end
 
   // ------------------------------------------------------------------ state
@@ -463,7 +489,9 @@ module iommu_walker #(
       valid_q <= '0;
     end else begin
       // Flushed walks start again; one with a read under way first receives it.
-      for (int unsigned i = 0; i < NumWalks; i++) begin
+      for (int unsigned i = 0; i < Slots; i++) begin
+        if (state_q[i] == WStart) small_q[i] <= 1'b0;
+        else if (near_now[i]) small_q[i] <= 1'b1;
         if (valid_q[i] && kill_now[i]) begin
           if (state_q[i] == WRootRead || state_q[i] == WCtxRead || state_q[i] == WPageRead) kill_q[i] <= 1'b1;
           else state_q[i] <= WStart;
@@ -490,11 +518,11 @@ module iommu_walker #(
           state_q[bw] <= WStart;
           kill_q[bw] <= 1'b0;
         end else if (step_more) begin
-          addr_q[bw] <= ar_addr_o;
+          addr_q[bw] <= beat_addr;
           if (b_kind == 2'd0) begin
-            state_q[bw] <= ar_ready_i ? WCtxRead : WCtxAsk;
+            state_q[bw] <= (beat_asks & ar_ready_i) ? WCtxRead : WCtxAsk;
           end else begin
-            state_q[bw] <= ar_ready_i ? WPageRead : WPageAsk;
+            state_q[bw] <= (beat_asks & ar_ready_i) ? WPageRead : WPageAsk;
             level_q[bw] <= step_level;
             top_q[bw] <= b_kind == 2'd1;
             if (b_kind == 2'd1) begin
@@ -510,6 +538,7 @@ module iommu_walker #(
         end
       end
       if (end_valid) valid_q[end_walk] <= 1'b0;
+      if (accepted && joins && !new_hint) hint_q[join_index] <= 1'b0;
 
       if (start) begin
         valid_q[free_index] <= 1'b1;

@@ -40,8 +40,8 @@ module iommu_write_path #(
     output logic [NumPorts*2-1:0]           b_resp_o,
 
     // From the lane.
-    input  logic                            push_i,          // a write of this port got its address
-    input  logic [PortWidth-1:0]            push_port_i,
+    input  logic [1:0]                      push_i,          // writes that got their address, of these ports
+    input  logic [2*PortWidth-1:0]          push_port_i,
     input  logic                            out_valid_i,
     output logic                            out_ready_o,
     // A port number of a full width is one of NumPorts: the bits above say nothing.
@@ -198,8 +198,10 @@ module iommu_write_path #(
     assign claims = aw_taken_i[p] ? $signed({5'd0, aw_len_i[p*8+:8]}) + 13'sd1 : 13'sd0;
     assign debt_in = debt_add[p] ? DebtBits'(debt_beats) : '0;
 
-    logic pushed, error_taken, answered;
-    assign pushed = push_i & (push_port_i == PortWidth'(p));
+    logic error_taken, answered;
+    logic [1:0] pushed;
+    assign pushed = {1'b0, push_i[0] & (push_port_i[0+:PortWidth] == PortWidth'(p))}
+        + {1'b0, push_i[1] & (push_port_i[PortWidth+:PortWidth] == PortWidth'(p))};
     assign error_taken = answer_q & b_ready_i[p];
     assign answered = b_pop | error_taken;
 
