@@ -77,7 +77,9 @@ module iommu_iotlb #(
     logic fill_small, fill_large, sets_ready, sets_busy;
     assign fill_small = fill_valid_i & (fill_size_i == 2'd0);
     assign fill_large = fill_valid_i & (fill_size_i != 2'd0);
-    iommu_iotlb_full #(.Entries(RecentEntries), .PageWidth(PageWidth), .FrameWidth(FrameWidth)) i_recent (
+    iommu_iotlb_full #(
+        .Entries(RecentEntries), .Fifo(1'b1), .PageWidth(PageWidth), .FrameWidth(FrameWidth)
+    ) i_recent (
         .clk_i, .rst_ni, .rd_did_i, .rd_page_i, .rd_hit_o(rd_hit[0]), .rd_frame_o(rd_frame0), .rd_r_o(rd_r[0]),
         .rd_w_o(rd_w[0]), .rd_snp_o(rd_snp[0]), .wr_did_i, .wr_page_i, .wr_hit_o(wr_hit[0]), .wr_frame_o(wr_frame0),
         .wr_w_o(wr_w[0]), .wr_snp_o(wr_snp[0]), .fill_valid_i(fill_small), .fill_size_i(2'd0), .fill_did_i, .fill_page_i,

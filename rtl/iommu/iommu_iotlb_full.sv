@@ -5,10 +5,12 @@
 // Timing: both lookups answer in the same cycle (combinational). A fill or a flush given in cycle t shows in t+1; a
 // fill that meets a flush of its own page in the same cycle is dropped. Every flush takes one cycle at every size.
 //
-// A fill takes the place of an entry that it overlaps, and clears the others that it overlaps, so no page is held
-// twice, whatever sizes it had. Otherwise it takes the lowest free entry, or where none is free the next in turn.
+// A fill clears every entry that it overlaps, so no page is held twice, whatever sizes it had. It takes the place of
+// one of them, else the lowest free entry, else the next in turn, so nothing is lost while there is room. With Fifo it
+// always takes the next in turn, so the last Entries fills are there.
 module iommu_iotlb_full #(
     parameter int unsigned Entries    = 64,  // at least 2
+    parameter bit          Fifo       = 1'b0,
     parameter int unsigned PageWidth  = 36,  // bits of an input page number, more than 18
     parameter int unsigned FrameWidth = 34   // bits of an output page number
 ) (
@@ -113,8 +115,10 @@ module iommu_iotlb_full #(
   logic [Entries-1:0]  fill_at;
   always_comb begin
     fill_index = next_q;
-    for (int unsigned i = Entries; i > 0; i--) if (!valid_q[i-1]) fill_index = IdxWidth'(i - 1);
-    for (int unsigned i = Entries; i > 0; i--) if (overlap[i-1]) fill_index = IdxWidth'(i - 1);
+    if (!Fifo) begin
+      for (int unsigned i = Entries; i > 0; i--) if (!valid_q[i-1]) fill_index = IdxWidth'(i - 1);
+      for (int unsigned i = Entries; i > 0; i--) if (overlap[i-1]) fill_index = IdxWidth'(i - 1);
+    end
     fill_at = '0;
     fill_at[fill_index] = fill;
   end
@@ -134,7 +138,7 @@ module iommu_iotlb_full #(
       next_q <= '0;
     end else begin
       valid_q <= (valid_q & ~(flush_valid_i ? flush_match : '0) & ~(fill ? overlap : '0)) | fill_at;
-      if (fill && overlap == '0 && (&valid_q)) next_q <= (next_q == IdxWidth'(Entries - 1)) ? '0 : next_q + 1'b1;
+      if (fill && fill_index == next_q) next_q <= (next_q == IdxWidth'(Entries - 1)) ? '0 : next_q + 1'b1;
     end
   end
 

@@ -4,13 +4,14 @@
 // Timing: rd_next_set_i (wr_) in t -> the answer for the page and domain given in t+ReadStages, in t+ReadStages. A flush given in t shows in t+1, whatever its size. Domain and global flushes take one cycle. A page
 // flush works through its min(2^AM, Sets) sets, one a cycle; meanwhile and until the last set's new words can be read,
 // lookups that it matches miss. flush_busy_o: no flush may be given. A fill shows after at most a few cycles; when it
-// finds the ports taken it may be dropped (a fill is a service, no duty).
+// finds the ports taken it may be dropped (a fill is a service, no duty), and what it would have replaced stays.
 //
 // Generations: domains fall into Buckets by their low bits. A bucket has a current generation, every entry carries the
 // one it was filled in, and only entries of the current one hit. A flush of a domain or of all moves the generation on.
 // A generation that was left is dirty until a scrub pass over all sets that began afterwards has ended; when a bucket
 // has no clean generation left, flush_ready_o waits for the pass. With g bits 2^g - 1 flushes of a bucket go through
-// without a wait, and a pass takes Sets cycles and those in which somebody else uses its ports.
+// without a wait. A flush waits for two passes at most, the one under way and the next, which take Sets + 4 cycles
+// each: no fill is taken meanwhile.
 //
 // Replacement: the way that holds the page, else the first way without a live entry, else the ways in turn.
 module iommu_iotlb_sets #(
@@ -235,7 +236,8 @@ module iommu_iotlb_sets #(
          | ((fb_did_q == flush_did_i)
             & ((flush_g_i == 2'd2) | (((fb_page_q ^ flush_page_i) & flush_mask_i) == '0))));
   assign fill_writes = fb_valid_q & fb_read_q & ~fcheck_q & ~held_flushed;
-  assign take = fill_valid_i & ~fill_flushed & ~init_q & (~fb_valid_q | fill_writes | held_flushed);
+  // Fills make way for a pass that is waited for.
+  assign take = fill_valid_i & ~fill_flushed & ~init_q & (full == '0) & (~fb_valid_q | fill_writes | held_flushed);
   assign fill_reads = ~fread & (take | (fb_valid_q & ~fill_writes & ~held_flushed));
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -275,7 +277,12 @@ module iommu_iotlb_sets #(
   assign sretry = scheck_q & (fcheck_q | fill_writes);  // the write port is taken
   assign sread = reading_q & ~sretry & ~fread & ~fill_reads;
   assign pass_begins = ~pass_q & ~init_q & (dirty_q != '0);
-  assign pass_ends = scheck_q & ~sretry & (scheck_set_q == SetBits'(Sets - 1));
+  // A pass has ended when no lookup can still hold words that it cleared.
+  logic [ReadStages-1:0] ended_q;
+  logic                  last_checked;
+  assign last_checked = scheck_q & ~sretry & (scheck_set_q == SetBits'(Sets - 1));
+  assign pass_ends = ended_q[ReadStages-1];
+  always_ff @(posedge clk_i) ended_q <= rst_ni ? ReadStages'({ended_q, last_checked}) : '0;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       init_q <= 1'b1;
