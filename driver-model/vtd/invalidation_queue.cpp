@@ -10,6 +10,7 @@
 
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/vtd/error.h"
+#include "driver-model/vtd/unit_pages.h"
 
 namespace gpudmar::vtd {
 namespace {
@@ -118,9 +119,7 @@ std::vector<PageBlock> cover(const mm::PageRun& run, unsigned max_mask) {
 InvalidationQueue::InvalidationQueue(Registers& registers, mm::PageAllocator& pages,
                                      std::uint64_t address_limit)
     : registers_(registers), pages_(pages), memory_(pages.memory()), lock_(registers.time()) {
-  auto got = pages.allocate(2, {0, address_limit}, true, mm::Placement::kAscending);
-  if (!got) throw VtdError("invalidation queue: no memory for the ring");
-  own_pages_ = std::move(*got);
+  own_pages_ = unit_pages(pages, 2, address_limit, "the invalidation queue");
   ring_ = own_pages_[0] << hw::kPageShift;
   status_ = own_pages_[1] << hw::kPageShift;
 }

@@ -8,6 +8,7 @@
 
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/vtd/error.h"
+#include "driver-model/vtd/unit_pages.h"
 
 namespace gpudmar::vtd {
 namespace {
@@ -31,7 +32,7 @@ RemappingUnit::RemappingUnit(hw::Mmio& mmio, hw::Time& time, hw::Interrupts& int
   queue_ = std::make_unique<InvalidationQueue>(registers_, pages_, address_limit_);
   faults_ = std::make_unique<FaultHandler>(registers_, interrupts, capabilities_,
                                            [this] { queue_->note_queue_error(); });
-  root_ = new_table("root table");
+  root_ = new_table("the root table");
   try {
     for (const std::uint16_t source_id : config.running) enter_pass_through(source_id);
     faults_->enable();
@@ -83,10 +84,8 @@ void RemappingUnit::shut_down() {
 }
 
 hw::PhysAddr RemappingUnit::new_table(const char* what) {
-  const auto page = pages_.allocate(1, {0, address_limit_}, true, mm::Placement::kAscending);
-  if (!page) throw VtdError(fmt::format("remapping unit: no memory for the {}", what));
-  tables_.push_back(page->front());
-  return page->front() << hw::kPageShift;
+  tables_.push_back(unit_pages(pages_, 1, address_limit_, what).front());
+  return tables_.back() << hw::kPageShift;
 }
 
 void RemappingUnit::store(hw::PhysAddr entry, std::uint64_t value) {
@@ -139,7 +138,7 @@ hw::PhysAddr RemappingUnit::context_table(std::uint8_t bus, bool create) {
   const std::uint64_t low = memory_.load64(entry);
   if (r::root_entry::P.get(low) != 0) return r::root_entry::CTP.get(low) << hw::kPageShift;
   if (!create) return 0;
-  const hw::PhysAddr table = new_table("context table");
+  const hw::PhysAddr table = new_table("a context table");
   store(entry, r::root_entry::P.put(1) | r::root_entry::CTP.put(table >> hw::kPageShift));
   return table;
 }

@@ -10,6 +10,7 @@
 
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/vtd/error.h"
+#include "driver-model/vtd/unit_pages.h"
 
 namespace gpudmar::vtd {
 namespace {
@@ -139,9 +140,7 @@ SecondStage::~SecondStage() {
 }
 
 hw::PhysAddr SecondStage::new_page() {
-  const auto page = pages_.allocate(1, {0, address_limit_}, true, mm::Placement::kAscending);
-  if (!page) throw VtdError("second stage: no memory for a table");
-  return page->front() << hw::kPageShift;
+  return unit_pages(pages_, 1, address_limit_, "a second-stage table").front() << hw::kPageShift;
 }
 
 void SecondStage::store(hw::PhysAddr entry, std::uint64_t value) {

@@ -6,6 +6,7 @@
 
 #include "tests/driver-model/dxgkrnl/scripted_miniport.h"
 #include "tests/support/covers.h"
+#include "tests/support/failing_memory.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
@@ -33,9 +34,14 @@ class FailureTest : public ::testing::Test {
   static KernelConfig config() {
     KernelConfig config;
     config.page_file_pages = 64;
+    config.timeout_cycles = 2000;
     return config;
   }
   void SetUp() override {
+    s_.kernel.reset();
+    hw::Platform platform = s_.machine.platform();
+    platform.memory = &memory_;
+    s_.kernel = std::make_unique<Kernel>(platform, config());
     s_.script.memory_caps.HighestVisibleAddress.QuadPart = 0x3F'FFFF;  // pages 1 to 1023
     ASSERT_EQ(s_.start(), STATUS_SUCCESS) << s_.kernel->start_error();
     mdl_ = s_.create(0x8000);
@@ -43,6 +49,7 @@ class FailureTest : public ::testing::Test {
     s_.free_adl(mdl_.hAdapterMemoryObject, s_.allocate_adl(mdl_.hAdapterMemoryObject, 0, 0x8000));
     (void)s_.allocate_adl(mdl_.hAdapterMemoryObject, 0, 0x2000);
   }
+  void TearDown() override { s_.kernel.reset(); }  // it uses memory_
   /// Entries below `table`; false = there is none.
   bool walk(std::uint64_t table, unsigned level, std::map<std::uint64_t, std::uint64_t>& out) {
     bool any = false;
@@ -77,10 +84,12 @@ class FailureTest : public ::testing::Test {
   }
   /// `call` fails with `status`, and nothing else happens.
   void fails(NTSTATUS status, const std::function<NTSTATUS()>& call, const char* what) {
-    SCOPED_TRACE(what);
     const Snapshot before = look();
-    EXPECT_EQ(call(), status);
-    const Snapshot after = look();
+    EXPECT_EQ(call(), status) << what;
+    expect_same(look(), before, what);
+  }
+  static void expect_same(const Snapshot& after, const Snapshot& before, const char* what) {
+    SCOPED_TRACE(what);
     EXPECT_EQ(after.free_pages, before.free_pages);
     EXPECT_EQ(after.committed, before.committed);
     EXPECT_EQ(after.locked, before.locked);
@@ -121,11 +130,30 @@ class FailureTest : public ::testing::Test {
         status, [&] { return s_.table().DxgkCbAllocateAdl(&args); }, what);
     EXPECT_EQ(args.pAdl, nullptr);
   }
+  /// `call` with each of the host's mappings that it makes failing in turn, at least `least`: every time it
+  /// answers STATUS_INSUFFICIENT_RESOURCES and nothing else happens. In the end it works.
+  void fails_at_each_mapping(unsigned least, const std::function<NTSTATUS()>& call, const char* what) {
+    unsigned maps = 0;
+    for (;; ++maps) {
+      ASSERT_LT(maps, 100U) << what;
+      const Snapshot before = look();
+      memory_.fail_after(maps);
+      const NTSTATUS status = call();
+      if (memory_.disarm()) {  // it made no more than that
+        EXPECT_EQ(status, STATUS_SUCCESS) << what;
+        break;
+      }
+      EXPECT_EQ(status, STATUS_INSUFFICIENT_RESOURCES) << what << ", mapping " << maps;
+      expect_same(look(), before, what);
+    }
+    EXPECT_GE(maps, least) << what;
+  }
   [[nodiscard]] std::vector<mm::Pfn> take_all_but(std::uint64_t pages) {
     auto& allocator = s_.kernel->pages();
     return *allocator.allocate(allocator.free_pages() - pages, {}, false, mm::Placement::kAscending);
   }
   System s_{small_machine(), config()};
+  test::FailingMemory memory_{s_.machine.memory};
   DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT mdl_{};
 };
 
@@ -248,6 +276,79 @@ TEST_F(FailureTest, AllocateAdl) {
     s_.kernel->pages().free(held);
   }
   EXPECT_NE(s_.allocate_adl(io.hAdapterMemoryObject, 0, 600 << 12), nullptr) << "with memory it works";
+}
+
+TEST_F(FailureTest, AHostThatCanNotMapLeavesNothing) {
+  test::covers("R44", "R115", "R137", "R138", "G20");
+  const auto create = [&](DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args) {
+    args.hAdapter = s_.table().DeviceHandle;
+    args.hPhysicalMemoryObject = args.hAdapterMemoryObject = reinterpret_cast<HANDLE>(1);
+    const NTSTATUS status = s_.table().DxgkCbCreatePhysicalMemoryObject(&args);
+    EXPECT_EQ(args.hPhysicalMemoryObject != nullptr, NT_SUCCESS(status));
+    EXPECT_EQ(args.hAdapterMemoryObject != nullptr, NT_SUCCESS(status));
+    return status;
+  };
+  auto args = create_request(0x4000);
+  args.Mdl.HighAddress.QuadPart = 0x7FFFF;
+  fails_at_each_mapping(
+      1, [&] { return create(args); }, "an MDL to be zeroed");
+  s_.destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);
+  args.Mdl.Flags = MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS;
+  args.Mdl.SkipBytes.QuadPart = 0x1000;
+  fails_at_each_mapping(
+      4, [&] { return create(args); }, "an MDL of chunks");
+  const auto frames = s_.object(args.hPhysicalMemoryObject).page_frames;
+  s_.destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);
+  args = create_request(0x1000);
+  args.Mdl.Flags = MM_DONT_ZERO_ALLOCATION;
+  args.Mdl.LowAddress.QuadPart = static_cast<LONGLONG>(frames[0] << 12);
+  args.Mdl.HighAddress.QuadPart = args.Mdl.LowAddress.QuadPart + 0xFFF;
+  fails_at_each_mapping(
+      1, [&] { return create(args); }, "an MDL over what had an owner");
+  args = create_request(0x1000, kContiguous);
+  args.ContiguousMemory.LowestAcceptableAddress.QuadPart = static_cast<LONGLONG>(frames[1] << 12);
+  args.ContiguousMemory.HighestAcceptableAddress.QuadPart = static_cast<LONGLONG>((frames[1] << 12) + 0xFFF);
+  fails_at_each_mapping(
+      2, [&] { return create(args); }, "contiguous memory");
+
+  auto section = create_request(0x8000, kSection);
+  ASSERT_EQ(create(section), STATUS_SUCCESS);
+  DXGKARGCB_MAP_PHYSICAL_MEMORY view{};
+  const auto map = [&](HANDLE object) {
+    view = {object, DXGK_ACCESS_MODE_KERNEL_MODE, 0x1008, 0x2000, &view};
+    const NTSTATUS status = s_.table().DxgkCbMapPhysicalMemory(&view);
+    if (!NT_SUCCESS(status)) {
+      EXPECT_EQ(view.pMappedAddress, nullptr);
+      EXPECT_EQ(view.Offset, 0x1008U);
+      EXPECT_EQ(view.Size, 0x2000U);
+    }
+    return status;
+  };
+  fails_at_each_mapping(
+      1, [&] { return map(mdl_.hPhysicalMemoryObject); }, "a view of an MDL");
+  const auto adl = [&](HANDLE opened, SIZE_T size) {
+    DXGKARGCB_ALLOCATE_ADL request{};
+    request.hAdapterMemoryObject = opened;
+    request.Size = size;
+    request.pAdl = reinterpret_cast<DXGK_ADL*>(1);
+    const NTSTATUS status = s_.table().DxgkCbAllocateAdl(&request);
+    EXPECT_EQ(request.pAdl != nullptr, NT_SUCCESS(status));
+    return status;
+  };
+  fails_at_each_mapping(
+      1, [&] { return adl(section.hAdapterMemoryObject, 0x4000); }, "pages of a section for the first time");
+  for (const AdlView& list : s_.object(section.hPhysicalMemoryObject).adls)
+    s_.free_adl(section.hAdapterMemoryObject, const_cast<DXGK_ADL*>(list.adl));
+  ASSERT_EQ(s_.kernel->trim(4), 4U);
+  fails_at_each_mapping(
+      5, [&] { return adl(section.hAdapterMemoryObject, 0x8000); }, "four of the page file, four fresh ones");
+  fails_at_each_mapping(
+      1, [&] { return map(section.hPhysicalMemoryObject); }, "a view of a section");
+  auto io = create_request(0x800000, kIoSpace);
+  io.IOSpace.BaseAddress.QuadPart = 0xC000'0000;
+  ASSERT_EQ(create(io), STATUS_SUCCESS);
+  fails_at_each_mapping(
+      1, [&] { return adl(io.hAdapterMemoryObject, 600 << 12); }, "numbers that need a table");
 }
 
 TEST_F(FailureTest, AfterAllOfItTheSystemStillStops) {

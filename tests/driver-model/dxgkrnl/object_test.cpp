@@ -135,10 +135,16 @@ TEST_F(ObjectTest, NotEnoughMemory) {
 
 TEST_F(ObjectTest, SizesRoundUpToPages) {
   test::covers("R47");
-  const auto args = s_.create(0x2001);
-  EXPECT_EQ(s_.object(args.hPhysicalMemoryObject).page_frames.size(), 3U);
-  DXGK_ADL* adl = s_.allocate_adl(args.hAdapterMemoryObject, 0, 0x3000);
-  EXPECT_EQ(adl->PageCount, 3U);
+  for (const auto type : {DXGK_PHYSICAL_MEMORY_TYPE_MDL, kContiguous, DXGK_PHYSICAL_MEMORY_TYPE_SECTION}) {
+    const auto args = s_.create(0x2001, type);
+    EXPECT_EQ(s_.object(args.hPhysicalMemoryObject).page_frames.size(), 3U) << type;
+    const DXGK_ADL* adl = s_.allocate_adl(args.hAdapterMemoryObject, 0, 0x3000);
+    EXPECT_EQ(adl->PageCount, 3U) << type;
+    // The last byte of the last page can be mapped as well.
+    DXGKARGCB_MAP_PHYSICAL_MEMORY view{args.hPhysicalMemoryObject, DXGK_ACCESS_MODE_KERNEL_MODE, 0x2FFF, 1,
+                                       nullptr};
+    EXPECT_EQ(table().DxgkCbMapPhysicalMemory(&view), STATUS_SUCCESS) << type;
+  }
 }
 
 TEST_F(ObjectTest, AddressLimitsArePhysicalAndUnsigned) {

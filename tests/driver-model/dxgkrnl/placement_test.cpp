@@ -105,6 +105,16 @@ TEST_F(PlacementTest, EveryFlagOfAnMdl) {
         << "flags " << c.flags << ", skip " << c.skip << ", size " << c.size;
 }
 
+TEST_F(PlacementTest, PreferredRunsAreTakenWhereMemoryIsFree) {
+  test::covers("R61", "R64");
+  auto plain = mdl(64 << 12, 0, 0, 1ULL << 40);
+  EXPECT_GT(mm::to_runs(frames(plain)).size(), 16U);
+  auto preferred = mdl(64 << 12, MM_ALLOCATE_PREFER_CONTIGUOUS, 0, 4ULL << 30);
+  EXPECT_EQ(mm::to_runs(frames(preferred)).size(), 1U);
+  auto hint = mdl(8 << 12, MM_ALLOCATE_PREFER_CONTIGUOUS, 0x10000, 0x100000, 0x103FFF);
+  EXPECT_EQ(mm::to_runs(frames(hint)).size(), 2U) << "a hint, where windows are in the way";
+}
+
 TEST_F(PlacementTest, WindowsMoveUntilTheObjectIsFull) {
   test::covers("R62", "R63", "R64", "R74");
   // 8 pages of every 64 KiB: four windows are needed for 30 pages.
@@ -127,17 +137,32 @@ TEST_F(PlacementTest, WindowsMoveUntilTheObjectIsFull) {
 }
 
 TEST_F(PlacementTest, ChunksAreWholeAndAligned) {
-  test::covers("R66", "R67", "R68");
-  auto one = mdl(32 << 12, MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS);
-  EXPECT_EQ(mm::to_runs(frames(one)).size(), 1U);
+  test::covers("R61", "R66", "R67", "R68", "R74");
+  constexpr std::uint64_t kBase = 4ULL << 30;
+  // Something stands everywhere: what is not zeroed shows.
+  for (const hw::MemoryRange& ram : s_.machine.memory.ram())
+    for (std::uint64_t at = ram.base; at < ram.end(); at += 0x1000)
+      if (s_.kernel->pages().state(at >> 12) == std::nullopt) s_.machine.memory.store64(at + 0x7F8, at + 1);
+  auto one = mdl(32 << 12, MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS, 0, kBase + 0x5000, kBase + kMiB - 1);
+  const auto block = frames(one);
+  EXPECT_EQ(mm::to_runs(block).size(), 1U);
+  EXPECT_GE(block.front(), (kBase + 0x5000) >> 12);
+  EXPECT_LT(block.back(), (kBase + kMiB) >> 12);
+  EXPECT_TRUE(all(block, 0));
+  EXPECT_EQ(status(mdl(32 << 12, MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS, 0, kBase, kBase + 0x1EFFF)),
+            STATUS_NO_MEMORY)
+      << "a page less than the block";
   for (const std::uint64_t chunk : {0x4000ULL, 0x40000ULL, 2 * static_cast<unsigned long long>(kMiB)}) {
     auto args =
         mdl(2 * chunk,
             MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS | (chunk >= 2 * kMiB ? MM_ALLOCATE_FAST_LARGE_PAGES : 0),
-            chunk);
+            chunk, kBase + 4 * kMiB + 0x1000, kBase + 12 * kMiB - 1);
     const auto pages = frames(args);
     const std::uint64_t length = chunk >> 12;
     ASSERT_EQ(pages.size(), 2 * length);
+    EXPECT_GT(pages.front(), (kBase + 4 * kMiB) >> 12);
+    EXPECT_LT(pages.back(), (kBase + 12 * kMiB) >> 12);
+    EXPECT_TRUE(all(pages, 0));
     for (std::size_t i = 0; i < pages.size(); ++i) {
       if (i % length == 0) {
         EXPECT_EQ(pages[i] % length, 0U);
