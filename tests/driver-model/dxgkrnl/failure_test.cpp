@@ -335,15 +335,24 @@ TEST_F(FailureTest, AHostThatCanNotMapLeavesNothing) {
     EXPECT_EQ(request.pAdl != nullptr, NT_SUCCESS(status));
     return status;
   };
-  fails_at_each_mapping(
-      1, [&] { return adl(section.hAdapterMemoryObject, 0x4000); }, "pages of a section for the first time");
-  for (const AdlView& list : s_.object(section.hPhysicalMemoryObject).adls)
-    s_.free_adl(section.hAdapterMemoryObject, const_cast<DXGK_ADL*>(list.adl));
-  ASSERT_EQ(s_.kernel->trim(4), 4U);
-  fails_at_each_mapping(
-      5, [&] { return adl(section.hAdapterMemoryObject, 0x8000); }, "four of the page file, four fresh ones");
+  // Pages 0 to 3 come in, and stay when the view goes.
+  const auto unmap = [&] {
+    const DXGKARGCB_UNMAP_PHYSICAL_MEMORY done{section.hPhysicalMemoryObject, view.pMappedAddress, view.Size};
+    s_.table().DxgkCbUnmapPhysicalMemory(&done);
+  };
+  ASSERT_EQ(map(section.hPhysicalMemoryObject), STATUS_SUCCESS);
+  unmap();
   fails_at_each_mapping(
       1, [&] { return map(section.hPhysicalMemoryObject); }, "a view of a section");
+  unmap();
+  fails_at_each_mapping(
+      1, [&] { return adl(section.hAdapterMemoryObject, 0x8000); }, "pages that are there, and fresh ones");
+  for (const AdlView& list : s_.object(section.hPhysicalMemoryObject).adls)
+    s_.free_adl(section.hAdapterMemoryObject, const_cast<DXGK_ADL*>(list.adl));
+  ASSERT_EQ(s_.kernel->trim(2), 2U);
+  fails_at_each_mapping(
+      2, [&] { return adl(section.hAdapterMemoryObject, 0x8000); },
+      "pages that are there, and two of the page file");
   auto io = create_request(0x800000, kIoSpace);
   io.IOSpace.BaseAddress.QuadPart = 0xC000'0000;
   ASSERT_EQ(create(io), STATUS_SUCCESS);

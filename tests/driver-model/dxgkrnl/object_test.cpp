@@ -115,6 +115,9 @@ TEST_F(ObjectTest, BadArgumentsOfCreate) {
   args.ContiguousMemory.BoundaryAddressMultiple.QuadPart = 0x1000;
   args.Size = 0x2000;
   refused(args, STATUS_INVALID_PARAMETER);
+  args.ContiguousMemory.BoundaryAddressMultiple.QuadPart = 0x800;  // every page crosses it
+  args.Size = 0x100;
+  refused(args, STATUS_INVALID_PARAMETER);
   args = create_request(0x1000, kContiguous);
   args.ContiguousMemory.LowestAcceptableAddress.QuadPart = 0x2000;
   args.ContiguousMemory.HighestAcceptableAddress.QuadPart = 0x1FFF;

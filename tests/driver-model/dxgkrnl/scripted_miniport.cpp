@@ -46,6 +46,7 @@ NTSTATUS link_device(const PDEVICE_OBJECT, const PVOID context, PLINKED_DEVICE l
 NTSTATUS query_adapter_info(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
   Script& script = Script::active();
   note("QueryAdapterInfo " + std::to_string(args->Type));
+  EXPECT_TRUE(args->pInputData == nullptr && args->InputDataSize == 0) << "R3: type " << args->Type;
   if (script.on_query) script.on_query(args->Type);
   const auto it = script.query_status.find(args->Type);
   if (it != script.query_status.end() && !NT_SUCCESS(it->second)) return it->second;

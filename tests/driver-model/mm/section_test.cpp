@@ -176,6 +176,23 @@ TEST_F(SectionTest, AFullPageFileBoundsWhatCanBeTrimmed) {
   check(*s, 7);
 }
 
+TEST_F(SectionTest, WhatThePageFileCanNotTakeIsNotTrimmedInVain) {
+  test::covers("R137", "G20");
+  const auto s = section(kFilePages + 8);
+  fill(*s, 12);
+  ASSERT_EQ(pager_.trim(kFilePages - 2), kFilePages - 2);  // room for two more
+  const auto rest = pages_.allocate(pages_.free_pages(), {}, false);
+  ASSERT_TRUE(rest);
+  const auto other = section(3);
+  const auto before = s->pages();
+  EXPECT_FALSE(other->lock(0, 3)) << "two frames can be had, not three";
+  EXPECT_EQ(s->pages(), before);
+  EXPECT_EQ(pager_.file_pages_used(), kFilePages - 2);
+  EXPECT_EQ(pages_.free_pages(), 0U);
+  pages_.free(*rest);
+  check(*s, 12);
+}
+
 TEST_F(SectionTest, EverythingGoesBack) {
   test::covers("R97");
   {
