@@ -26,8 +26,8 @@ class Timing : public ::testing::TestWithParam<unsigned> {
   }
   std::uint64_t latency(const BurstPtr& b) const { return b->out_cycle - b->in_cycle; }
   unsigned L() const { return GetParam(); }
-  /// A miss that reads n entries, from request in to request out.
-  std::uint64_t walk(unsigned n) const { return n * (L() + (kPipe ? 2 : 1)) + (kPipe ? 7 : 6); }
+  /// A miss that reads n entries, from request in to request out; a fault takes one more with Pipe 1.
+  std::uint64_t walk(unsigned n) const { return n * (L() + (kPipe ? 2 : 1)) + 6; }
   static constexpr bool kPipe = GPUDMAR_PIPE == 1;
 
   IommuBench bench;
@@ -56,7 +56,7 @@ TEST_P(Timing, MissWithColdRootAndContext) {
   covers("contract.miss_all_cold");
   const auto r = bench.read(0, 1, kIova);
   ASSERT_TRUE(bench.settle());
-  EXPECT_EQ(latency(r), kPipe ? 6U * L() + 19 : 6U * L() + 12);
+  EXPECT_EQ(latency(r), kPipe ? 6U * L() + 18 : 6U * L() + 12);
   EXPECT_EQ(latency(r), walk(6));
 }
 
@@ -69,7 +69,7 @@ TEST_P(Timing, MissWithCachedContext) {
     ASSERT_TRUE(bench.invalidate());
     const auto b = is_write ? bench.write(0, 1, kIova + 4096) : bench.read(0, 1, kIova + 4096);
     ASSERT_TRUE(bench.settle());
-    EXPECT_EQ(latency(b), kPipe ? 4U * L() + 15 : 4U * L() + 10);
+    EXPECT_EQ(latency(b), kPipe ? 4U * L() + 14 : 4U * L() + 10);
   }
 }
 
@@ -79,10 +79,10 @@ TEST_P(Timing, MissReadsOnlyWhatIsNotCached) {
   ASSERT_TRUE(bench.settle());
   const auto r = bench.read(0, 1, kIova + 4096);
   ASSERT_TRUE(bench.settle());
-  EXPECT_EQ(latency(r), kPipe ? L() + 9 : L() + 7);
+  EXPECT_EQ(latency(r), kPipe ? L() + 8 : L() + 7);
   const auto w = bench.write(0, 1, kIova + 8192);
   ASSERT_TRUE(bench.settle());
-  EXPECT_EQ(latency(w), kPipe ? L() + 9 : L() + 7);
+  EXPECT_EQ(latency(w), kPipe ? L() + 8 : L() + 7);
   // The other port has its own context entry, but the domain's tables.
   bench.read(1, 1, kIova + 8192);
   ASSERT_TRUE(bench.settle());
@@ -222,7 +222,7 @@ TEST_P(Timing, BlockedRequestsAreAnsweredWithinFourCyclesOfTheirWalk) {
   const auto r = bench.read(0, 1, kIova + 0x100'0000, 4);
   ASSERT_TRUE(bench.settle());
   EXPECT_FALSE(r->out);
-  EXPECT_LE(r->first_cycle - r->in_cycle, walk(2) + (kPipe ? 5 : 4));
+  EXPECT_LE(r->first_cycle - r->in_cycle, walk(2) + (kPipe ? 6 : 4));
   if (!kPipe) {
     EXPECT_EQ(r->first_cycle - r->in_cycle, walk(2) + 1) << "docs/cycle-contract.md says so";
   }
@@ -231,7 +231,7 @@ TEST_P(Timing, BlockedRequestsAreAnsweredWithinFourCyclesOfTheirWalk) {
     ASSERT_TRUE(bench.settle());
     EXPECT_FALSE(w->out);
     // The last beat of data follows the address by as many cycles as there are further beats.
-    EXPECT_LE(w->done_cycle - w->in_cycle, std::max<std::uint64_t>(walk(1) + 4, beats + 1) + (kPipe ? 1 : 0))
+    EXPECT_LE(w->done_cycle - w->in_cycle, std::max<std::uint64_t>(walk(1) + 4, beats + 1) + (kPipe ? 2 : 0))
         << beats << " beats";
     if (!kPipe && walk(1) > beats) {
       EXPECT_EQ(w->done_cycle - w->in_cycle, walk(1) + 1) << "docs/cycle-contract.md says so";
