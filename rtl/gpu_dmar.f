@@ -23,6 +23,7 @@ rtl/iommu/iommu_faults.sv
 rtl/iommu/iommu_invalidation.sv
 rtl/iommu/iommu_table_port.sv
 rtl/iommu/iommu_regs.sv
+rtl/iommu/iommu_quiesce.sv
 rtl/iommu/iommu.sv
 rtl/dma/dma_burst.sv
 rtl/dma/dma_ar_mux.sv

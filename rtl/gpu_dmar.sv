@@ -13,6 +13,8 @@ module gpu_dmar #(
     parameter int unsigned IotlbEntries  = 64,   // fully associative
     parameter int unsigned NumWalks      = 16,   // walks in parallel
     parameter int unsigned Pipe          = 0,    // 0: shortest latency, 1: registers for an FPGA
+    parameter bit          SnoopControl  = 1'b0, // as ECAP.SC: SNP of leaves is honoured
+    parameter bit          Zlr           = 1'b0, // as CAP.ZLR: zero-length reads of write-only pages succeed
     // source-id of adapter n in bits [16n +: 16]; default 01:00.0, 02:00.0, 03:00.0, 04:00.0
     parameter logic [63:0] SourceIds     = 64'h0400_0300_0200_0100,
     // derived, not to be set
@@ -26,6 +28,9 @@ module gpu_dmar #(
     input  logic [NumAdapters-1:0]             adapter_rst_ni,  // DMA engine n alone, under traffic
     output logic [NumAdapters-1:0]             adapter_busy_o,  // engine n is in reset, or what it had begun is ending
     output logic                               iommu_idle_o,  // the IOMMU has nothing under way at its masters
+    input  logic                               iommu_rst_ni,  // the IOMMU alone, warm; only while iommu_quiesced_o
+    input  logic                               iommu_quiesce_i,  // it takes nothing more, through the reset
+    output logic                               iommu_quiesced_o,  // nothing is left in it
 
     // Register page of the IOMMU, AXI4-Lite.
     input  logic                               s_axil_iommu_awvalid_i,
@@ -274,9 +279,10 @@ module gpu_dmar #(
 
   iommu #(
       .NumPorts(NumAdapters), .DataWidth(DataWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
-      .IotlbEntries(IotlbEntries), .NumWalks(NumWalks), .Pipe(Pipe)
+      .IotlbEntries(IotlbEntries), .NumWalks(NumWalks), .Pipe(Pipe), .SnoopControl(SnoopControl), .Zlr(Zlr)
   ) i_iommu (
-      .clk_i, .rst_ni, .por_ni, .idle_o(iommu_idle_o), .source_id_i(SourceIds[NumAdapters*16-1:0]),
+      .clk_i, .rst_ni(rst_ni & iommu_rst_ni), .por_ni, .idle_o(iommu_idle_o), .quiesce_i(iommu_quiesce_i),
+      .quiesced_o(iommu_quiesced_o), .source_id_i(SourceIds[NumAdapters*16-1:0]),
       .s_axil_awvalid_i(s_axil_iommu_awvalid_i), .s_axil_awready_o(s_axil_iommu_awready_o),
       .s_axil_awaddr_i(s_axil_iommu_awaddr_i), .s_axil_wvalid_i(s_axil_iommu_wvalid_i),
       .s_axil_wready_o(s_axil_iommu_wready_o), .s_axil_wdata_i(s_axil_iommu_wdata_i),

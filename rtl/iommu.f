@@ -21,4 +21,5 @@ rtl/iommu/iommu_faults.sv
 rtl/iommu/iommu_invalidation.sv
 rtl/iommu/iommu_table_port.sv
 rtl/iommu/iommu_regs.sv
+rtl/iommu/iommu_quiesce.sv
 rtl/iommu/iommu.sv

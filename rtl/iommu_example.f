@@ -21,5 +21,6 @@ rtl/iommu/iommu_faults.sv
 rtl/iommu/iommu_invalidation.sv
 rtl/iommu/iommu_table_port.sv
 rtl/iommu/iommu_regs.sv
+rtl/iommu/iommu_quiesce.sv
 rtl/iommu/iommu.sv
 rtl/example/iommu_example.sv

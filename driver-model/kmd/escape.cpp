@@ -54,7 +54,8 @@ NTSTATUS Copy(GDM_ADAPTER* Lead, GdmCopy* Args) {
 
   ULONG descriptors = 0;
   ULONG64 fence = 0;
-  status = GdmRingCopy(adapter, &source, &destination, Args->size, &descriptors);
+  const bool no_snoop = (Args->flags & GDM_COPY_NO_SNOOP) != 0;
+  status = GdmRingCopy(adapter, &source, &destination, Args->size, no_snoop, &descriptors);
   if (NT_SUCCESS(status)) status = GdmRingFence(adapter, &fence);
   Args->descriptors = descriptors;
   if (!NT_SUCCESS(status)) return AbandonRing(adapter, status, &Args->error);
@@ -70,7 +71,7 @@ NTSTATUS PrepareTouch(GDM_ADAPTER* Adapter, const GdmFreeAdlAndTouch* Args, bool
   const GDM_OPERAND vram = {dma::space::VRAM, NULL, Args->vram_scratch};
   ULONG descriptors = 0;
   const NTSTATUS status =
-      GdmRingCopy(Adapter, Write ? &vram : &memory, Write ? &memory : &vram, Args->bytes, &descriptors);
+      GdmRingCopy(Adapter, Write ? &vram : &memory, Write ? &memory : &vram, Args->bytes, false, &descriptors);
   return NT_SUCCESS(status) ? GdmRingFence(Adapter, Fence) : status;
 }
 

@@ -96,7 +96,7 @@ VOID GdmRingDestroy(GDM_ADAPTER* Adapter);
 NTSTATUS GdmRingRestart(GDM_ADAPTER* Adapter);
 /// Write the descriptors of a copy, split where an operand's pages are not consecutive. Does not ring.
 NTSTATUS GdmRingCopy(GDM_ADAPTER* Adapter, const GDM_OPERAND* Source, const GDM_OPERAND* Destination,
-                     ULONGLONG Size, ULONG* Descriptors);
+                     ULONGLONG Size, bool NoSnoop, ULONG* Descriptors);
 /// Write a fence descriptor; Value receives what it will write. Does not ring.
 NTSTATUS GdmRingFence(GDM_ADAPTER* Adapter, ULONG64* Value);
 VOID GdmRingDoorbell(GDM_ADAPTER* Adapter);

@@ -115,7 +115,7 @@ NTSTATUS GdmRingRestart(GDM_ADAPTER* Adapter) {
 }
 
 NTSTATUS GdmRingCopy(GDM_ADAPTER* Adapter, const GDM_OPERAND* Source, const GDM_OPERAND* Destination,
-                     ULONGLONG Size, ULONG* Descriptors) {
+                     ULONGLONG Size, bool NoSnoop, ULONG* Descriptors) {
   ULONGLONG done = 0;
   while (done < Size) {
     ULONGLONG source_run = 0;
@@ -129,6 +129,7 @@ NTSTATUS GdmRingCopy(GDM_ADAPTER* Adapter, const GDM_OPERAND* Source, const GDM_
 
     ULONG64 descriptor[kQuadwords] = {};
     dma::descriptor::OPCODE.set(descriptor, dma::opcode::COPY);
+    dma::descriptor::NO_SNOOP.set(descriptor, NoSnoop ? 1 : 0);
     dma::descriptor::SRC_SPACE.set(descriptor, Source->Space);
     dma::descriptor::DST_SPACE.set(descriptor, Destination->Space);
     dma::descriptor::SRC.set(descriptor, source);

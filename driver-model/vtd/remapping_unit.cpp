@@ -35,21 +35,31 @@ RemappingUnit::RemappingUnit(hw::Mmio& mmio, hw::Time& time, hw::Interrupts& int
   root_ = new_table("the root table");
   try {
     for (const std::uint16_t source_id : config.running) enter_pass_through(source_id);
-    faults_->enable();
-    queue_->enable();
-    mmio.write64(r::RTADDR::kOffset, root_);  // TTM = 00, legacy
-    registers_.one_shot(r::GCMD::SRTP, true, "RTPS");
-    // Firmware may have used the caches before; ESRTPS units have dropped everything themselves.
-    if (!capabilities_.srtp_invalidates) {
-      queue_->submit({context_global()});
-      queue_->submit({iotlb_global()});
-    }
-    registers_.set_level(r::GCMD::TE, true, "TES");
+    set_up();
   } catch (...) {
     pages_.free(tables_);
     throw;
   }
   up_ = true;
+}
+
+void RemappingUnit::set_up() {
+  faults_->enable();
+  queue_->enable();
+  registers_.mmio().write64(r::RTADDR::kOffset, root_);  // TTM = 00, legacy
+  registers_.one_shot(r::GCMD::SRTP, true, "RTPS");
+  // Firmware may have used the caches before; ESRTPS units have dropped everything themselves.
+  if (!capabilities_.srtp_invalidates) {
+    queue_->submit({context_global()});
+    queue_->submit({iotlb_global()});
+  }
+  registers_.set_level(r::GCMD::TE, true, "TES");
+}
+
+void RemappingUnit::restore() {
+  faults_->drain();  // without the lock: it calls subscribers
+  const std::lock_guard guard(lock_);
+  if (up_) set_up();
 }
 
 RemappingUnit::~RemappingUnit() {

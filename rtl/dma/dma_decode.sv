@@ -46,6 +46,7 @@ module dma_decode #(
     output logic [31:0]          length_o,  // bytes - 1
     output logic [63:0]          value_o,   // of the fence
     output logic                 interrupt_o,
+    output logic                 no_snoop_o,  // of the copy's requests to the host
     output dma_job_pkg::fail_t   fail_o     // why the refused descriptor was
 );
   localparam logic [63:0] AddrMask = 64'hffff_ffff_ffff_ffff >> (64 - AddrBits);
@@ -134,6 +135,7 @@ module dma_decode #(
   assign length_o = desc_i.length;
   assign value_o = desc_i.src_slice;
   assign interrupt_o = desc_i.interrupt;
+  assign no_snoop_o = desc_i.no_snoop;
   assign index_o = index_q;
   assign fail_o = fail_q;
 
@@ -156,7 +158,7 @@ module dma_decode #(
 
   // Fields of later operations (rows, slices, pitches, PASID) are not looked at.
   logic unused;
-  assign unused = ^{desc_i.rsvd_52, desc_i.pasid, desc_i.rsvd_23, desc_i.rsvd_19, desc_i.rsvd_9, desc_i.dst_pitch,
+  assign unused = ^{desc_i.rsvd_52, desc_i.pasid, desc_i.rsvd_23, desc_i.rsvd_19, desc_i.rsvd_10, desc_i.dst_pitch,
                     desc_i.src_pitch, desc_i.slices, desc_i.rows, desc_i.dst_slice};
 
   always_ff @(posedge clk_i) begin

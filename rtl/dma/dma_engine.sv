@@ -164,9 +164,10 @@ module dma_engine #(
   assign m_axi_vram_bready_o = 1'b1;
   assign m_axi_host_arsize_o = LB[2:0];
   assign m_axi_vram_arsize_o = LB[2:0];
-  // Untranslated requests without PASID.
-  assign m_axi_host_aruser_o = 27'd0;
-  assign m_axi_host_awuser_o = 27'd0;
+  // Untranslated requests without PASID; bit 25 is no-snoop.
+  logic ar_no_snoop, aw_no_snoop;
+  assign m_axi_host_aruser_o = {1'b0, ar_no_snoop & (m_axi_host_arid_o == IdData), 25'd0};
+  assign m_axi_host_awuser_o = {1'b0, aw_no_snoop, 25'd0};
 
   assign m_axi_host_awvalid_o = awvalid[1];
   assign m_axi_host_awid_o = awid;
@@ -233,7 +234,7 @@ module dma_engine #(
   );
 
   logic read_full, align_full, write_full, retire_full, retire_empty, retire_push, copy, fence_start, fence_busy;
-  logic src_host, dst_host, fence_irq;
+  logic src_host, dst_host, fence_irq, no_snoop;
   logic [63:0] src, dst, value;
   logic [31:0] length;
   dma_job_pkg::retire_t retire_data;
@@ -247,7 +248,8 @@ module dma_engine #(
       .jobs_full_i(read_full | align_full | write_full), .retire_full_i(retire_full),
       .all_retired_i(retire_empty), .fence_busy_i(fence_busy), .copy_o(copy), .fence_o(fence_start),
       .retire_push_o(retire_push), .retire_o(retire_data), .src_o(src), .src_host_o(src_host), .dst_o(dst),
-      .dst_host_o(dst_host), .length_o(length), .value_o(value), .interrupt_o(fence_irq), .fail_o(decode_fail)
+      .dst_host_o(dst_host), .length_o(length), .value_o(value), .interrupt_o(fence_irq), .no_snoop_o(no_snoop),
+      .fail_o(decode_fail)
   );
 
   // ---------------------------------------------------------------- mid end
@@ -262,7 +264,8 @@ module dma_engine #(
       .DataWidth(DataWidth), .MaxBurst(MaxBurst), .Reads(Reads), .BufferBeats(BufferBeats), .JobDepth(Jobs)
   ) u_read (
       .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
-      .job_push_i(copy), .job_src_i(src), .job_length_i(length), .job_host_i(src_host), .job_full_o(read_full),
+      .job_push_i(copy), .job_src_i(src), .job_length_i(length), .job_host_i(src_host),
+      .job_no_snoop_i(no_snoop), .job_full_o(read_full), .ar_no_snoop_o(ar_no_snoop),
       .arvalid_o(read_arvalid), .arready_i(read_arready), .araddr_o(read_araddr), .arlen_o(read_arlen),
       .rvalid_i(rvalid & ~is_ring_r), .rlast_i(rlast), .rdata_i(rdata), .rresp_i(rresp),
       .beat_valid_o(beat_valid), .beat_data_o(beat_data), .beat_resp_o(beat_resp), .beat_pop_i(beat_pop),
@@ -293,8 +296,8 @@ module dma_engine #(
       .DataWidth(DataWidth), .MaxBurst(MaxBurst), .Writes(Jobs), .JobDepth(Jobs), .IdWidth(IdWidth)
   ) u_write (
       .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
-      .job_push_i(copy), .job_dst_i(dst), .job_length_i(length), .job_host_i(dst_host),
-      .job_index_i(decode_index), .job_full_o(write_full),
+      .job_push_i(copy), .job_dst_i(dst), .job_length_i(length), .job_host_i(dst_host), .job_no_snoop_i(no_snoop),
+      .job_index_i(decode_index), .job_full_o(write_full), .aw_no_snoop_o(aw_no_snoop),
       .in_valid_i(out_valid), .in_ready_o(out_ready), .in_data_i(out_data), .in_mask_i(out_mask),
       .in_bad_i(out_bad), .in_fail_i(out_fail),
       .fence_valid_i(fence_write), .fence_ready_o(fence_write_ready), .fence_i(fence_single),

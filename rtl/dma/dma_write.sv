@@ -22,6 +22,7 @@ module dma_write #(
     input  logic [63:0]              job_dst_i,
     input  logic [31:0]              job_length_i,  // bytes - 1
     input  logic                     job_host_i,
+    input  logic                     job_no_snoop_i,
     input  logic [15:0]              job_index_i,
     output logic                     job_full_o,
 
@@ -45,6 +46,7 @@ module dma_write #(
     output logic [63:0]              awaddr_o,
     output logic [7:0]               awlen_o,
     output logic [2:0]               awsize_o,
+    output logic                     aw_no_snoop_o,
     output logic [1:0]               wvalid_o,
     input  logic [1:0]               wready_i,
     output logic [DataWidth-1:0]     wdata_o,
@@ -65,19 +67,19 @@ module dma_write #(
   localparam int unsigned LB = $clog2(Bytes);
   localparam logic [2:0] FullSize = LB[2:0];
 
-  logic job_empty, job_host, load;
+  logic job_empty, job_host, job_no_snoop, load;
   logic [63:0] job_dst;
   logic [31:0] job_length;
   logic [15:0] job_index;
 
-  fifo #(.Width(113), .Depth(JobDepth)) u_jobs (
+  fifo #(.Width(114), .Depth(JobDepth)) u_jobs (
       .clk_i, .rst_ni, .flush_i,
-      .push_i(job_push_i), .data_i({job_index_i, job_host_i, job_length_i, job_dst_i}), .full_o(job_full_o),
-      .pop_i(load), .data_o({job_index, job_host, job_length, job_dst}), .empty_o(job_empty)
+      .push_i(job_push_i), .data_i({job_no_snoop_i, job_index_i, job_host_i, job_length_i, job_dst_i}), .full_o(job_full_o),
+      .pop_i(load), .data_o({job_no_snoop, job_index, job_host, job_length, job_dst}), .empty_o(job_empty)
   );
 
   // The job under way: what is left of it, from the next burst on.
-  logic valid_q, host_q, first_q;
+  logic valid_q, host_q, no_snoop_q, first_q;
   logic [63:0] addr_q;
   logic [31:0] rem_q;
   logic [LB-1:0] end_q;  // offset of the last byte in its beat
@@ -156,6 +158,7 @@ module dma_write #(
     end
     if (load) begin
       host_q <= job_host;
+      no_snoop_q <= job_no_snoop;
       index_q <= job_index;
       addr_q <= job_dst;
       rem_q <= job_length;
@@ -172,6 +175,7 @@ module dma_write #(
       awaddr_o <= burst_addr;
       awlen_o <= burst_len;
       awsize_o <= FullSize;
+      aw_no_snoop_o <= no_snoop_q;
       awid_o <= dma_job_pkg::ID_DATA[IdWidth-1:0];
     end
     if (cont) left_q <= left_q - 8'd1;
@@ -184,6 +188,7 @@ module dma_write #(
       awaddr_o <= one.addr;
       awlen_o <= 8'd0;
       awsize_o <= one.size;
+      aw_no_snoop_o <= 1'b0;
       awid_o <= fence_go ? dma_job_pkg::ID_FENCE[IdWidth-1:0] : dma_job_pkg::ID_MSI[IdWidth-1:0];
       wdata_o <= {(Bytes / 8) {one.data}};
       wstrb_o <= {{(Bytes - 8) {1'b0}}, one.strb} << {one.addr[LB-1:3], 3'b000};

@@ -8,6 +8,11 @@ module iommu_example #(
     input  logic                   clk_i,
     input  logic                   rst_ni,  // warm reset of the requester, the unit and both paths to memory together
     input  logic                   por_ni,  // power good
+    // The unit alone, while the requester goes on: quiesce_i to 1, wait for quiesced_o, unit_rst_ni to 0 for a cycle or
+    // more, then quiesce_i to 0. With a reset of everything quiesce_i is 0.
+    input  logic                   unit_rst_ni,
+    input  logic                   quiesce_i,
+    output logic                   quiesced_o,
 
     // Register page, AXI4-Lite.
     input  logic                   s_axil_awvalid_i,
@@ -127,7 +132,7 @@ module iommu_example #(
   iommu #(
       .NumPorts(1), .DataWidth(DataWidth), .IdWidth(IdWidth), .Haw(40), .Mgaw(39), .Sagaw(5'b00010), .IotlbEntries(32)
   ) i_iommu (
-      .clk_i, .rst_ni, .por_ni, .source_id_i(16'h0010),  // bus 0, device 2, function 0: what the context table knows
+      .clk_i, .rst_ni(rst_ni & unit_rst_ni), .por_ni, .quiesce_i, .quiesced_o, .source_id_i(16'h0010),  // bus 0, device 2, function 0: what the context table knows
       .idle_o(idle),
       .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
       .s_axil_wstrb_i, .s_axil_bvalid_o, .s_axil_bready_i, .s_axil_bresp_o, .s_axil_arvalid_i, .s_axil_arready_o,

@@ -42,8 +42,10 @@ module iommu #(
     input  logic                            rst_ni,       // everything but the sticky status
     input  logic                            por_ni,       // power good: the sticky status too; low only with rst_ni low
     input  logic [NumPorts*16-1:0]          source_id_i,  // constant
-    // Nothing is under way at either master: with the requesters at rest the unit can be reset alone.
-    output logic                            idle_o,
+    output logic                            idle_o,       // nothing is under way at either master
+    // Before a reset of the unit alone: take nothing more, and tell when nothing is left (iommu_quiesce).
+    input  logic                            quiesce_i,
+    output logic                            quiesced_o,
 
     // Register page.
     input  logic                            s_axil_awvalid_i,
@@ -200,16 +202,20 @@ module iommu #(
   logic [NumPorts-1:0] cutoff, cutoff_clear;
   logic [1:0] count_hit, count_miss, blocked;
   logic count_walk, count_invalidation;
+  logic regs_open, regs_arready, regs_busy, held, release_held;
+  assign s_axil_arready_o = regs_arready & regs_open;
 
   iommu_regs #(
       .NumPorts(NumPorts), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps), .PassThrough(PassThrough),
       .SnoopControl(SnoopControl), .Zlr(Zlr), .DidWidth(DidWidth), .Mamv(Mamv), .Records(Records)
   ) i_regs (
       .clk_i, .rst_ni, .por_ni,
-      .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
-      .s_axil_wstrb_i, .s_axil_bvalid_o, .s_axil_bready_i, .s_axil_bresp_o, .s_axil_arvalid_i, .s_axil_arready_o,
+      .s_axil_awvalid_i(s_axil_awvalid_i & regs_open), .s_axil_awready_o, .s_axil_awaddr_i,
+      .s_axil_wvalid_i(s_axil_wvalid_i & regs_open), .s_axil_wready_o, .s_axil_wdata_i,
+      .s_axil_wstrb_i, .s_axil_bvalid_o, .s_axil_bready_i, .s_axil_bresp_o,
+      .s_axil_arvalid_i(s_axil_arvalid_i & regs_open), .s_axil_arready_o(regs_arready),
       .s_axil_araddr_i, .s_axil_rvalid_o, .s_axil_rready_i, .s_axil_rdata_o, .s_axil_rresp_o,
-      .te_o(te), .mode_ok_o(mode_ok), .root_o(root), .root_changed_o(root_changed),
+      .busy_o(regs_busy), .held_i(held), .release_o(release_held), .te_o(te), .mode_ok_o(mode_ok), .root_o(root), .root_changed_o(root_changed),
       .drain_req_o(reg_drain_req), .drain_ack_i(reg_drain_ack),
       .iq_enable_o(iq_enable), .iq_base_reset_o(iq_base_reset), .iq_base_o(iq_base), .iq_size_o(iq_size),
       .iq_wide_o(iq_wide), .iq_tail_o(iq_tail), .iqe_o(iqe), .iq_head_i(iq_head), .iq_idle_i(iq_idle),
@@ -359,7 +365,8 @@ module iommu #(
       .fill_r_o(fill_r), .fill_w_o(fill_w), .fill_snp_o(fill_snp), .count_walk_o(count_walk), .idle_o(walks_idle));
 
   // ------------------------------------------------------------------ lanes
-  logic [NumPorts-1:0] ar_allowed, aw_allowed, ar_taken, aw_taken;
+  logic [NumPorts-1:0] ar_allowed, aw_allowed, ar_taken, aw_taken, aw_open, w_open, w_ready;
+  logic ar_open;
   logic [1:0] fault_valid, fault_ready;
   logic [31:0] fault_sid;
   logic [103:0] fault_page;
@@ -387,9 +394,9 @@ module iommu #(
       .Parks(Parks), .WalkWidth(WalkWidth), .Zlr(Zlr), .Pipe(Pipe)
   ) i_read_lane (
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
-      .req_valid_i(s_axi_arvalid_i), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
+      .req_valid_i(s_axi_arvalid_i & {NumPorts{ar_open}}), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
       .req_id_i(s_axi_arid_i), .req_addr_i(s_axi_araddr_i), .req_len_i(s_axi_arlen_i), .req_size_i(s_axi_arsize_i),
-      .req_user_i(s_axi_aruser_i), .hint_valid_i, .hint_ready_o, .hint_page_i,
+      .req_user_i(s_axi_aruser_i), .hint_valid_i(hint_valid_i & {NumPorts{ar_open}}), .hint_ready_o, .hint_page_i,
       .ctx_sid_o(ctx_sid[0*16+:16]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0*16+:16]), .ctx_pass_i(ctx_pass[0]),
       .tlb_next_page_o(tlb_next_page[0*PageWidth+:PageWidth]), .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[0]), .tlb_write_i(tlb_rd_w), .tlb_snp_i(tlb_snp[0]),
@@ -415,7 +422,7 @@ module iommu #(
       .Parks(Parks), .WalkWidth(WalkWidth), .Zlr(Zlr), .Pipe(Pipe)
   ) i_write_lane (
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
-      .req_valid_i(s_axi_awvalid_i), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
+      .req_valid_i(s_axi_awvalid_i & aw_open), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
       .req_id_i(s_axi_awid_i), .req_addr_i(s_axi_awaddr_i), .req_len_i(s_axi_awlen_i), .req_size_i(s_axi_awsize_i),
       .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),
       .ctx_sid_o(ctx_sid[1*16+:16]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1*16+:16]), .ctx_pass_i(ctx_pass[1]),
@@ -484,7 +491,7 @@ module iommu #(
   ) i_write_path (
       .clk_i, .rst_ni, .limit_i(wlimit), .cutoff_o(cutoff), .cutoff_clear_i(cutoff_clear),
       .aw_taken_i(aw_taken), .aw_len_i(s_axi_awlen_i), .aw_allowed_o(aw_allowed),
-      .w_valid_i(s_axi_wvalid_i), .w_ready_o(s_axi_wready_o), .w_data_i(s_axi_wdata_i), .w_strb_i(s_axi_wstrb_i),
+      .w_valid_i(s_axi_wvalid_i & w_open), .w_ready_o(w_ready), .w_data_i(s_axi_wdata_i), .w_strb_i(s_axi_wstrb_i),
       .w_last_i(s_axi_wlast_i), .b_valid_o(s_axi_bvalid_o), .b_ready_i(s_axi_bready_i), .b_id_o(s_axi_bid_o),
       .b_resp_o(s_axi_bresp_o),
       .push_i(push[3:2]), .push_port_i(push_port[2*PortWidth+:2*PortWidth]), .out_valid_i(wr_out_valid), .out_ready_o(wr_out_ready),
@@ -528,6 +535,16 @@ module iommu #(
       .m_axi_wready_i(m_axi_table_wready_i), .m_axi_wdata_o(m_axi_table_wdata_o), .m_axi_wstrb_o(m_axi_table_wstrb_o),
       .m_axi_wlast_o(m_axi_table_wlast_o), .m_axi_bvalid_i(m_axi_table_bvalid_i),
       .m_axi_bready_o(m_axi_table_bready_o));
+
+  // ------------------------------------------------------------------ coming to rest
+  localparam int unsigned MostBeats = (ReadBeats > WriteBeats) ? ReadBeats : WriteBeats;
+  assign s_axi_wready_o = w_ready & w_open;
+  iommu_quiesce #(.NumPorts(NumPorts), .CountBits($clog2(MostBeats + 1) + 1)) i_quiesce (
+      .clk_i, .rst_ni, .por_ni, .quiesce_i, .quiesced_o, .te_i(te), .release_i(release_held), .held_o(held),
+      .busy_i(~idle_o | regs_busy), .ar_open_o(ar_open), .aw_open_o(aw_open), .w_open_o(w_open),
+      .regs_open_o(regs_open), .ar_i(ar_taken), .r_last_i(s_axi_rvalid_o & s_axi_rready_i & s_axi_rlast_o),
+      .aw_i(aw_taken), .w_i(s_axi_wvalid_i & s_axi_wready_o), .w_last_i(s_axi_wlast_i),
+      .b_i(s_axi_bvalid_o & s_axi_bready_i));
 
   assign idle_o = (&rd_idle) & (&wr_idle) & walks_idle & (iq_idle | ~iq_enable) & (msg_valid == '0) & ~table_busy;
 

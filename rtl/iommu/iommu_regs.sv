@@ -47,6 +47,12 @@ module iommu_regs #(
     output logic [63:0]            s_axil_rdata_o,
     output logic [1:0]             s_axil_rresp_o,
 
+    output logic                   busy_o,          // a command or an answer is under way
+
+    // Requesters held since a reset of the unit alone.
+    input  logic                   held_i,
+    output logic                   release_o,       // pulse: software lets them go
+
     // Translation.
     output logic                   te_o,
     output logic                   mode_ok_o,       // TTM of the root pointer in use is legacy
@@ -242,6 +248,9 @@ module iommu_regs #(
     end
   end
 
+  assign busy_o = (g_state_q != GIdle) | b_valid_q | r_valid_q;
+  assign release_o = wlo & (wq == 9'(vtd_pkg::IMPL_HELD_OFFSET >> 3)) & wdata[0];
+
   // ------------------------------------------------------------------ events (1.11)
   logic [31:0] fsts;
   logic fault_event, fault_status, iwc_event, clear_iqe, fe_sent, ie_sent;
@@ -363,6 +372,7 @@ module iommu_regs #(
       9'(vtd_pkg::CNT_WALKS_OFFSET >> 3): rdata = walks_q;
       9'(vtd_pkg::CNT_INVALIDATIONS_OFFSET >> 3): rdata = invalidations_q;
       9'(vtd_pkg::CNT_FAULTS_OFFSET >> 3): rdata = faults_q;
+      9'(vtd_pkg::IMPL_HELD_OFFSET >> 3): rdata[0] = held_i;
       default: begin
         for (int unsigned i = 0; i < Records; i++) begin
           if (rq == 9'((32'(vtd_pkg::FRCD_LO_OFFSET) + 16 * i) >> 3)) rdata = records_i[i*128+:64];

@@ -322,6 +322,13 @@ package vtd_pkg;
     logic [63:0] count;
   } cnt_faults_t;
 
+  // Requesters that wait since the unit was reset alone while translation was on. Turning translation on lets them go.
+  localparam logic [11:0] IMPL_HELD_OFFSET = 12'hF40;
+  typedef struct packed {
+    logic [30:0] rsvd_1;
+    logic held;
+  } impl_held_t;
+
   // Root entry, one per bus.
   localparam int unsigned ROOT_ENTRY_WIDTH = 128;
   typedef struct packed {

@@ -47,7 +47,8 @@ void AxiMonitor::reset() {
 void AxiMonitor::check_ar_stable(const AxiMasterOut& m, const AxiSlaveOut& /*s*/) {
   if (!m_.arvalid || s_.arready) return;
   if (!m.arvalid) return violate("ar_stable", "ARVALID fell before ARREADY");
-  if (m.arid != m_.arid || m.araddr != m_.araddr || m.arlen != m_.arlen || m.arsize != m_.arsize)
+  if (m.arid != m_.arid || m.araddr != m_.araddr || m.arlen != m_.arlen || m.arsize != m_.arsize ||
+      m.arsnoop != m_.arsnoop)
     violate("ar_stable",
             fmt::format("AR changed before ARREADY: {} to {}", show(m_.arid, m_.araddr, m_.arlen, m_.arsize),
                         show(m.arid, m.araddr, m.arlen, m.arsize)));
@@ -56,7 +57,8 @@ void AxiMonitor::check_ar_stable(const AxiMasterOut& m, const AxiSlaveOut& /*s*/
 void AxiMonitor::check_aw_stable(const AxiMasterOut& m, const AxiSlaveOut& /*s*/) {
   if (!m_.awvalid || s_.awready) return;
   if (!m.awvalid) return violate("aw_stable", "AWVALID fell before AWREADY");
-  if (m.awid != m_.awid || m.awaddr != m_.awaddr || m.awlen != m_.awlen || m.awsize != m_.awsize)
+  if (m.awid != m_.awid || m.awaddr != m_.awaddr || m.awlen != m_.awlen || m.awsize != m_.awsize ||
+      m.awsnoop != m_.awsnoop)
     violate("aw_stable",
             fmt::format("AW changed before AWREADY: {} to {}", show(m_.awid, m_.awaddr, m_.awlen, m_.awsize),
                         show(m.awid, m.awaddr, m.awlen, m.awsize)));

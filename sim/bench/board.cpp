@@ -58,6 +58,9 @@ void Board::observe(const DutOutputs& out) {
     for (unsigned n = 0; n < vram_ports_.size(); ++n)
       monitors_[2 + n].observe(cycle_, out.vram[n], in_.vram[n]);
   }
+  if (in_.iommu_reset && !iommu_was_reset_)
+    for (CycleObserver* observer : observers_) observer->iommu_reset();
+  iommu_was_reset_ = in_.iommu_reset;
   const CycleView view{cycle_, out, in_};
   for (CycleObserver* observer : observers_) observer->observe(view);
 }
@@ -66,6 +69,7 @@ void Board::cycle() {
   const DutOutputs& out = dut_->sample();
   observe(out);
   adapter_busy_ = out.adapter_busy;
+  iommu_quiesced_ = out.iommu_quiesced;
   in_.data = data_.step(out.data);
   in_.table = table_.step(out.table);
   in_.iommu = iommu_.step(cycle_, out.iommu);
@@ -92,6 +96,7 @@ void Board::warm_reset() { restart(DutReset::kWarm); }
 void Board::restart(DutReset kind) {
   in_ = {};
   adapter_busy_ = {};
+  iommu_quiesced_ = iommu_was_reset_ = false;
   data_.reset();
   table_.reset();
   iommu_.reset();

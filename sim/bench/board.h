@@ -57,6 +57,12 @@ class Board {
   /// Hold one adapter's DMA engine in reset, or let it go; everything else runs on. It takes effect in the
   /// next cycle.
   void hold_adapter_reset(unsigned adapter, bool hold) { in_.adapter_reset.at(adapter) = hold; }
+  /// Ask the IOMMU to come to rest, or let it take requests again. It takes effect in the next cycle.
+  void quiesce_iommu(bool quiesce) { in_.iommu_quiesce = quiesce; }
+  /// It is at rest and takes nothing.
+  [[nodiscard]] bool iommu_quiesced() const { return iommu_quiesced_; }
+  /// Hold the IOMMU alone in reset, or let it go; only while it is quiesced. It takes effect in the next cycle.
+  void hold_iommu_reset(bool hold) { in_.iommu_reset = hold; }
   /// In reset, or what the adapter had begun is ending.
   [[nodiscard]] bool adapter_busy(unsigned adapter) const { return adapter_busy_.at(adapter); }
   /// Cycles since reset.
@@ -104,6 +110,8 @@ class Board {
   std::vector<CycleObserver*> observers_;
   DutInputs in_;
   std::array<bool, kMaxAdapters> adapter_busy_{};
+  bool iommu_quiesced_ = false;
+  bool iommu_was_reset_ = false;
   std::uint64_t cycle_ = 0;
 };
 

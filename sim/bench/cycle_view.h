@@ -21,6 +21,7 @@ class CycleObserver {
   virtual ~CycleObserver() = default;
   virtual void observe(const CycleView& view) = 0;
   virtual void reset() = 0;                      ///< the hardware was reset
+  virtual void iommu_reset() {}                  ///< the IOMMU alone was; cycles go on
   virtual void finish(std::uint64_t cycle) = 0;  ///< the run is over
 };
 

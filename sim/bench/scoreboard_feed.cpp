@@ -29,19 +29,32 @@ ScoreboardFeed::ScoreboardFeed(const DutInfo& info, std::vector<std::uint16_t> s
 
 ScoreboardFeed::~ScoreboardFeed() { memory_.remove_observer(*this); }
 
-void ScoreboardFeed::reset() {
+void ScoreboardFeed::start_scoreboard() {
   model::UnitConfig config;
   config.haw = info_.haw;
   config.mgaw = info_.mgaw;
+  config.sc = info_.snoop_control;
+  config.zlr = info_.zlr;
   scoreboard_ = std::make_unique<model::Scoreboard>(config, view_, [this](const model::Violation& violation) {
     report_(
         {violation.cycle, fmt::format("scoreboard.{}", model::to_string(violation.kind)), violation.text});
   });
-  cycle_ = 0;
   worst_read_.clear();
   table_aw_.clear();
   table_w_.clear();
   was_valid_ = {};
+}
+
+void ScoreboardFeed::reset() {
+  start_scoreboard();
+  before_ = {};
+  cycle_ = 0;
+}
+
+void ScoreboardFeed::iommu_reset() {
+  scoreboard_->unit_reset(cycle_);
+  before_ += scoreboard_->counters();
+  start_scoreboard();
 }
 
 void ScoreboardFeed::finish(std::uint64_t cycle) { scoreboard_->finish(cycle); }
@@ -121,15 +134,15 @@ void ScoreboardFeed::departures(const CycleView& view) {
   const AxiMasterOut& m = view.out.data;
   const AxiSlaveOut& s = view.in.data;
   const auto channel = [&](unsigned index, bool valid, bool ready, std::uint32_t id, std::uint64_t address,
-                           unsigned len) {
+                           bool snoop, unsigned len) {
     if (valid && !was_valid_[index]) valid_since_[index] = view.cycle;
     was_valid_[index] = valid && !ready;
     if (valid && ready)
-      scoreboard_->request_out(view.cycle, port_of(id), index == 1, id_of(id), address, len + 1,
+      scoreboard_->request_out(view.cycle, port_of(id), index == 1, id_of(id), address, snoop, len + 1,
                                valid_since_[index]);
   };
-  channel(0, m.arvalid, s.arready, m.arid, m.araddr, m.arlen);
-  channel(1, m.awvalid, s.awready, m.awid, m.awaddr, m.awlen);
+  channel(0, m.arvalid, s.arready, m.arid, m.araddr, m.arsnoop, m.arlen);
+  channel(1, m.awvalid, s.awready, m.awid, m.awaddr, m.awsnoop, m.awlen);
 }
 
 void ScoreboardFeed::arrivals(const CycleView& view) {

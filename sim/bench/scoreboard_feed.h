@@ -29,11 +29,17 @@ class ScoreboardFeed final : public CycleObserver, public MemoryObserver {
 
   void observe(const CycleView& view) override;
   void reset() override;
+  void iommu_reset() override;
   void finish(std::uint64_t cycle) override;
   void published(hw::PhysAddr address, std::size_t bytes) override;
   void refreshed(hw::PhysAddr /*address*/, std::size_t /*bytes*/) override {}
 
-  [[nodiscard]] model::Scoreboard::Counters counters() const { return scoreboard_->counters(); }
+  /// Since the last reset of the machine.
+  [[nodiscard]] model::Scoreboard::Counters counters() const {
+    model::Scoreboard::Counters sum = before_;
+    sum += scoreboard_->counters();
+    return sum;
+  }
 
  private:
   /// What the unit's own fetches see: RAM, qword by qword.
@@ -49,6 +55,7 @@ class ScoreboardFeed final : public CycleObserver, public MemoryObserver {
     unsigned beat;
   };
 
+  void start_scoreboard();
   void memory_side(const CycleView& view);
   void requester_responses(const CycleView& view);
   void table_writes(const CycleView& view);
@@ -63,7 +70,8 @@ class ScoreboardFeed final : public CycleObserver, public MemoryObserver {
   HostMemory& memory_;
   View view_;
   Report report_;
-  std::unique_ptr<model::Scoreboard> scoreboard_;
+  std::unique_ptr<model::Scoreboard> scoreboard_;  ///< a new one after each reset of the unit
+  model::Scoreboard::Counters before_;             ///< of the earlier ones
   std::uint64_t cycle_ = 0;
   std::map<std::uint32_t, unsigned> worst_read_;  ///< worst RRESP so far, by data id
   std::array<std::uint64_t, 2> valid_since_{};    ///< AR, AW at m_axi_data

@@ -43,6 +43,7 @@ class ContractChecker final : public CycleObserver {
 
   void observe(const CycleView& view) override;
   void reset() override;
+  void iommu_reset() override { reset(); }
   void finish(std::uint64_t /*cycle*/) override {}
 
   /// Report promises of which `scenario` must show more occurrences than it did.

@@ -27,6 +27,8 @@ struct DutInfo {
   unsigned walks = 0;          ///< in parallel
   unsigned id_bits = 0;        ///< AXI id bits of one requester
   unsigned table_id_bits = 0;  ///< AXI id bits of m_axi_table
+  bool snoop_control = false;  ///< ECAP.SC
+  bool zlr = false;            ///< CAP.ZLR
 };
 
 /// One requester port of the IOMMU in one cycle; each flag is a handshake.
@@ -70,6 +72,7 @@ struct DutOutputs {
   FaultProbe fault;
   std::array<bool, kMaxAdapters> adapter_busy{};  ///< in reset, or what it had begun is ending
   bool iommu_idle = false;                        ///< nothing under way at the IOMMU's masters
+  bool iommu_quiesced = false;                    ///< it may be reset alone
 };
 
 /// Everything the bench drives in one cycle.
@@ -80,6 +83,8 @@ struct DutInputs {
   AxiSlaveOut table;
   std::array<AxiSlaveOut, kMaxAdapters> vram;
   std::array<bool, kMaxAdapters> adapter_reset{};  ///< reset of one DMA engine
+  bool iommu_quiesce = false;                      ///< the IOMMU takes nothing more
+  bool iommu_reset = false;                        ///< of the IOMMU alone, while it is quiesced
 };
 
 /// Reset in a cycle. Warm keeps the IOMMU's sticky status.

@@ -42,7 +42,8 @@ class VariantDut final : public Dut {
              GPUDMAR_MGAW,      GPUDMAR_DMA_ADDR_BITS,
              GPUDMAR_VRAM_BITS, GPUDMAR_IOTLB_ENTRIES,
              GPUDMAR_WALKS,     kIdBits,
-             kTableIdBits};
+             kTableIdBits,      GPUDMAR_SNOOP_CONTROL != 0,
+             GPUDMAR_ZLR != 0};
     drive({}, DutReset::kPower);
     model_->clk_i = 0;
     model_->eval();
@@ -66,6 +67,7 @@ class VariantDut final : public Dut {
     }
     for (unsigned n = 0; n < kAdapters; ++n) out_.adapter_busy[n] = GET(adapter_busy_o, n, 1) != 0;
     out_.iommu_idle = model_->iommu_idle_o != 0;
+    out_.iommu_quiesced = model_->iommu_quiesced_o != 0;
     sample_data();
     sample_table();
     out_.fault.valid = model_->probe_fault_o;
@@ -164,6 +166,7 @@ class VariantDut final : public Dut {
       o.araddr = GET(m_axi_data_araddr_o, n, 64);
       o.arlen = static_cast<std::uint8_t>(GET(m_axi_data_arlen_o, n, 8));
       o.arsize = static_cast<std::uint8_t>(GET(m_axi_data_arsize_o, n, 3));
+      o.arsnoop = GET(m_axi_data_arsnoop_o, n, 1) != 0;
     }
     o.awvalid = GET(m_axi_data_awvalid_o, n, 1) != 0;
     if (o.awvalid) {
@@ -171,6 +174,7 @@ class VariantDut final : public Dut {
       o.awaddr = GET(m_axi_data_awaddr_o, n, 64);
       o.awlen = static_cast<std::uint8_t>(GET(m_axi_data_awlen_o, n, 8));
       o.awsize = static_cast<std::uint8_t>(GET(m_axi_data_awsize_o, n, 3));
+      o.awsnoop = GET(m_axi_data_awsnoop_o, n, 1) != 0;
     }
     o.rready = GET(m_axi_data_rready_o, n, 1) != 0;
     o.wvalid = GET(m_axi_data_wvalid_o, n, 1) != 0;
@@ -270,6 +274,8 @@ class VariantDut final : public Dut {
     model_->rst_ni = reset == DutReset::kNone ? 1 : 0;
     model_->por_ni = reset == DutReset::kPower ? 0 : 1;
     for (unsigned n = 0; n < kAdapters; ++n) PUT(adapter_rst_ni, n, 1, !in.adapter_reset[n]);
+    model_->iommu_rst_ni = in.iommu_reset ? 0 : 1;
+    model_->iommu_quiesce_i = in.iommu_quiesce ? 1 : 0;
     drive_lite_iommu(in.iommu);
     drive_data(in.data);
     drive_table(in.table);

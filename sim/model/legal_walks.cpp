@@ -18,7 +18,7 @@ bool same(const Outcome& a, const Outcome& b) {
   }
   if (const auto* x = std::get_if<Translated>(&a)) {
     const auto& y = std::get<Translated>(b);
-    return x->address == y.address && x->did == y.did && x->page_shift == y.page_shift;
+    return x->address == y.address && x->did == y.did && x->page_shift == y.page_shift && x->snoop == y.snoop;
   }
   if (const auto* x = std::get_if<Pass>(&a)) {
     const auto& y = std::get<Pass>(b);

@@ -19,6 +19,8 @@ std::string_view to_string(ViolationKind kind) {
       return "unknown-request";
     case ViolationKind::kWrongAddress:
       return "wrong-address";
+    case ViolationKind::kSnoop:
+      return "snoop";
     case ViolationKind::kStaleAddress:
       return "stale-address";
     case ViolationKind::kFaultedRequest:
@@ -69,6 +71,12 @@ bool Scoreboard::allows(const LegalSet& set, std::uint64_t address) {
                      [address](const Outcome& o) { return outgoing_address(o) == address; });
 }
 
+bool Scoreboard::allows(const LegalSet& set, const Request& request, std::uint64_t address, bool snoop) {
+  return std::any_of(set.outcomes.begin(), set.outcomes.end(), [&](const Outcome& o) {
+    return outgoing_address(o) == address && outgoing_snoop(o, request) == snoop;
+  });
+}
+
 bool Scoreboard::may_be_blocked(const LegalSet& set) {
   return std::any_of(set.outcomes.begin(), set.outcomes.end(), [](const Outcome& o) {
     return std::holds_alternative<Fault>(o) || std::holds_alternative<Aborted>(o) ||
@@ -116,6 +124,7 @@ void Scoreboard::request_in(std::uint64_t cycle, unsigned port, std::uint16_t so
   r.pasid = user >> 3 & 0xF'FFFF;
   r.execute = (user >> 23 & 1) != 0;
   r.privileged = (user >> 24 & 1) != 0;
+  r.no_snoop = (user >> 25 & 1) != 0;
   r.zero_length = !is_write && (user >> 26 & 1) != 0;
   // The first beat of an unaligned burst carries only the bytes up to the next multiple of its size.
   r.bytes = (beats << size) - static_cast<std::uint32_t>(address & ((1U << size) - 1));
@@ -190,7 +199,7 @@ void Scoreboard::mismatch(std::uint64_t cycle, Flight& flight, std::uint64_t add
 }
 
 void Scoreboard::request_out(std::uint64_t cycle, unsigned port, bool is_write, unsigned id,
-                             std::uint64_t address, unsigned beats, std::uint64_t valid_since) {
+                             std::uint64_t address, bool snoop, unsigned beats, std::uint64_t valid_since) {
   ++now_;
   check_due(cycle, false);
   auto& waiting = to_leave_[stream_key(port, is_write, is_write ? 0 : id)];
@@ -200,19 +209,29 @@ void Scoreboard::request_out(std::uint64_t cycle, unsigned port, bool is_write, 
   auto chosen = waiting.end();
   auto looks_like = waiting.end();
   LegalSet set;
-  // First the requests in order; one that was overtaken (it should be blocked) only if no other fits.
-  for (int round = 0; round < 4 && chosen == waiting.end(); ++round) {
+  // First the requests in order; one that was overtaken (it should be blocked) only if no other fits; last one
+  // that goes to this address with the other attribute.
+  for (int round = 0; round < 6 && chosen == waiting.end(); ++round) {
     const bool overtaken = (round & 1) != 0;
+    const bool any_attribute = round >= 4;
+    const auto allowed = [&](const Flight& flight) {
+      return any_attribute ? allows(set, address) : allows(set, flight.request, address, snoop);
+    };
     for (auto it = waiting.begin(); it != waiting.end() && chosen == waiting.end(); ++it) {
       const Flight& flight = flights_.at(*it);
       if (flight.overtaken != overtaken || !fits(flight)) continue;
       if (looks_like == waiting.end()) looks_like = it;
       set = legal(flight, false);
-      if (!allows(set, address) && round >= 2 && walks_.refresh(now_, flight.request)) {
+      if (!allowed(flight) && round >= 2 && walks_.refresh(now_, flight.request)) {
         ++counters_.unannounced_changes;
         set = legal(flight, false);
       }
-      if (allows(set, address)) chosen = it;
+      if (!allowed(flight)) continue;
+      chosen = it;
+      if (any_attribute)
+        violation(cycle, ViolationKind::kSnoop,
+                  fmt::format("{} left {} snooping; legal: {}", name(flight), snoop ? "with" : "without",
+                              describe_set(set)));
     }
   }
   if (chosen == waiting.end()) {

@@ -24,6 +24,7 @@ namespace gpudmar::model {
 enum class ViolationKind {
   kUnknownRequest,   ///< an address left that no waiting request explains
   kWrongAddress,     ///< it left with an address that no legal walk yields
+  kSnoop,            ///< it left with an attribute that no legal walk yields
   kStaleAddress,     ///< it left with a translation that a completed invalidation had removed
   kFaultedRequest,   ///< a request that must be blocked left
   kOrder,            ///< it overtook an older request of its id (reads) or port (writes)
@@ -60,6 +61,8 @@ class Scoreboard {
     std::uint64_t violations = 0;
     std::uint64_t unannounced_changes = 0;  ///< table stores that nobody published
     std::uint64_t walks = 0;                ///< reference walks made
+
+    Counters& operator+=(const Counters& more);
   };
   using Report = std::function<void(const Violation&)>;
 
@@ -72,9 +75,10 @@ class Scoreboard {
                   std::uint64_t address, unsigned beats, unsigned size, std::uint32_t user);
   /// A requester announced that it will want a page soon; the unit may walk for it from now on.
   void page_hint(std::uint64_t cycle, std::uint16_t source_id, std::uint64_t address);
-  /// AR or AW handshake at m_axi_data; `valid_since` is the first cycle of its valid, for messages.
+  /// AR or AW handshake at m_axi_data, which must be snooped or need not; `valid_since` is the first cycle of
+  /// its valid, for messages.
   void request_out(std::uint64_t cycle, unsigned port, bool is_write, unsigned id, std::uint64_t address,
-                   unsigned beats, std::uint64_t valid_since);
+                   bool snoop, unsigned beats, std::uint64_t valid_since);
   /// R (every beat, or only the last) or B at the requester port. `resp` is xRESP.
   void response(std::uint64_t cycle, unsigned port, bool is_write, unsigned id, unsigned resp, bool last);
   /// Last R beat, or B, at m_axi_data; `resp` is the worst of the burst.
@@ -93,6 +97,8 @@ class Scoreboard {
   /// W handshake of a dword on the table bus: a wait status, or an event message of the unit.
   void status_write(std::uint64_t cycle, std::uint64_t pa, std::uint32_t data);
 
+  /// The unit is reset alone: no request may be inside. Waits that it owes never come; this object is done.
+  void unit_reset(std::uint64_t cycle);
   /// End of the run. `running` = requests and waits may still be open.
   void finish(std::uint64_t cycle, bool running = false);
 
@@ -138,6 +144,8 @@ class Scoreboard {
   [[nodiscard]] std::string name(const Flight& flight) const;
   [[nodiscard]] LegalSet legal(const Flight& flight, bool for_fault);
   [[nodiscard]] static bool allows(const LegalSet& set, std::uint64_t address);
+  [[nodiscard]] static bool allows(const LegalSet& set, const Request& request, std::uint64_t address,
+                                   bool snoop);
   [[nodiscard]] static bool may_be_blocked(const LegalSet& set);
   [[nodiscard]] static std::string describe_set(const LegalSet& set);
   void leave(std::uint64_t cycle, std::uint64_t serial, std::uint64_t address, const LegalSet& set);
@@ -146,6 +154,7 @@ class Scoreboard {
   void memory_done(std::uint64_t cycle, unsigned port, bool is_write, unsigned id, unsigned resp);
   void check_drained(std::uint64_t cycle, const CompletedInvalidation& invalidation);
   void check_due(std::uint64_t cycle, bool all);
+  void check_lost(std::uint64_t cycle);
   void follow_waiting();
   void request_root_state(const RootState& state);
   void settle_fault(Flight& flight, const FaultRecord& record);

@@ -209,10 +209,7 @@ void Scoreboard::check_drained(std::uint64_t cycle, const CompletedInvalidation&
   }
 }
 
-void Scoreboard::finish(std::uint64_t cycle, bool running) {
-  ++now_;
-  check_due(cycle, true);
-  if (running) return;
+void Scoreboard::check_lost(std::uint64_t cycle) {
   std::vector<std::uint64_t> left;
   for (const auto& [serial, flight] : flights_) left.push_back(serial);
   std::sort(left.begin(), left.end());
@@ -223,10 +220,33 @@ void Scoreboard::finish(std::uint64_t cycle, bool running) {
                               : "was answered, but memory never finished it";
     violation(cycle, ViolationKind::kLost, name(flight) + " " + missing);
   }
+}
+
+void Scoreboard::unit_reset(std::uint64_t cycle) {
+  ++now_;
+  check_due(cycle, true);
+  check_lost(cycle);
+}
+
+void Scoreboard::finish(std::uint64_t cycle, bool running) {
+  ++now_;
+  check_due(cycle, true);
+  if (running) return;
+  check_lost(cycle);
   if (const std::size_t waits = invalidations_.pending_waits(); waits != 0) {
     violation(cycle, ViolationKind::kWaitStatus,
               fmt::format("{} wait descriptors never wrote their status", waits));
   }
+}
+
+Scoreboard::Counters& Scoreboard::Counters::operator+=(const Counters& more) {
+  for (std::uint64_t Counters::*counter :
+       {&Counters::requests, &Counters::translated, &Counters::passed, &Counters::messages, &Counters::faulted,
+        &Counters::aborted, &Counters::faults_recorded, &Counters::faults_dropped, &Counters::invalidations,
+        &Counters::waits, &Counters::events, &Counters::violations, &Counters::unannounced_changes,
+        &Counters::walks})
+    this->*counter += more.*counter;
+  return *this;
 }
 
 Scoreboard::Counters Scoreboard::counters() const {

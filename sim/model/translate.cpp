@@ -204,6 +204,13 @@ std::optional<std::uint64_t> outgoing_address(const Outcome& outcome) {
   return std::nullopt;
 }
 
+bool outgoing_snoop(const Outcome& outcome, const Request& request) {
+  if (!outgoing_address(outcome)) return false;
+  // SNP overrides no-snoop (VT-d 2.6); where there is no leaf the request's own attribute stands.
+  const auto* translated = std::get_if<Translated>(&outcome);
+  return !request.no_snoop || (translated != nullptr && translated->snoop);
+}
+
 std::string describe(const Outcome& outcome) {
   const auto rights = [](bool r, bool w) { return std::string(r ? "R" : "-") + (w ? "W" : "-"); };
   return std::visit(Overloaded{
@@ -213,8 +220,9 @@ std::string describe(const Outcome& outcome) {
                                      : fmt::format("passed at {:#x} (domain {})", p.address, p.did);
                         },
                         [&](const Translated& t) {
-                          return fmt::format("translated to {:#x} (domain {}, page of 2^{} bytes, {})",
-                                             t.address, t.did, t.page_shift, rights(t.readable, t.writable));
+                          return fmt::format("translated to {:#x} (domain {}, page of 2^{} bytes, {}{})",
+                                             t.address, t.did, t.page_shift, rights(t.readable, t.writable),
+                                             t.snoop ? ", SNP" : "");
                         },
                         [](const Fault& f) {
                           std::string text = fmt::format("fault {:02X}h", static_cast<unsigned>(f.reason));
@@ -240,6 +248,8 @@ std::string describe(const Request& request) {
                                  request.bytes, request.address, request.source_id);
   if (request.at != kAtUntranslated) text += fmt::format(", AT {}", request.at);
   if (request.pasid_valid) text += fmt::format(", PASID {:#x}", request.pasid);
+  if (request.zero_length) text += ", zero-length";
+  if (request.no_snoop) text += ", no-snoop";
   return text;
 }
 

@@ -62,6 +62,7 @@ struct Request {
   bool execute = false;
   bool privileged = false;
   bool zero_length = false;  ///< read without any byte enabled
+  bool no_snoop = false;     ///< PCIe no-snoop attribute
   std::uint32_t bytes = 8;
 };
 
@@ -140,6 +141,8 @@ inline constexpr std::uint64_t kInterruptEnd = 0xFEF0'0000;
 
 /// The address that leaves towards memory; nullopt for requests that do not leave.
 [[nodiscard]] std::optional<std::uint64_t> outgoing_address(const Outcome& outcome);
+/// Must the access that leaves be snooped? Of requests that do not leave: false.
+[[nodiscard]] bool outgoing_snoop(const Outcome& outcome, const Request& request);
 /// "fault 05h", "translated to 1234000h (domain 7, 4 KiB, RW)", ... for messages.
 [[nodiscard]] std::string describe(const Outcome& outcome);
 [[nodiscard]] std::string describe(const Request& request);

@@ -237,7 +237,9 @@ void GuaranteeRules::allocated(const Adl& adl, std::uint64_t cycle) {
     ++number.adls;
     number.readable = number.readable || adl.readable;
     number.writable = number.writable || adl.writable;
-    ++space.frames[adl.frames[i]];
+    Holders& holders = space.frames[adl.frames[i]];
+    ++holders.adls;
+    if (adl.cached) ++holders.cached;
   }
   live_pages_ += adl.numbers.size();
   for (const char* rule : {"G2", "G3", "G10"}) count(rule, adl.numbers.size());
@@ -288,9 +290,10 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
     if (const auto number = space.numbers.find(adl.numbers[i]);
         number != space.numbers.end() && --number->second.adls == 0)
       space.numbers.erase(number);
-    if (const auto frame = space.frames.find(adl.frames[i]);
-        frame != space.frames.end() && --frame->second == 0)
-      space.frames.erase(frame);
+    if (const auto frame = space.frames.find(adl.frames[i]); frame != space.frames.end()) {
+      if (adl.cached) --frame->second.cached;
+      if (--frame->second.adls == 0) space.frames.erase(frame);
+    }
   }
   if (!space.link.remapped) return;
 
@@ -377,18 +380,25 @@ void GuaranteeRules::check_owner(const Pending& request) {
   if (space == nullptr) return violate("G1", what + " before it was started, or after its end");
   if (!space->link.remapped) return;
   count("G5");
-  if (space->frames.count(request.address >> kShift) != 0) return;
+  if (const auto frame = space->frames.find(request.address >> kShift); frame != space->frames.end()) {
+    // Memory that is cached for one ADL and not for another may be reached by either's entries.
+    if (!unit_.sc || frame->second.cached != frame->second.adls) return;
+    count("G11");
+    if (!request.snoop) violate("G11", what + ": cached memory without snooping");
+    return;
+  }
   if (allocating_ > 0)
     pending_.push_back(request);  // the promise may be on its way
   else
     violate("G5", what + ": no ADL of its link names that page");
 }
 
-void GuaranteeRules::departs(unsigned port, bool write, std::uint64_t address, std::uint64_t cycle) {
+void GuaranteeRules::departs(unsigned port, bool write, std::uint64_t address, bool snoop,
+                             std::uint64_t cycle) {
   const std::uint64_t frame = address >> kShift;
   if (write && in_window(frame)) return;  // a message
   ++in_flight_[{port, frame}];
-  check_owner({port, write, address, cycle});
+  check_owner({port, write, address, snoop, cycle});
 }
 
 void GuaranteeRules::completes(unsigned port, bool write, std::uint64_t address) {

@@ -75,8 +75,8 @@ class GuaranteeRules {
   void page_event(const mm::PageEvent& event);         ///< G6
   void status_written(std::uint64_t cycle) { status_writes_.push_back(cycle); }
   void call_failed(const std::string& name, const Snapshot& before, const Snapshot& after);  ///< G20
-  /// A request left towards memory; and its end. G1, G5
-  void departs(unsigned port, bool write, std::uint64_t address, std::uint64_t cycle);
+  /// A request left towards memory, where it must be snooped or need not; and its end. G1, G5, G11
+  void departs(unsigned port, bool write, std::uint64_t address, bool snoop, std::uint64_t cycle);
   void completes(unsigned port, bool write, std::uint64_t address);
   /// A request was blocked that arrived at `arrival`. G3
   void blocked(std::uint16_t source_id, bool write, std::uint64_t address, std::uint64_t arrival);
@@ -100,10 +100,14 @@ class GuaranteeRules {
     bool readable = false;
     bool writable = false;
   };
+  struct Holders {
+    unsigned adls = 0;    ///< that hold a frame
+    unsigned cached = 0;  ///< of these, of cached memory
+  };
   struct Space {
     Link link;
     std::unordered_map<std::uint64_t, Number> numbers;
-    std::unordered_map<std::uint64_t, unsigned> frames;  ///< to ADLs that hold it
+    std::unordered_map<std::uint64_t, Holders> frames;
     std::set<std::uint64_t> windows;
   };
   struct Former {
@@ -115,6 +119,7 @@ class GuaranteeRules {
     unsigned port = 0;
     bool write = false;
     std::uint64_t address = 0;
+    bool snoop = false;
     std::uint64_t cycle = 0;
   };
 

@@ -252,10 +252,14 @@ void Guarantees::adl_freed(const dxgkrnl::CallRecord& record) {
 
 // ---- Signals
 
-void Guarantees::reset() {
+void Guarantees::iommu_reset() {
   root_ = {};
   root_register_ = 0;
   rules_.root_is(root_);
+}
+
+void Guarantees::reset() {
+  iommu_reset();
   for (auto& port : requests_)
     for (auto& channel : port) channel.clear();
   for (auto& channel : data_) channel.clear();
@@ -350,12 +354,12 @@ void Guarantees::data_port(const CycleView& view) {
   };
   if (s.rvalid && m.rready && s.rlast) ends(0, s.rid);
   if (s.bvalid && m.bready) ends(1, s.bid);
-  const auto leaves = [&](unsigned write, std::uint32_t id, std::uint64_t address) {
+  const auto leaves = [&](unsigned write, std::uint32_t id, std::uint64_t address, bool snoop) {
     data_[write][id].push_back({view.cycle, address});
-    rules_.departs(port_of(id), write != 0, address, view.cycle);
+    rules_.departs(port_of(id), write != 0, address, snoop, view.cycle);
   };
-  if (m.arvalid && s.arready) leaves(0, m.arid, m.araddr);
-  if (m.awvalid && s.awready) leaves(1, m.awid, m.awaddr);
+  if (m.arvalid && s.arready) leaves(0, m.arid, m.araddr, m.arsnoop);
+  if (m.awvalid && s.awready) leaves(1, m.awid, m.awaddr, m.awsnoop);
 }
 
 void Guarantees::table_port(const CycleView& view) {

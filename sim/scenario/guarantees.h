@@ -41,6 +41,7 @@ class Guarantees final : public CycleObserver {
 
   void observe(const CycleView& view) override;
   void reset() override;
+  void iommu_reset() override;
   void finish(std::uint64_t /*cycle*/) override {}
 
  private:

@@ -57,7 +57,7 @@ ScenarioRunner::Place ScenarioRunner::place(const Call& call, const char* key, s
 }
 
 NTSTATUS ScenarioRunner::move(unsigned gpu, const Place& from, const Place& to, std::uint64_t size,
-                              GdmChannelError& error) {
+                              bool no_snoop, GdmChannelError& error) {
   const std::size_t link = scenario_.linked ? 0 : gpu;
   std::size_t i = 0;
   std::size_t j = 0;
@@ -71,6 +71,7 @@ NTSTATUS ScenarioRunner::move(unsigned gpu, const Place& from, const Place& to, 
     args.source = {from.kind, 0, from.runs[i].first + in};
     args.destination = {to.kind, 0, to.runs[j].first + out};
     args.size = piece;
+    args.flags = no_snoop ? GDM_COPY_NO_SNOOP : 0;
     const NTSTATUS sent = kernel_->escape(&args, sizeof args, link);
     if (!NT_SUCCESS(sent)) return sent;
     error = args.error;
@@ -97,9 +98,10 @@ void ScenarioRunner::copy(const Call& call) {
   if (call.has("expect") && call.args["expect"].is_object()) throw StepFailure("a copy ends in a status");
   const Place from = place(call, "from", size);
   const Place to = place(call, "to", size);
-  const auto run = [this, gpu, from, to, size, args = call.args] {
+  const bool no_snoop = call.has("no_snoop") && call.args["no_snoop"].get<bool>();
+  const auto run = [this, gpu, from, to, size, no_snoop, args = call.args] {
     GdmChannelError error{};
-    const NTSTATUS status = move(gpu, from, to, size, error);
+    const NTSTATUS status = move(gpu, from, to, size, no_snoop, error);
     const std::string what =
         error.code != 0 ? fmt::format("device error {} at {:#x}: ", error.code, error.address) : "";
     expect_status(args, status, what);
@@ -151,7 +153,7 @@ void ScenarioRunner::probe(const Call& call) {
   const Place memory{GDM_OPERAND_LOGICAL, {{address, size}}};
   const Place vram{GDM_OPERAND_VRAM, {{machine_.config().vram_bytes - kPage, size}}};
   GdmChannelError error{};
-  const NTSTATUS status = move(gpu, write ? vram : memory, write ? memory : vram, size, error);
+  const NTSTATUS status = move(gpu, write ? vram : memory, write ? memory : vram, size, false, error);
   const std::string what = fmt::format("{} of {:#x} by GPU {}", write ? "write" : "read", address, gpu);
   if (!blocked) {
     if (!NT_SUCCESS(status))

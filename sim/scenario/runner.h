@@ -127,7 +127,8 @@ class ScenarioRunner {
   void probe(const Call& call);
   void wait_jobs(std::optional<unsigned> gpu);
   [[nodiscard]] Place place(const Call& call, const char* key, std::uint64_t size);
-  NTSTATUS move(unsigned gpu, const Place& from, const Place& to, std::uint64_t size, GdmChannelError& error);
+  NTSTATUS move(unsigned gpu, const Place& from, const Place& to, std::uint64_t size, bool no_snoop,
+                GdmChannelError& error);
   [[nodiscard]] unsigned gpu_of(const Call& call) const;
   [[nodiscard]] std::uint64_t adl_address(const std::string& name, std::uint64_t offset);
 

@@ -127,6 +127,7 @@ std::vector<ObjectRule> make_steps() {
         {"from", K::kPlace, true, "source"},
         {"to", K::kPlace, true, "destination"},
         {"size", K::kNumber, true, "bytes"},
+        {"no_snoop", K::kBool, false, "true: the GPU asks for no snooping of its requests; false"},
         {"wait", K::kBool, false, "false: go on, and end it with `wait_gpu`; true"},
         {"expect", K::kExpect, false, "`STATUS_SUCCESS`; `STATUS_DEVICE_DATA_ERROR` when it was blocked"}}},
       {"wait_gpu",

@@ -116,9 +116,9 @@ class Rules : public ::testing::Test {
 
 TEST_F(Rules, AGoodLifeIsQuiet) {
   allocate(promise());
-  rules.departs(0, false, (kFrame << 12) + 64, 150);
+  rules.departs(0, false, (kFrame << 12) + 64, true, 150);
   rules.completes(0, false, (kFrame << 12) + 64);
-  rules.departs(1, true, 0xFEE0'0000, 150);  // a message
+  rules.departs(1, true, 0xFEE0'0000, true, 150);  // a message
   rules.sweep();
   free_well();
   rules.sweep();
@@ -151,7 +151,7 @@ TEST_F(Rules, G1StartInTwoDomains) {
 }
 TEST_F(Rules, G1TrafficBeforeStart) {
   rules.links_end();
-  rules.departs(0, false, kFrame << 12, 5);
+  rules.departs(0, false, kFrame << 12, true, 5);
   only("G1");
 }
 TEST_F(Rules, G2AnotherPage) {
@@ -216,24 +216,24 @@ TEST_F(Rules, G5StillThereAfterFreeAdl) {
 TEST_F(Rules, G5TrafficAfterFreeAdl) {
   allocate(promise());
   free_well();
-  rules.departs(1, true, kFrame << 12, 300);
+  rules.departs(1, true, kFrame << 12, true, 300);
   only("G5");
 }
 TEST_F(Rules, G5TrafficStillUnderWay) {
   allocate(promise());
-  rules.departs(1, true, kFrame << 12, 205);
+  rules.departs(1, true, kFrame << 12, true, 205);
   free_well();
   only("G5");
 }
 TEST_F(Rules, G5OfAnotherLink) {
   allocate(promise());
-  rules.departs(2, false, kFrame << 12, 205);
+  rules.departs(2, false, kFrame << 12, true, 205);
   only("G5");
 }
 TEST_F(Rules, G5WaitsForAPromiseThatIsOnItsWay) {
   rules.allocate_begins();
-  rules.departs(0, false, kFrame << 12, 90);
-  rules.departs(0, false, (kFrame + 100) << 12, 91);
+  rules.departs(0, false, kFrame << 12, true, 90);
+  rules.departs(0, false, (kFrame + 100) << 12, true, 91);
   EXPECT_THAT(texts, IsEmpty());
   rules.allocated(promise(), 100);
   rules.allocate_ends();
@@ -249,10 +249,10 @@ TEST_F(Rules, G5APageOfTwoAdls) {
   leaf(30) = kFrame << 12 | kSnoop | kRw;
   allocate(second);
   free_well();
-  rules.departs(0, false, kFrame << 12, 300);
+  rules.departs(0, false, kFrame << 12, true, 300);
   rules.sweep();
   EXPECT_THAT(texts, IsEmpty());
-  rules.departs(0, false, (kFrame + 7) << 12, 300);
+  rules.departs(0, false, (kFrame + 7) << 12, true, 300);
   only("G5");
 }
 TEST_F(Rules, G6NoStatusFromTheUnit) {
@@ -331,6 +331,22 @@ TEST_F(Rules, G11CachedWithoutSnoop) {
   allocate(adl);
   only("G11");
 }
+TEST_F(Rules, G11TrafficToCachedMemoryWithoutSnoop) {
+  allocate(promise());
+  rules.departs(0, true, kFrame << 12, true, 150);
+  EXPECT_THAT(fired, IsEmpty());
+  rules.departs(0, true, kFrame << 12, false, 151);
+  only("G11");
+}
+TEST_F(Rules, G11SaysNothingOfOtherMemory) {
+  auto adl = promise();
+  adl.cached = false;
+  for (std::size_t i = 0; i < 3; ++i) leaf(adl.numbers[i]) = adl.frames[i] << 12 | kRw;
+  allocate(adl);
+  rules.departs(0, false, kFrame << 12, false, 150);
+  EXPECT_THAT(fired, IsEmpty());
+  EXPECT_EQ(checked["G11"], 0U);
+}
 TEST_F(Rules, G12OneMemberSeesAnother) {
   tables(0x1'0000);
   attach(kGpu1, 0x3000, 0x1'0000, 1);
@@ -406,7 +422,7 @@ TEST_F(Rules, G23AnEntryPointsThere) {
 }
 TEST_F(Rules, AfterABugcheckNothingIsChecked) {
   rules.end();
-  rules.departs(0, false, 0x1000, 5);
+  rules.departs(0, false, 0x1000, true, 5);
   rules.before_attach({kGpu0});
   EXPECT_THAT(texts, IsEmpty());
 }

@@ -177,6 +177,7 @@ namespace descriptor {
 inline constexpr unsigned kWidth = 512;
 inline constexpr Field OPCODE{0, 8};  ///< enum opcode.
 inline constexpr Field INTERRUPT{8, 1};  ///< FENCE: raise INT_STATUS.FENCE after the write was answered.
+inline constexpr Field NO_SNOOP{9, 1};  ///< COPY: its requests to logical addresses need not be snooped (PCI Express no-snoop).
 inline constexpr Field SRC_SPACE{16, 3};  ///< enum space.
 inline constexpr Field DST_SPACE{20, 3};  ///< enum space.
 inline constexpr Field PASID{32, 20};  ///< PASID for operands in space VIRTUAL.

@@ -324,6 +324,13 @@ inline constexpr unsigned kWidth = 64;
 inline constexpr Field COUNT{0, 64};  ///< COUNT
 }  // namespace CNT_FAULTS
 
+/// Requesters that wait since the unit was reset alone while translation was on. Turning translation on lets them go.
+namespace IMPL_HELD {
+inline constexpr std::uint64_t kOffset = 0xF40;
+inline constexpr unsigned kWidth = 32;
+inline constexpr Field HELD{0, 1};  ///< No request is taken; writing 1 lets them pass untranslated.
+}  // namespace IMPL_HELD
+
 /// Root entry, one per bus.
 namespace root_entry {
 inline constexpr unsigned kWidth = 128;

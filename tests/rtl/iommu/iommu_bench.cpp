@@ -115,7 +115,28 @@ void IommuBench::reset(bool power, unsigned cycles) {
   table_monitor_.reset();
   lite_.reset();
   d.por_ni = !power;
+  quiesce_ = hold_reset_ = false;
   reset_unit(cycles);
+}
+
+bool IommuBench::quiesced() const { return w_->dut.quiesced_o != 0; }
+
+void IommuBench::hold_reset(bool hold) {
+  hold_reset_ = hold;
+  tail_ = 0;
+  te = false;
+}
+
+bool IommuBench::reset_alone(unsigned cycles, std::uint64_t max_cycles) {
+  quiesce(true);
+  if (!run_until([this] { return quiesced(); }, max_cycles)) return false;
+  hold_reset(true);
+  run(cycles);
+  hold_reset(false);
+  step();
+  quiesce(false);
+  step();
+  return true;
 }
 
 bool IommuBench::unit_idle() const { return w_->dut.idle_o != 0; }
@@ -162,6 +183,7 @@ void IommuBench::step() {
   d.clk_i = 1;
   d.eval();
   drive();
+  d.rst_ni = !hold_reset_;
   d.clk_i = 0;
   d.eval();
   ++cycle_;
@@ -284,6 +306,7 @@ void IommuBench::sample() {
 
 void IommuBench::drive() {
   auto& d = w_->dut;
+  d.quiesce_i = quiesce_;
   for (unsigned p = 0; p < kPorts; ++p) {
     const bool ar = !ar_[p].empty();
     set_bits(d.s_axi_arvalid_i, p, 1, ar);
@@ -295,7 +318,10 @@ void IommuBench::drive() {
       set_bits(d.s_axi_arsize_i, p * 3, 3, b.size);
       set_bits(d.s_axi_aruser_i, p * 27, 27, b.user);
     }
-    const bool aw = !aw_[p].empty();
+    // An address that is shown stays.
+    const bool shown = get_bits(d.s_axi_awvalid_i, p, 1) && !aw_[p].empty() && aw_shown_[p] == aw_[p].front();
+    const bool aw = !aw_[p].empty() && (shown || !hold_aw[p]);
+    aw_shown_[p] = aw ? aw_[p].front() : nullptr;
     set_bits(d.s_axi_awvalid_i, p, 1, aw);
     if (aw) {
       const Burst& b = *aw_[p].front();

@@ -112,6 +112,13 @@ class IommuBench {
   void reset_unit(unsigned cycles = 2);
   /// idle_o.
   [[nodiscard]] bool unit_idle() const;
+  /// quiesce_i; it takes effect in the next cycle.
+  void quiesce(bool on) { quiesce_ = on; }
+  [[nodiscard]] bool quiesced() const;
+  /// Reset of the unit alone while everything else goes on, from the next cycle; the unit must be quiesced.
+  void hold_reset(bool hold);
+  /// Quiesce, reset for `cycles`, let go. False when the unit does not come to rest in time.
+  bool reset_alone(unsigned cycles = 2, std::uint64_t max_cycles = 5000);
 
   BurstPtr read(unsigned port, unsigned id, std::uint64_t address, unsigned beats = 1,
                 unsigned size = kFullSize, std::uint32_t user = 0);
@@ -159,6 +166,15 @@ class IommuBench {
   double r_ready[4] = {1.0, 1.0, 1.0, 1.0};  ///< chance that a requester takes a beat
   double b_ready[4] = {1.0, 1.0, 1.0, 1.0};
   bool hold_w[kPorts] = {};  ///< withhold write data beyond the first beat of a burst
+  bool hold_aw[kPorts] = {};  ///< withhold write addresses, not their data
+  /// A register access that nobody waits for.
+  std::shared_ptr<const sim::LiteAccess> start_read(std::uint32_t offset, unsigned bytes) {
+    return lite_.read(offset, bytes);
+  }
+  std::shared_ptr<const sim::LiteAccess> start_write(std::uint32_t offset, std::uint64_t value,
+                                                          unsigned bytes) {
+    return lite_.write(offset, value, bytes);
+  }
   sim::AxiMemory& data_port() { return data_; }
   sim::AxiMemory& table_port() { return table_; }
 
@@ -176,12 +192,15 @@ class IommuBench {
   std::uint64_t cycle_ = 0;
   std::mt19937_64 random_;
   std::deque<BurstPtr> ar_[kPorts], aw_[kPorts];
+  BurstPtr aw_shown_[kPorts];
   std::deque<std::pair<BurstPtr, unsigned>> beats_[kPorts];  ///< W beats to send
   std::deque<std::uint64_t> hints_[kPorts];
   std::vector<BurstPtr> open_;  ///< without their last response, in order of handing in
   std::uint64_t queue_ = 0, status_ = 0;
   unsigned tail_ = 0;
   std::uint32_t status_value_ = 0;
+  bool quiesce_ = false;
+  bool hold_reset_ = false;
 };
 
 /// For a source-id's context entry: low and high quadword.

@@ -194,6 +194,9 @@ inline const std::vector<RegisterRow> kVtdRegisters = {
   {"CNT_FAULTS", 0xF38, 64, 1, 0, true, 0x0, {
     {"COUNT", 0, 64, Access::kRO, true},
   }},
+  {"IMPL_HELD", 0xF40, 32, 1, 0, true, 0x0, {
+    {"HELD", 0, 1, Access::kRW1C, true},
+  }},
 };
 
 /// Dwords.

@@ -105,9 +105,11 @@ TEST_F(AxiMonitorTest, ArStable) {
   step();
   m.araddr = 0x80;
   step();
+  m.arsnoop = false;
+  step();
   m.arvalid = false;
   step();
-  EXPECT_THAT(fired, ElementsAre("axi.ar_stable", "axi.ar_stable"));
+  EXPECT_THAT(fired, ElementsAre("axi.ar_stable", "axi.ar_stable", "axi.ar_stable"));
 }
 
 TEST_F(AxiMonitorTest, AwStable) {
@@ -117,9 +119,11 @@ TEST_F(AxiMonitorTest, AwStable) {
   step();
   m.awid = 2;
   step();
+  m.awsnoop = false;
+  step();
   m.awvalid = false;
   step();
-  EXPECT_THAT(fired, ElementsAre("axi.aw_stable", "axi.aw_stable"));
+  EXPECT_THAT(fired, ElementsAre("axi.aw_stable", "axi.aw_stable", "axi.aw_stable"));
 }
 
 TEST_F(AxiMonitorTest, WStable) {

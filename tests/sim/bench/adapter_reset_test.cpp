@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resets of a machine at work: one adapter in every phase of its copies while the other copies on and the
-// operating system invalidates; and the whole machine, warm.
+// operating system invalidates; the IOMMU alone under both adapters' copies; and the whole machine, warm.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -180,6 +180,63 @@ TEST_F(AdapterReset, RegistersOfAnAdapterInResetAnswerWithAnError) {
   machine().board().hold_adapter_reset(0, false);
   ASSERT_TRUE(p.time->wait_until([&] { return !machine().board().adapter_busy(0); }, 100));
   EXPECT_EQ(p.functions[0].bar0->read32(dma::ID::kOffset), 0x414D4447U);
+}
+
+// Both adapters copy; the unit is reset below them, and the operating system sets it up again. Every copy ends with
+// the right bytes, and nothing is reported.
+TEST_F(AdapterReset, TheIommuAloneInEveryPhaseOfBothAdaptersCopies) {
+  covers("vtd.registers.quiesce", "vtd.drain", "G5");
+  sim::Board& board = machine().board();
+  unsigned held = 0;
+  for (unsigned offset = 0; offset < 400; offset += 7) {
+    SCOPED_TRACE(testing::Message() << "offset " << offset);
+    const std::uint64_t value = 0xE000 + offset;
+    for (unsigned n = 0; n < 2; ++n) {
+      clear_targets(n);
+      work(n, value);
+    }
+    p.time->wait(offset);
+    board.quiesce_iommu(true);
+    ASSERT_TRUE(p.time->wait_until([&] { return board.iommu_quiesced(); }, 5000));
+    EXPECT_TRUE(board.data_port().idle() && board.table_port().idle());
+    board.hold_iommu_reset(true);
+    p.time->wait(1 + offset % 3);
+    board.hold_iommu_reset(false);
+    p.time->wait(1);
+    board.quiesce_iommu(false);
+    p.time->wait(50);
+    EXPECT_TRUE(board.data_port().idle()) << "nobody passes a unit that is off";
+    EXPECT_EQ(p.iommu->read32(0xF40), 1U);
+    held += fence_word(0) == value && fence_word(1) == value ? 0 : 1;
+    unit->restore();
+    for (unsigned n = 0; n < 2; ++n) expect_done(n, value);
+    const std::vector<std::uint64_t> gone{buffers[0].logical[kPages]};
+    domain->unmap(gone);
+    domain->map(gone, {buffers[0].pfns[kPages]}, {});
+    ASSERT_TRUE(p.time->wait_until([&] { return board.idle(); }, 5000));
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(held, 20U) << "most resets met both at work";
+}
+
+TEST_F(AdapterReset, FaultsFromBeforeAResetOfTheIommuReachTheOperatingSystem) {
+  covers("vtd.registers.quiesce", "vtd.registers.sticky", "G21");
+  sim::Board& board = machine().board();
+  domain->unmap({buffers[0].logical[0]});
+  unit->faults().disable();
+  work(0, 1);
+  ASSERT_TRUE(p.time->wait_until([&] { return board.idle(); }, 5000));
+  board.quiesce_iommu(true);
+  ASSERT_TRUE(p.time->wait_until([&] { return board.iommu_quiesced(); }, 5000));
+  board.hold_iommu_reset(true);
+  p.time->wait(2);
+  board.hold_iommu_reset(false);
+  p.time->wait(1);
+  board.quiesce_iommu(false);
+  EXPECT_TRUE(unit->faults().records().empty());
+  unit->restore();
+  ASSERT_FALSE(unit->faults().records().empty());
+  EXPECT_EQ(unit->faults().records()[0].address, buffers[0].source() & ~0xFFFULL);
 }
 
 TEST_F(AdapterReset, WarmResetOfTheMachineUnderTraffic) {

@@ -22,7 +22,8 @@ class ScoreboardTest : public ::testing::Test {
   static constexpr std::uint64_t kQueue = 0x80'0000, kStatus = 0x90'0000;
   static constexpr std::uint32_t kTe = 1U << 31, kSrtp = 1U << 30, kQie = 1U << 26;
 
-  ScoreboardTest() {
+  explicit ScoreboardTest(const UnitConfig& config = {})
+      : board_(config, memory_, [this](const Violation& v) { violations_.push_back(v); }) {
     leaf_ = tables_.map(stage_, 4, kIova, kPage);
     reg(0x90, kQueue, 8);
     reg(0x20, Tables::kRoot, 8);
@@ -40,9 +41,9 @@ class ScoreboardTest : public ::testing::Test {
                       5, user);
   }
   void out(std::uint64_t address, bool is_write = false, unsigned id = 0, unsigned port = 0,
-           unsigned beats = 2) {
+           unsigned beats = 2, bool snoop = true) {
     ++cycle_;
-    board_.request_out(cycle_, port, is_write, id, address, beats, cycle_);
+    board_.request_out(cycle_, port, is_write, id, address, snoop, beats, cycle_);
   }
   void done(bool is_write = false, unsigned id = 0, unsigned port = 0, unsigned resp = 0) {
     if (is_write) return board_.mem_write_done(++cycle_, port, id, resp);
@@ -107,7 +108,7 @@ class ScoreboardTest : public ::testing::Test {
   std::uint64_t stage_ = tables_.attach(kSid, kDid);
   std::uint64_t leaf_ = 0;
   std::vector<Violation> violations_;
-  Scoreboard board_{UnitConfig{}, memory_, [this](const Violation& v) { violations_.push_back(v); }};
+  Scoreboard board_;
   std::uint64_t cycle_ = 0;
   unsigned slot_ = 0;
   std::uint64_t status_ = 0;
