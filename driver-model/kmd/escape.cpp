@@ -70,8 +70,8 @@ NTSTATUS PrepareTouch(GDM_ADAPTER* Adapter, const GdmFreeAdlAndTouch* Args, bool
   const GDM_OPERAND memory = {dma::space::LOGICAL, NULL, Args->address};
   const GDM_OPERAND vram = {dma::space::VRAM, NULL, Args->vram_scratch};
   ULONG descriptors = 0;
-  const NTSTATUS status =
-      GdmRingCopy(Adapter, Write ? &vram : &memory, Write ? &memory : &vram, Args->bytes, false, &descriptors);
+  const NTSTATUS status = GdmRingCopy(Adapter, Write ? &vram : &memory, Write ? &memory : &vram, Args->bytes,
+                                      false, &descriptors);
   return NT_SUCCESS(status) ? GdmRingFence(Adapter, Fence) : status;
 }
 

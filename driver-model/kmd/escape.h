@@ -141,9 +141,9 @@ enum GdmCopyFlags { GDM_COPY_NO_SNOOP = 1 /* the GPU's requests need not be snoo
 
 struct GdmCopy {
   struct GdmEscapeHeader header;
-  uint32_t adapter_index;        /* in: which GPU copies */
-  uint32_t descriptors;          /* out: copy descriptors used */
-  uint32_t flags;                /* in: enum GdmCopyFlags */
+  uint32_t adapter_index; /* in: which GPU copies */
+  uint32_t descriptors;   /* out: copy descriptors used */
+  uint32_t flags;         /* in: enum GdmCopyFlags */
   uint32_t reserved;
   struct GdmOperand source;      /* in */
   struct GdmOperand destination; /* in */

@@ -105,8 +105,9 @@ class RemappingUnit {
   RemappingUnit(const RemappingUnit&) = delete;
   RemappingUnit& operator=(const RemappingUnit&) = delete;
 
-  /// Set the unit up again with the tables as they are, after a reset of the unit alone. Records that it kept go
-  /// to the subscribers first. No other call may be under way. Throws VtdError when the unit does not answer.
+  /// Set the unit up again with the tables as they are, after a reset of the unit alone. Records that it kept
+  /// go to the subscribers first. No other call may be under way. Throws VtdError when the unit does not
+  /// answer.
   void restore();
   /// Translation off, queue off, event masked (VT-d 9.K). Throws VtdError while domains exist.
   void shut_down();

@@ -22,7 +22,7 @@ struct AxiMasterOut {
   std::uint64_t araddr = 0;
   std::uint8_t arlen = 0;   ///< beats - 1
   std::uint8_t arsize = 0;  ///< log2 of the bytes of a beat
-  bool arsnoop = true;  ///< must be snooped; a bus without the attribute leaves it at 1
+  bool arsnoop = true;      ///< must be snooped; a bus without the attribute leaves it at 1
   bool rready = false;
   bool awvalid = false;
   std::uint32_t awid = 0;

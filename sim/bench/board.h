@@ -61,7 +61,8 @@ class Board {
   void quiesce_iommu(bool quiesce) { in_.iommu_quiesce = quiesce; }
   /// It is at rest and takes nothing.
   [[nodiscard]] bool iommu_quiesced() const { return iommu_quiesced_; }
-  /// Hold the IOMMU alone in reset, or let it go; only while it is quiesced. It takes effect in the next cycle.
+  /// Hold the IOMMU alone in reset, or let it go; only while it is quiesced. It takes effect in the next
+  /// cycle.
   void hold_iommu_reset(bool hold) { in_.iommu_reset = hold; }
   /// In reset, or what the adapter had begun is ending.
   [[nodiscard]] bool adapter_busy(unsigned adapter) const { return adapter_busy_.at(adapter); }

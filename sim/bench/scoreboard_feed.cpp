@@ -52,9 +52,10 @@ void ScoreboardFeed::reset() {
 }
 
 void ScoreboardFeed::iommu_reset() {
-  scoreboard_->unit_reset(cycle_);
+  const bool held = scoreboard_->unit_reset(cycle_);
   before_ += scoreboard_->counters();
   start_scoreboard();
+  if (held) scoreboard_->hold_requests();
 }
 
 void ScoreboardFeed::finish(std::uint64_t cycle) { scoreboard_->finish(cycle); }

@@ -39,6 +39,8 @@ std::string_view to_string(ViolationKind kind) {
       return "drain";
     case ViolationKind::kWaitStatus:
       return "wait-status";
+    case ViolationKind::kHeld:
+      return "held";
     case ViolationKind::kLost:
       return "lost";
   }
@@ -130,6 +132,9 @@ void Scoreboard::request_in(std::uint64_t cycle, unsigned port, std::uint16_t so
   r.bytes = (beats << size) - static_cast<std::uint32_t>(address & ((1U << size) - 1));
   flight.arrival_set = walks_.evaluate_new(r, now_);
   flight.generation = walks_.generation();
+  if (held_)
+    violation(cycle, ViolationKind::kHeld,
+              name(flight) + " was taken although translation was on before the reset");
   const std::uint64_t serial = next_serial_++;
   flights_.emplace(serial, std::move(flight));
   to_leave_[stream_key(port, is_write, is_write ? 0 : id)].push_back(serial);
@@ -209,8 +214,8 @@ void Scoreboard::request_out(std::uint64_t cycle, unsigned port, bool is_write, 
   auto chosen = waiting.end();
   auto looks_like = waiting.end();
   LegalSet set;
-  // First the requests in order; one that was overtaken (it should be blocked) only if no other fits; last one
-  // that goes to this address with the other attribute.
+  // First the requests in order; one that was overtaken (it should be blocked) only if no other fits; last
+  // one that goes to this address with the other attribute.
   for (int round = 0; round < 6 && chosen == waiting.end(); ++round) {
     const bool overtaken = (round & 1) != 0;
     const bool any_attribute = round >= 4;

@@ -34,6 +34,7 @@ enum class ViolationKind {
   kFaultMissing,     ///< a blocked request without its fault record
   kDrain,            ///< a wait's status was written while an older request was still under way
   kWaitStatus,       ///< a status write nobody asked for, or one that never came
+  kHeld,             ///< a request was taken after a reset that took translation away
   kLost,             ///< a request without an answer at the end
 };
 [[nodiscard]] std::string_view to_string(ViolationKind kind);
@@ -98,7 +99,10 @@ class Scoreboard {
   void status_write(std::uint64_t cycle, std::uint64_t pa, std::uint32_t data);
 
   /// The unit is reset alone: no request may be inside. Waits that it owes never come; this object is done.
-  void unit_reset(std::uint64_t cycle);
+  /// True if requests must be held afterwards.
+  bool unit_reset(std::uint64_t cycle);
+  /// No request may be taken until software turns translation on or lets requests pass (IMPL_HELD).
+  void hold_requests() { held_ = true; }
   /// End of the run. `running` = requests and waits may still be open.
   void finish(std::uint64_t cycle, bool running = false);
 
@@ -169,6 +173,7 @@ class Scoreboard {
   LegalWalks walks_;
   RootState requested_;
   std::uint64_t rtaddr_ = 0;
+  bool held_ = false;
 
   std::uint64_t next_serial_ = 0;
   std::unordered_map<std::uint64_t, Flight> flights_;

@@ -10,6 +10,7 @@ namespace gpudmar::model {
 namespace {
 
 constexpr std::uint64_t kGcmd = 0x018, kGsts = 0x01C, kRtaddr = 0x020;
+constexpr std::uint64_t kHeld = 0xF40;  // the unit's own, not VT-d's
 constexpr std::uint32_t kTe = 1U << 31, kSrtp = 1U << 30;
 constexpr std::uint64_t kReasonAndF = std::uint64_t{0xFF} << 32 | std::uint64_t{1} << 63;
 
@@ -141,9 +142,12 @@ void Scoreboard::register_write(std::uint64_t cycle, std::uint64_t offset, std::
     rtaddr_ = (rtaddr_ & ~std::uint64_t{0xFFFF'FFFF}) | value;
   } else if (offset == kRtaddr + 4) {
     rtaddr_ = (rtaddr_ & 0xFFFF'FFFF) | value << 32;
+  } else if (offset == kHeld) {
+    if ((value & 1) != 0) held_ = false;
   } else if (offset == kGcmd) {
     RootState state = requested_;
     state.te = (value & kTe) != 0;
+    if (state.te) held_ = false;
     if ((value & kSrtp) != 0) {
       state.root = rtaddr_ & ~std::uint64_t{0xFFF};
       state.ttm = static_cast<unsigned>(rtaddr_ >> 10 & 3);
@@ -222,10 +226,11 @@ void Scoreboard::check_lost(std::uint64_t cycle) {
   }
 }
 
-void Scoreboard::unit_reset(std::uint64_t cycle) {
+bool Scoreboard::unit_reset(std::uint64_t cycle) {
   ++now_;
   check_due(cycle, true);
   check_lost(cycle);
+  return held_ || (walks_.effective().te && requested_.te);
 }
 
 void Scoreboard::finish(std::uint64_t cycle, bool running) {
@@ -241,10 +246,10 @@ void Scoreboard::finish(std::uint64_t cycle, bool running) {
 
 Scoreboard::Counters& Scoreboard::Counters::operator+=(const Counters& more) {
   for (std::uint64_t Counters::*counter :
-       {&Counters::requests, &Counters::translated, &Counters::passed, &Counters::messages, &Counters::faulted,
-        &Counters::aborted, &Counters::faults_recorded, &Counters::faults_dropped, &Counters::invalidations,
-        &Counters::waits, &Counters::events, &Counters::violations, &Counters::unannounced_changes,
-        &Counters::walks})
+       {&Counters::requests, &Counters::translated, &Counters::passed, &Counters::messages,
+        &Counters::faulted, &Counters::aborted, &Counters::faults_recorded, &Counters::faults_dropped,
+        &Counters::invalidations, &Counters::waits, &Counters::events, &Counters::violations,
+        &Counters::unannounced_changes, &Counters::walks})
     this->*counter += more.*counter;
   return *this;
 }

@@ -213,31 +213,30 @@ bool outgoing_snoop(const Outcome& outcome, const Request& request) {
 
 std::string describe(const Outcome& outcome) {
   const auto rights = [](bool r, bool w) { return std::string(r ? "R" : "-") + (w ? "W" : "-"); };
-  return std::visit(Overloaded{
-                        [](const Pass& p) {
-                          return p.remapping_off
-                                     ? fmt::format("passed at {:#x} (remapping off)", p.address)
-                                     : fmt::format("passed at {:#x} (domain {})", p.address, p.did);
-                        },
-                        [&](const Translated& t) {
-                          return fmt::format("translated to {:#x} (domain {}, page of 2^{} bytes, {}{})",
-                                             t.address, t.did, t.page_shift, rights(t.readable, t.writable),
-                                             t.snoop ? ", SNP" : "");
-                        },
-                        [](const Fault& f) {
-                          std::string text = fmt::format("fault {:02X}h", static_cast<unsigned>(f.reason));
-                          if (f.alternate != Reason::kNone)
-                            text += fmt::format(" or {:02X}h", static_cast<unsigned>(f.alternate));
-                          return text + (f.suppressed ? " (not recorded)" : "");
-                        },
-                        [](const Message& m) { return fmt::format("interrupt message at {:#x}", m.address); },
-                        [](const Aborted&) { return std::string("aborted without record"); },
-                        [&](const Completion& c) {
-                          return fmt::format("translation completion {:#x} ({})", c.address,
-                                             rights(c.readable, c.writable));
-                        },
-                    },
-                    outcome);
+  return std::visit(
+      Overloaded{
+          [](const Pass& p) {
+            return p.remapping_off ? fmt::format("passed at {:#x} (remapping off)", p.address)
+                                   : fmt::format("passed at {:#x} (domain {})", p.address, p.did);
+          },
+          [&](const Translated& t) {
+            return fmt::format("translated to {:#x} (domain {}, page of 2^{} bytes, {}{})", t.address, t.did,
+                               t.page_shift, rights(t.readable, t.writable), t.snoop ? ", SNP" : "");
+          },
+          [](const Fault& f) {
+            std::string text = fmt::format("fault {:02X}h", static_cast<unsigned>(f.reason));
+            if (f.alternate != Reason::kNone)
+              text += fmt::format(" or {:02X}h", static_cast<unsigned>(f.alternate));
+            return text + (f.suppressed ? " (not recorded)" : "");
+          },
+          [](const Message& m) { return fmt::format("interrupt message at {:#x}", m.address); },
+          [](const Aborted&) { return std::string("aborted without record"); },
+          [&](const Completion& c) {
+            return fmt::format("translation completion {:#x} ({})", c.address,
+                               rights(c.readable, c.writable));
+          },
+      },
+      outcome);
 }
 
 std::string describe(const Request& request) {

@@ -97,6 +97,17 @@ TEST_F(KmdCopy, EachGpuOfTheLinkUsesItsOwnRing) {
   copy(2, in(list, 0), vram(0), PAGE_SIZE, STATUS_INVALID_PARAMETER);
 }
 
+TEST_F(KmdCopy, NoSnoopGoesIntoEveryDescriptorOfTheCopy) {
+  covers("contract.dma.no-snoop");
+  ASSERT_EQ(system.start(), STATUS_SUCCESS);
+  const auto list = adl(object(4 * PAGE_SIZE), 4 * PAGE_SIZE, 0);
+  GdmCopy args = copy(0, in(list, 0), vram(0), 3 * PAGE_SIZE, STATUS_SUCCESS);
+  EXPECT_EQ(system.gpus[0]->no_snoop, 0u);
+  args.flags = GDM_COPY_NO_SNOOP;
+  EXPECT_EQ(system.escape(GDM_ESCAPE_COPY, args), STATUS_SUCCESS);
+  EXPECT_EQ(system.gpus[0]->no_snoop, args.descriptors);
+}
+
 TEST_F(KmdCopy, ErrorIsReportedAndTheRingGoesOn) {
   ASSERT_EQ(system.start(), STATUS_SUCCESS);
   const GdmCopy failed =

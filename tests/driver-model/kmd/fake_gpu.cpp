@@ -82,6 +82,7 @@ bool FakeGpu::copy(const std::uint64_t* descriptor) {
     if (to == nullptr) return stop(dma::error::WRITE, 2, target + i, tag), false;
     *to = *from;
   }
+  no_snoop += dma::descriptor::NO_SNOOP.get(descriptor);
   return true;
 }
 

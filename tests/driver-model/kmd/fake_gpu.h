@@ -28,6 +28,7 @@ class FakeGpu {
   bool deaf = false;                ///< doorbells are ignored
   bool lose_interrupts = false;
   std::uint64_t descriptors = 0;  ///< completed
+  std::uint64_t no_snoop = 0;     ///< of these, copies with that attribute
 
  private:
   void doorbell();

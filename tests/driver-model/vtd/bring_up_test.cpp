@@ -48,6 +48,33 @@ TEST(BringUp, EndsWithTranslationOnAndNobodyAttached) {
   EXPECT_EQ(f.unit->faults().records()[0].reason, r::fault::ROOT_NOT_PRESENT);
 }
 
+TEST(BringUp, RestoreBringsBackAUnitThatWasReset) {
+  test::covers("vtd.registers.quiesce");
+  UnitFixture f;
+  Domain& domain = f.unit->create_domain();
+  f.unit->attach(domain, 0x0100);
+  const auto page = f.pages.allocate(1, {}, true).value();
+  domain.map({0x10}, page, {});
+  EXPECT_FALSE(f.machine.dma_write(0x0100, 0x11'000, 1));
+  // What a reset of the unit leaves: the record, and nothing of what software had set.
+  for (const auto& [offset, value] : {std::pair<std::uint32_t, std::uint32_t>{r::GCMD::kOffset, 0},
+                                      {r::RTADDR::kOffset, 0},
+                                      {r::FEADDR::kOffset, 0},
+                                      {r::FEDATA::kOffset, 0},
+                                      {r::FECTL::kOffset, 1U << 31}})
+    f.machine.iommu.write32(offset, value);
+  EXPECT_EQ(r::GSTS::TES.get(f.machine.iommu.read32(r::GSTS::kOffset)), 0U);
+  f.unit->restore();
+  ASSERT_EQ(f.unit->faults().records().size(), 1U);
+  EXPECT_EQ(f.unit->faults().records()[0].address, 0x11'000U);
+  EXPECT_TRUE(f.machine.dma_write(0x0100, 0x10'008, 7));
+  EXPECT_EQ(f.machine.memory.load64((page[0] << hw::kPageShift) + 8), 7U);
+  domain.unmap({0x10});
+  EXPECT_FALSE(f.machine.dma_write(0x0100, 0x10'000, 1));
+  f.machine.time.wait(1);
+  EXPECT_EQ(f.unit->faults().records().size(), 2U) << "its event is on again";
+}
+
 TEST(BringUp, ShutDownLeavesNothingBehind) {
   UnitFixture f;
   f.unit->shut_down();

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -104,6 +105,8 @@ class DmaBench {
   DmaBench& operator=(const DmaBench&) = delete;
 
   AxiMemory host, vram;
+  /// Called at each address handshake of the host port.
+  std::function<void(bool write, std::uint64_t address, std::uint32_t user)> on_host_address;
 
   [[nodiscard]] std::uint64_t cycle() const { return cycle_; }
 
@@ -279,6 +282,10 @@ class DmaBench {
 #undef GPUDMAR_APPLY
 
   void sample() {
+    if (on_host_address && top_->m_axi_host_arvalid_o && top_->m_axi_host_arready_i)
+      on_host_address(false, top_->m_axi_host_araddr_o, top_->m_axi_host_aruser_o);
+    if (on_host_address && top_->m_axi_host_awvalid_o && top_->m_axi_host_awready_i)
+      on_host_address(true, top_->m_axi_host_awaddr_o, top_->m_axi_host_awuser_o);
     host.sample(pins_host(), cycle_);
     vram.sample(pins_vram(), cycle_);
   }

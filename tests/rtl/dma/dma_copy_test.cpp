@@ -31,6 +31,41 @@ struct Expected {
 
 constexpr unsigned kSpaces[] = {dma::space::VRAM, dma::space::LOGICAL};
 
+// Bursts of several copies wait behind each other; ring, fence and message are always snooped.
+TYPED_TEST(DmaCopy, NoSnoopIsOfTheCopyThatAsksForIt) {
+  covers("contract.dma.no-snoop");
+  constexpr std::uint64_t kEach = 0x2000, kBytes = 3000;
+  constexpr unsigned kCopies = 24;
+  const auto asks = [](std::uint64_t copy) { return copy % 3 == 1 || copy % 7 == 2; };
+  TypeParam bench(5);
+  bench.host.timing.ready_percent = 40;
+  std::array<unsigned, 2> seen{}, with{};
+  bench.on_host_address = [&](bool write, std::uint64_t address, std::uint32_t user) {
+    const std::uint64_t base = kHostBase + (write ? kTargets : kSources);
+    const bool copy = address >= base && address < base + kCopies * kEach;
+    const bool no_snoop = copy && asks((address - base) / kEach);
+    ASSERT_EQ(user, no_snoop ? 1U << 25 : 0U) << (write ? "write of " : "read of ") << std::hex << address;
+    if (copy) ++seen[write ? 1 : 0];
+    if (no_snoop) ++with[write ? 1 : 0];
+  };
+  bench.start(dma::space::LOGICAL, kHostBase, 6);
+  for (unsigned i = 0; i < kCopies; ++i) {
+    Descriptor d = Descriptor::copy(dma::space::LOGICAL, kHostBase + kSources + i * kEach + 40,
+                                    dma::space::LOGICAL, kHostBase + kTargets + i * kEach + 72, kBytes);
+    dma::descriptor::NO_SNOOP.set(d.qw.data(), asks(i) ? 1 : 0);
+    bench.push(d);
+  }
+  bench.push(Descriptor::fence(dma::space::LOGICAL, kHostBase + 0x8000, 1, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  ASSERT_FALSE(bench.error());
+  bench.run(100);
+  for (const unsigned write : {0U, 1U}) {
+    EXPECT_GT(with[write], kCopies / 2);
+    EXPECT_GT(seen[write] - with[write], kCopies / 2);
+  }
+}
+
 // Sources and targets are apart, targets do not touch: the queued copies may overlap in time.
 TYPED_TEST(DmaCopy, RandomCopiesAreByteExact) {
   covers("contract.dma.copy");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reset of the unit alone under traffic: nothing is lost at the requesters, nothing is left at memory, and nothing
-// passes untranslated afterwards.
+// Reset of the unit alone under traffic: nothing is lost at the requesters, nothing is left at memory, and
+// nothing passes untranslated afterwards.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -290,7 +290,8 @@ TEST_F(Quiesce, AnEventAndAHintComeToTheirEnd) {
   }
 }
 
-// Translation that software has asked for is never bypassed, in whichever phase of the command the unit is stopped.
+// Translation that software has asked for is never bypassed, in whichever phase of the command the unit is
+// stopped.
 TEST_F(Quiesce, ACommandUnderWayCounts) {
   covers("vtd.registers.quiesce", "vtd.gcmd.te");
   unsigned held = 0;

@@ -182,8 +182,8 @@ TEST_F(AdapterReset, RegistersOfAnAdapterInResetAnswerWithAnError) {
   EXPECT_EQ(p.functions[0].bar0->read32(dma::ID::kOffset), 0x414D4447U);
 }
 
-// Both adapters copy; the unit is reset below them, and the operating system sets it up again. Every copy ends with
-// the right bytes, and nothing is reported.
+// Both adapters copy; the unit is reset below them, and the operating system sets it up again. Every copy
+// ends with the right bytes, and nothing is reported.
 TEST_F(AdapterReset, TheIommuAloneInEveryPhaseOfBothAdaptersCopies) {
   covers("vtd.registers.quiesce", "vtd.drain", "G5");
   sim::Board& board = machine().board();

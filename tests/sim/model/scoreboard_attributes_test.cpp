@@ -139,8 +139,36 @@ TEST_F(ScoreboardTest, ARequestInsideAUnitThatIsReset) {
   board_.unit_reset(++cycle_);
   expect_clean();
   in(kIova);
-  board_.unit_reset(++cycle_);
+  EXPECT_TRUE(board_.unit_reset(++cycle_));
   EXPECT_EQ(kinds(), Kinds{K::kLost});
+}
+
+TEST_F(ScoreboardTest, RequestsAreHeldUntilTranslationIsOnAgain) {
+  covers("contract.scoreboard-held");
+  for (const bool released : {false, true}) {
+    board_.hold_requests();
+    in(kIova);
+    EXPECT_EQ(kinds(), Kinds{K::kHeld});
+    out(kPage);
+    done();
+    answer();
+    reg(0xF40, 0);
+    in(kIova);
+    EXPECT_EQ(kinds(), Kinds{K::kHeld});
+    out(kPage);
+    done();
+    answer();
+    if (released) reg(0xF40, 1);
+    if (!released) reg(0x18, kQie | kTe);
+    pass(kIova, kPage);
+    expect_clean();
+  }
+}
+
+TEST_F(ScoreboardTest, NobodyIsHeldWithoutTranslation) {
+  covers("contract.scoreboard-held");
+  reg(0x18, kQie);
+  EXPECT_FALSE(board_.unit_reset(++cycle_)) << "software wants it off";
 }
 
 }  // namespace
