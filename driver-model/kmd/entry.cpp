@@ -39,6 +39,7 @@ NTSTATUS AddDevice(IN_CONST_PDEVICE_OBJECT PhysicalDeviceObject, OUT_PPVOID Mini
       static_cast<GDM_ADAPTER*>(ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(GDM_ADAPTER), kGdmPoolTag));
   if (adapter == NULL) return STATUS_NO_MEMORY;
   adapter->PhysicalDeviceObject = PhysicalDeviceObject;
+  KeInitializeEvent(&adapter->ChannelLock, SynchronizationEvent, TRUE);
   // The registers cannot be read before StartDevice, so the limit is what the ASIC is known for.
   const ULONG index = AddedDevices++;
   const ULONGLONG given = index < GDM_MAX_ADAPTERS ? GdmParameters.HighestVisibleAddress[index] : 0;
@@ -81,6 +82,11 @@ NTSTATUS StopDevice(IN_CONST_PVOID MiniportDeviceContext) {
   GDM_ADAPTER* adapter = AdapterOf(MiniportDeviceContext);
   if (!adapter->Started) return STATUS_SUCCESS;
   GDM_LINK* link = adapter->Link;
+  if (adapter->Lead) {
+    GdmLinkLockChannels(link);
+  } else {
+    GdmChannelLock(adapter);
+  }
   GdmLinkLock(link);
   if (adapter->Lead) {
     // The lead stops first. What user mode left behind is the whole link's: no member may use it while it
@@ -94,6 +100,11 @@ NTSTATUS StopDevice(IN_CONST_PVOID MiniportDeviceContext) {
   adapter->Exclusive = FALSE;
   GdmDeviceStop(adapter);
   GdmLinkUnlock(link);
+  if (adapter->Lead) {
+    GdmLinkUnlockChannels(link);
+  } else {
+    GdmChannelUnlock(adapter);
+  }
   return STATUS_SUCCESS;
 }
 
@@ -114,38 +125,40 @@ NTSTATUS SetPowerState(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG DeviceUid,
                        IN_DEVICE_POWER_STATE DevicePowerState, IN_POWER_ACTION) {
   GDM_ADAPTER* adapter = AdapterOf(MiniportDeviceContext);
   if (DeviceUid != DISPLAY_ADAPTER_HW_ID || !adapter->Started) return STATUS_SUCCESS;
+  GdmChannelLock(adapter);
   if (DevicePowerState == PowerDeviceD0) {
     GdmDeviceResume(adapter);
   } else {
     GdmDeviceQuiesce(adapter);
   }
+  GdmChannelUnlock(adapter);
   return STATUS_SUCCESS;
 }
 
-// ---- Exclusive access: the system changes what the device's addresses mean. The link's lock waits for the
-// command under way, and then no command reaches a ring before the end.
+// ---- Exclusive access: the system changes what the device's addresses mean. The channel's lock waits for
+// the command under way, and then no command reaches the ring before the end.
 
 NTSTATUS BeginExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BEGINEXCLUSIVEACCESS) {
   GDM_ADAPTER* adapter = AdapterOf(hAdapter);
   if (adapter == NULL || !adapter->Started || adapter->Exclusive) return STATUS_INVALID_DEVICE_STATE;
-  GdmLinkLock(adapter->Link);
+  GdmChannelLock(adapter);
   NTSTATUS status = GdmDeviceQuiesce(adapter);
   if (NT_SUCCESS(status)) {
     adapter->Exclusive = TRUE;
   } else {
     GdmDeviceResume(adapter);  // there is no End after a failed Begin
   }
-  GdmLinkUnlock(adapter->Link);
+  GdmChannelUnlock(adapter);
   return status;
 }
 
 NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_ENDEXCLUSIVEACCESS) {
   GDM_ADAPTER* adapter = AdapterOf(hAdapter);
   if (adapter == NULL || !adapter->Exclusive) return STATUS_INVALID_DEVICE_STATE;
-  GdmLinkLock(adapter->Link);
+  GdmChannelLock(adapter);
   adapter->Exclusive = FALSE;
   const NTSTATUS status = GdmDeviceResume(adapter);
-  GdmLinkUnlock(adapter->Link);
+  GdmChannelUnlock(adapter);
   return status;
 }
 

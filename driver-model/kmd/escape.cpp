@@ -10,9 +10,12 @@ NTSTATUS FindMember(GDM_LINK* Link, ULONG Index, GDM_ADAPTER** Adapter) {
   return *Adapter != NULL && (*Adapter)->Started ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
-// User mode's operand as the ring takes it; [address, address + size) lies inside its ADL.
-NTSTATUS MakeOperand(GDM_LINK* Link, const GdmOperand& From, ULONGLONG Size, GDM_OPERAND* To) {
+// User mode's operand as the ring takes it; [address, address + size) lies inside its ADL, which is Used
+// then.
+NTSTATUS MakeOperand(GDM_LINK* Link, const GdmOperand& From, ULONGLONG Size, GDM_OPERAND* To,
+                     GDM_USER_ADL** Used) {
   *To = {dma::space::LOGICAL, NULL, From.address};
+  *Used = NULL;
   if (From.address + Size < From.address) return STATUS_INTEGER_OVERFLOW;
   switch (From.kind) {
     case GDM_OPERAND_VRAM:
@@ -21,11 +24,12 @@ NTSTATUS MakeOperand(GDM_LINK* Link, const GdmOperand& From, ULONGLONG Size, GDM
     case GDM_OPERAND_LOGICAL:
       return STATUS_SUCCESS;
     case GDM_OPERAND_ADL: {
-      const GDM_USER_ADL* adl = GdmObjectFindAdl(Link, From.adl);
+      GDM_USER_ADL* adl = GdmObjectFindAdl(Link, From.adl, FALSE);
       if (adl == NULL) return STATUS_INVALID_HANDLE;
       if (From.address + Size > (ULONGLONG{adl->Adl->PageCount} << PAGE_SHIFT))
         return STATUS_INVALID_PARAMETER;
       To->Adl = adl->Adl;
+      *Used = adl;
       return STATUS_SUCCESS;
     }
     default:
@@ -40,28 +44,67 @@ NTSTATUS AbandonRing(GDM_ADAPTER* Adapter, NTSTATUS Status, GdmChannelError* Err
   return Status;
 }
 
-NTSTATUS Copy(GDM_ADAPTER* Lead, GdmCopy* Args) {
+// What a copy works on, while its channel does.
+struct COPY_OPERANDS {
+  GDM_OPERAND Source;
+  GDM_OPERAND Destination;
+  GDM_USER_ADL* Used[2];
+};
+
+NTSTATUS BeginCopy(GDM_ADAPTER* Lead, const GdmCopy* Args, COPY_OPERANDS* Operands) {
   GDM_ADAPTER* adapter = NULL;
-  GDM_OPERAND source;
-  GDM_OPERAND destination;
-  Args->error = {};
-  Args->descriptors = 0;
+  if (!Lead->Started) return STATUS_INVALID_DEVICE_STATE;
   NTSTATUS status = FindMember(Lead->Link, Args->adapter_index, &adapter);
   if (NT_SUCCESS(status) && Args->size == 0) status = STATUS_INVALID_PARAMETER;
-  if (NT_SUCCESS(status)) status = MakeOperand(Lead->Link, Args->source, Args->size, &source);
-  if (NT_SUCCESS(status)) status = MakeOperand(Lead->Link, Args->destination, Args->size, &destination);
+  if (NT_SUCCESS(status)) {
+    status = MakeOperand(Lead->Link, Args->source, Args->size, &Operands->Source, &Operands->Used[0]);
+  }
+  if (NT_SUCCESS(status)) {
+    status =
+        MakeOperand(Lead->Link, Args->destination, Args->size, &Operands->Destination, &Operands->Used[1]);
+  }
   if (!NT_SUCCESS(status)) return status;
+  for (GDM_USER_ADL* adl : Operands->Used) {
+    if (adl != NULL) adl->Users |= 1u << adapter->Index;
+  }
+  return STATUS_SUCCESS;
+}
 
+NTSTATUS RunCopy(GDM_ADAPTER* Adapter, const COPY_OPERANDS* Operands, GdmCopy* Args) {
   ULONG descriptors = 0;
   ULONG64 fence = 0;
   const bool no_snoop = (Args->flags & GDM_COPY_NO_SNOOP) != 0;
-  status = GdmRingCopy(adapter, &source, &destination, Args->size, no_snoop, &descriptors);
-  if (NT_SUCCESS(status)) status = GdmRingFence(adapter, &fence);
+  NTSTATUS status =
+      GdmRingCopy(Adapter, &Operands->Source, &Operands->Destination, Args->size, no_snoop, &descriptors);
+  if (NT_SUCCESS(status)) status = GdmRingFence(Adapter, &fence);
   Args->descriptors = descriptors;
-  if (!NT_SUCCESS(status)) return AbandonRing(adapter, status, &Args->error);
+  if (!NT_SUCCESS(status)) return AbandonRing(Adapter, status, &Args->error);
   Args->fence = fence;
-  GdmRingDoorbell(adapter);
-  return GdmRingWait(adapter, fence, Args->size, &Args->error);
+  GdmRingDoorbell(Adapter);
+  return GdmRingWait(Adapter, fence, Args->size, &Args->error);
+}
+
+NTSTATUS Copy(GDM_ADAPTER* Lead, GdmCopy* Args) {
+  GDM_LINK* link = Lead->Link;
+  Args->error = {};
+  Args->descriptors = 0;
+  GDM_ADAPTER* adapter = GdmLinkMember(link, Args->adapter_index);
+  if (adapter == NULL) return Lead->Started ? STATUS_INVALID_PARAMETER : STATUS_INVALID_DEVICE_STATE;
+  COPY_OPERANDS operands = {};
+  GdmChannelLock(adapter);
+  GdmLinkLock(link);
+  NTSTATUS status = BeginCopy(Lead, Args, &operands);
+  GdmLinkUnlock(link);
+  if (NT_SUCCESS(status)) {
+    status = RunCopy(adapter, &operands, Args);
+    GdmLinkLock(link);
+    for (GDM_USER_ADL* adl : operands.Used) {
+      if (adl != NULL) adl->Users &= ~(1u << adapter->Index);
+    }
+    GdmLinkUnlock(link);
+  }
+  GdmChannelUnlock(adapter);
+  return status;
 }
 
 // One access of FreeAdlAndTouch: a copy between VRAM and the old address, and a fence that tells if it went
@@ -91,9 +134,11 @@ VOID RingAllAndWait(GDM_LINK* Link, GdmFreeAdlAndTouch* Args, bool Write,
   }
 }
 
-NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
+// The ADL that FreeAdlAndTouch will free, claimed for it. The caller holds all channels, so nobody uses it.
+NTSTATUS BeginTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args, GDM_USER_ADL** Claimed) {
   GDM_LINK* link = Lead->Link;
-  GDM_USER_ADL* adl = GdmObjectFindAdl(link, Args->adl);
+  if (!Lead->Started) return STATUS_INVALID_DEVICE_STATE;
+  GDM_USER_ADL* adl = GdmObjectFindAdl(link, Args->adl, FALSE);
   if (adl == NULL) return STATUS_INVALID_HANDLE;
   const ULONGLONG end = Args->offset + Args->bytes;
   if (Args->bytes == 0 || end < Args->offset || end > (ULONGLONG{adl->Adl->PageCount} << PAGE_SHIFT) ||
@@ -108,7 +153,13 @@ NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
   Args->address = GdmAdlAddress(adl->Adl, Args->offset, &run);
   Args->adapters = link->Members;
   RtlZeroMemory(Args->result, sizeof(Args->result));
+  adl->Going = TRUE;
+  *Claimed = adl;
+  return STATUS_SUCCESS;
+}
 
+NTSTATUS TouchAndFree(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args, GDM_USER_ADL* Adl) {
+  GDM_LINK* link = Lead->Link;
   const bool first_writes = Args->write_first != 0;
   NTSTATUS prepared[GDM_MAX_ADAPTERS] = {};
   ULONG64 fences[GDM_MAX_ADAPTERS] = {};
@@ -119,13 +170,20 @@ NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
   RingAllAndWait(link, Args, false, prepared, fences);
   for (ULONG i = 0; i < Args->adapters; ++i) {
     Args->result[i].live_status = Args->result[i].read_status;
-    if (!NT_SUCCESS(Args->result[i].live_status)) return Args->result[i].live_status;
+    if (!NT_SUCCESS(Args->result[i].live_status)) {
+      GdmLinkLock(link);
+      Adl->Going = FALSE;
+      GdmLinkUnlock(link);
+      return Args->result[i].live_status;
+    }
   }
 
   for (ULONG i = 0; i < Args->adapters; ++i) {
     prepared[i] = PrepareTouch(GdmLinkMember(link, i), Args, first_writes, &fences[i]);
   }
-  GdmObjectFreeAdl(Lead, adl);
+  GdmLinkLock(link);
+  GdmObjectFreeAdl(Lead, Adl);
+  GdmLinkUnlock(link);
   RingAllAndWait(link, Args, first_writes, prepared, fences);
 
   for (ULONG i = 0; i < Args->adapters; ++i) {
@@ -135,8 +193,20 @@ NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
   return STATUS_SUCCESS;
 }
 
+NTSTATUS FreeAdlAndTouch(GDM_ADAPTER* Lead, GdmFreeAdlAndTouch* Args) {
+  GDM_LINK* link = Lead->Link;
+  GDM_USER_ADL* adl = NULL;
+  GdmLinkLockChannels(link);
+  GdmLinkLock(link);
+  NTSTATUS status = BeginTouch(Lead, Args, &adl);
+  GdmLinkUnlock(link);
+  if (NT_SUCCESS(status)) status = TouchAndFree(Lead, Args, adl);
+  GdmLinkUnlockChannels(link);
+  return status;
+}
+
 NTSTATUS ReadAdl(GDM_ADAPTER* Lead, GdmReadAdl* Args) {
-  const GDM_USER_ADL* adl = GdmObjectFindAdl(Lead->Link, Args->adl);
+  const GDM_USER_ADL* adl = GdmObjectFindAdl(Lead->Link, Args->adl, FALSE);
   if (adl == NULL) return STATUS_INVALID_HANDLE;
   if (Args->page >= adl->Adl->PageCount) return STATUS_INVALID_PARAMETER;
   ULONGLONG run = 0;
@@ -144,11 +214,30 @@ NTSTATUS ReadAdl(GDM_ADAPTER* Lead, GdmReadAdl* Args) {
   return STATUS_SUCCESS;
 }
 
+// New copies do not find the ADL any more; those under way end first. Channels are waited for without the
+// link's lock, so the ADL is looked up again: the lead's StopDevice may have freed it.
 NTSTATUS FreeAdl(GDM_ADAPTER* Lead, const GdmFreeAdl* Args) {
-  GDM_USER_ADL* adl = GdmObjectFindAdl(Lead->Link, Args->adl);
-  if (adl == NULL) return STATUS_INVALID_HANDLE;
-  GdmObjectFreeAdl(Lead, adl);
-  return STATUS_SUCCESS;
+  GDM_LINK* link = Lead->Link;
+  GdmLinkLock(link);
+  GDM_USER_ADL* adl = Lead->Started ? GdmObjectFindAdl(link, Args->adl, FALSE) : NULL;
+  if (adl == NULL) {
+    const NTSTATUS status = Lead->Started ? STATUS_INVALID_HANDLE : STATUS_INVALID_DEVICE_STATE;
+    GdmLinkUnlock(link);
+    return status;
+  }
+  adl->Going = TRUE;
+  const ULONG users = adl->Users;
+  GdmLinkUnlock(link);
+  for (ULONG i = 0; i < link->Members; ++i) {
+    if ((users >> i & 1) == 0) continue;
+    GdmChannelLock(GdmLinkMember(link, i));
+    GdmChannelUnlock(GdmLinkMember(link, i));
+  }
+  GdmLinkLock(link);
+  adl = GdmObjectFindAdl(link, Args->adl, TRUE);
+  if (adl != NULL) GdmObjectFreeAdl(Lead, adl);
+  GdmLinkUnlock(link);
+  return adl != NULL ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
 
 union Command {
@@ -191,7 +280,9 @@ ULONG SizeOf(ULONG Code) {
   }
 }
 
-NTSTATUS Dispatch(GDM_ADAPTER* Lead, Command* Args) {
+// The commands that need the link's objects and no device.
+NTSTATUS DispatchLocked(GDM_ADAPTER* Lead, Command* Args) {
+  if (!Lead->Started) return STATUS_INVALID_DEVICE_STATE;
   switch (Args->header.command) {
     case GDM_ESCAPE_CREATE_OBJECT:
       return GdmObjectCreate(Lead, &Args->create);
@@ -207,14 +298,25 @@ NTSTATUS Dispatch(GDM_ADAPTER* Lead, Command* Args) {
       return GdmObjectUnmap(Lead, &Args->map);
     case GDM_ESCAPE_ALLOCATE_ADL:
       return GdmObjectAllocateAdl(Lead, &Args->allocate_adl);
-    case GDM_ESCAPE_READ_ADL:
+    default:
       return ReadAdl(Lead, &Args->read_adl);
+  }
+}
+
+NTSTATUS Dispatch(GDM_ADAPTER* Lead, Command* Args) {
+  switch (Args->header.command) {
     case GDM_ESCAPE_FREE_ADL:
       return FreeAdl(Lead, &Args->free_adl);
     case GDM_ESCAPE_FREE_ADL_AND_TOUCH:
       return FreeAdlAndTouch(Lead, &Args->touch);
-    default:
+    case GDM_ESCAPE_COPY:
       return Copy(Lead, &Args->copy);
+    default: {
+      GdmLinkLock(Lead->Link);
+      const NTSTATUS status = DispatchLocked(Lead, Args);
+      GdmLinkUnlock(Lead->Link);
+      return status;
+    }
   }
 }
 
@@ -234,9 +336,7 @@ NTSTATUS GdmEscape(GDM_ADAPTER* Lead, const DXGKARG_ESCAPE* Escape) {
   RtlCopyMemory(&command, Escape->pPrivateDriverData, size);
   command.header.command = code;
 
-  GdmLinkLock(Lead->Link);
-  command.header.status = Lead->Started ? Dispatch(Lead, &command) : STATUS_INVALID_DEVICE_STATE;
-  GdmLinkUnlock(Lead->Link);
+  command.header.status = Dispatch(Lead, &command);
   RtlCopyMemory(Escape->pPrivateDriverData, &command, size);
   return STATUS_SUCCESS;
 }

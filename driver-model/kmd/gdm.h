@@ -47,6 +47,7 @@ struct GDM_ADAPTER {
   KEVENT WorkEvent;
 
   // Channel 0.
+  KEVENT ChannelLock;
   GDM_MEMORY RingMemory;
   ULONG RingSizeLog2;
   ULONG RingTail;  // next free slot; the doorbell may be behind it
@@ -55,13 +56,24 @@ struct GDM_ADAPTER {
   ULONG64 NextTag;
 };
 
+// Locks are synchronization events: unlike a fast mutex, their holder stays at PASSIVE_LEVEL. Their order:
+// the channel locks of members by ascending index, then the link's lock; with the link's lock held nobody
+// waits for a channel lock. What each is for:
+//   ChannelLock  the ring, Started and Exclusive of one member. Held from the first descriptor of a command
+//   to the
+//                end of the wait for its fence: commands of other members go on meanwhile.
+//   Link::Lock   objects, mappings and ADLs of user mode. Held while they are looked up and changed, never
+//   while the
+//                device works. An ADL that a channel uses is marked (GDM_USER_ADL::Users), and whoever frees
+//                it waits for those channels first.
+
 struct GDM_LINK {
   LIST_ENTRY Entry;     // all links
   LIST_ENTRY Adapters;  // GDM_ADAPTER::LinkEntry
   ULONG ChainUid;
   ULONG ExpectedMembers;
   ULONG Members;
-  KEVENT Lock;  // a synchronization event: unlike a fast mutex its holder stays at PASSIVE_LEVEL
+  KEVENT Lock;
   LIST_ENTRY Objects;
   ULONG NextId;
 };
@@ -123,6 +135,8 @@ struct GDM_USER_ADL {
   ULONG Id;
   GDM_OBJECT* Object;
   DXGK_ADL* Adl;
+  ULONG Users;    // a bit for each member, by index, whose channel works on its pages
+  BOOLEAN Going;  // somebody frees it: no new users
 };
 
 NTSTATUS GdmObjectCreate(GDM_ADAPTER* Lead, GdmCreateObject* Args);
@@ -132,7 +146,8 @@ NTSTATUS GdmObjectDestroy(GDM_ADAPTER* Lead, const GdmDestroyObject* Args);
 NTSTATUS GdmObjectMap(GDM_ADAPTER* Lead, GdmMapObject* Args);
 NTSTATUS GdmObjectUnmap(GDM_ADAPTER* Lead, const GdmMapObject* Args);
 NTSTATUS GdmObjectAllocateAdl(GDM_ADAPTER* Lead, GdmAllocateAdl* Args);
-GDM_USER_ADL* GdmObjectFindAdl(GDM_LINK* Link, ULONG Id);
+/// NULL: there is none, or Going is the other way.
+GDM_USER_ADL* GdmObjectFindAdl(GDM_LINK* Link, ULONG Id, BOOLEAN Going);
 VOID GdmObjectFreeAdl(GDM_ADAPTER* Lead, GDM_USER_ADL* Adl);
 /// Free everything user mode left behind.
 VOID GdmObjectDestroyAll(GDM_ADAPTER* Lead);
@@ -152,3 +167,8 @@ GDM_ADAPTER* GdmLinkMember(GDM_LINK* Link, ULONG Index);
 ULONGLONG GdmLinkHighestVisibleAddress(const GDM_LINK* Link);
 VOID GdmLinkLock(GDM_LINK* Link);
 VOID GdmLinkUnlock(GDM_LINK* Link);
+VOID GdmChannelLock(GDM_ADAPTER* Adapter);
+VOID GdmChannelUnlock(GDM_ADAPTER* Adapter);
+/// The channels of all members.
+VOID GdmLinkLockChannels(GDM_LINK* Link);
+VOID GdmLinkUnlockChannels(GDM_LINK* Link);

@@ -82,4 +82,18 @@ ULONGLONG GdmLinkHighestVisibleAddress(const GDM_LINK* Link) {
 
 VOID GdmLinkLock(GDM_LINK* Link) { KeWaitForSingleObject(&Link->Lock, Executive, KernelMode, FALSE, NULL); }
 
+VOID GdmChannelLock(GDM_ADAPTER* Adapter) {
+  KeWaitForSingleObject(&Adapter->ChannelLock, Executive, KernelMode, FALSE, NULL);
+}
+
+VOID GdmChannelUnlock(GDM_ADAPTER* Adapter) { KeSetEvent(&Adapter->ChannelLock, IO_NO_INCREMENT, FALSE); }
+
+VOID GdmLinkLockChannels(GDM_LINK* Link) {
+  for (ULONG i = 0; i < Link->Members; ++i) GdmChannelLock(GdmLinkMember(Link, i));
+}
+
+VOID GdmLinkUnlockChannels(GDM_LINK* Link) {
+  for (ULONG i = Link->Members; i-- > 0;) GdmChannelUnlock(GdmLinkMember(Link, i));
+}
+
 VOID GdmLinkUnlock(GDM_LINK* Link) { KeSetEvent(&Link->Lock, IO_NO_INCREMENT, FALSE); }

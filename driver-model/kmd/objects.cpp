@@ -208,12 +208,12 @@ NTSTATUS GdmObjectAllocateAdl(GDM_ADAPTER* Lead, GdmAllocateAdl* Args) {
   return STATUS_SUCCESS;
 }
 
-GDM_USER_ADL* GdmObjectFindAdl(GDM_LINK* Link, ULONG Id) {
+GDM_USER_ADL* GdmObjectFindAdl(GDM_LINK* Link, ULONG Id, BOOLEAN Going) {
   for (LIST_ENTRY* o = Link->Objects.Flink; o != &Link->Objects; o = o->Flink) {
     GDM_OBJECT* object = CONTAINING_RECORD(o, GDM_OBJECT, Entry);
     for (LIST_ENTRY* a = object->Adls.Flink; a != &object->Adls; a = a->Flink) {
       GDM_USER_ADL* adl = CONTAINING_RECORD(a, GDM_USER_ADL, Entry);
-      if (adl->Id == Id) return adl;
+      if (adl->Id == Id) return (adl->Going != FALSE) == (Going != FALSE) ? adl : NULL;
     }
   }
   return NULL;

@@ -21,13 +21,24 @@ void FakeTime::advance_to(std::uint64_t cycle) {
   now_ = std::max(now_, cycle);
 }
 
-void FakeTime::wait(std::uint64_t cycles) { advance_to(now_ + cycles); }
+void FakeTime::wait(std::uint64_t cycles) {
+  if (!on_wait) return advance_to(now_ + cycles);
+  for (const std::uint64_t end = now_ + cycles; now_ < end;) {
+    on_wait();
+    advance_to(now_ + 1);
+  }
+}
 
 bool FakeTime::wait_until(const std::function<bool()>& done, std::uint64_t max_cycles) {
   const std::uint64_t end = now_ + std::min(max_cycles, ~std::uint64_t{0} - now_);
   for (;;) {
     if (done()) return true;
     if (now_ >= end) return false;
+    if (on_wait) {
+      on_wait();
+      advance_to(now_ + 1);
+      continue;
+    }
     // Nothing changes between events, so the next one is the next cycle worth a look.
     advance_to(events_.empty() ? end : std::clamp(events_.begin()->first, now_ + 1, end));
   }

@@ -24,6 +24,8 @@ class FakeTime : public hw::Time {
   bool wait_until(const std::function<bool()>& done, std::uint64_t max_cycles) override;
   /// Run `event` `cycles` from now.
   void after(std::uint64_t cycles, std::function<void()> event);
+  /// Several threads: called before time moves, cycle by cycle, so that the others run as well (turns.h).
+  std::function<void()> on_wait;
 
  private:
   void advance_to(std::uint64_t cycle);
