@@ -44,17 +44,24 @@ void DmaSpace::PageUse::add(const vtd::Access& access, unsigned sign) {
 }
 
 DmaSpace::DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highest_visible_address,
-                   std::optional<std::uint64_t> shuffle_seed)
-    : time_(time), mode_(RemappingMode::kLogical), unit_(&unit), domain_(&unit.create_domain()) {
+                   std::optional<std::uint64_t> shuffle_seed, const std::vector<mm::PageRun>& reserved)
+    : DmaSpace(time) {  // from here on the destructor runs, whatever is thrown
+  mode_ = RemappingMode::kLogical;
+  unit_ = &unit;
+  domain_ = &unit.create_domain();
+  domain_->reserve(reserved);
+  std::vector<vtd::LogicalAllocator::Range> withheld;
+  withheld.reserve(reserved.size());
+  for (const mm::PageRun& run : reserved) withheld.push_back({run.first, run.count});
   // What the unit can not translate is no more visible than what the device can not drive.
   const std::uint64_t input_limit = (unit.capabilities().input_page_limit() << hw::kPageShift) - 1;
-  allocator_ =
-      std::make_unique<vtd::LogicalAllocator>(std::min(highest_visible_address, input_limit),
-                                              std::vector<vtd::LogicalAllocator::Range>{}, shuffle_seed);
+  allocator_ = std::make_unique<vtd::LogicalAllocator>(std::min(highest_visible_address, input_limit),
+                                                       withheld, shuffle_seed);
 }
 
 std::unique_ptr<DmaSpace> DmaSpace::isolated(hw::Time& time, vtd::RemappingUnit& unit,
-                                             std::uint64_t highest_ram) {
+                                             std::uint64_t highest_ram,
+                                             const std::vector<mm::PageRun>& reserved) {
   if (highest_ram >> hw::kPageShift >= unit.capabilities().input_page_limit())
     throw vtd::VtdError(
         fmt::format("1:1 isolation: memory up to {:#x} lies beyond the unit's input width", highest_ram));
@@ -62,6 +69,7 @@ std::unique_ptr<DmaSpace> DmaSpace::isolated(hw::Time& time, vtd::RemappingUnit&
   space->mode_ = RemappingMode::kIsolation;
   space->unit_ = &unit;
   space->domain_ = &unit.create_domain();
+  space->domain_->reserve(reserved);
   return space;
 }
 
@@ -185,24 +193,36 @@ std::optional<DeviceRange> DmaSpace::number(const std::vector<mm::Pfn>& pfns, Co
   return range;
 }
 
+void DmaSpace::map_range(const DeviceRange& range, const std::vector<mm::Pfn>& pfns) {
+  if (mode_ == RemappingMode::kLogical)
+    domain_->map(range.pages, pfns, range.access);
+  else
+    grow(changed_uses(range, kMore, {}));
+}
+
 std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
-                                         const vtd::Access& access) {
+                                         const vtd::Access& access, const MakeRoom& make_room) {
   auto range = number(pfns, contiguity);
   if (!range) return std::nullopt;
   range->access = access;
   if (domain_ == nullptr) return range;
-  try {
-    if (mode_ == RemappingMode::kLogical)
-      domain_->map(range->pages, pfns, access);
-    else
-      grow(changed_uses(*range, kMore, {}));
-  } catch (const vtd::QueueError&) {
-    throw;  // the entries may be visible: neither numbers nor pages can be given back
-  } catch (const vtd::VtdError&) {
+  // Page frames that the tables take. A change of several steps names those of the one that failed, so each
+  // failure asks for more until there is no more.
+  for (std::uint64_t tables = 0;;) {
+    try {
+      map_range(*range, pfns);
+      return range;
+    } catch (const vtd::QueueError&) {
+      throw;  // the entries may be visible: neither numbers nor pages can be given back
+    } catch (const vtd::NoTableMemory& error) {
+      tables += error.pages();
+      if (make_room && make_room(tables)) continue;
+    } catch (const vtd::VtdError&) {
+      // Mapped already, or the like: room would not help.
+    }
     if (allocator_ != nullptr) allocator_->free(range->pages);
     return std::nullopt;
   }
-  return range;
 }
 
 DmaSpace::UnmapTimes DmaSpace::unmap(const std::vector<const DeviceRange*>& ranges) {
@@ -239,8 +259,10 @@ DmaSpace::PageUse DmaSpace::use_of(mm::Pfn pfn) const {
 
 // What the counters of the range's pages will be, on top of `changed`.
 DmaSpace::Uses DmaSpace::changed_uses(const DeviceRange& range, unsigned sign, Uses changed) const {
-  for (const mm::Pfn pfn : range.pages)
+  for (const mm::Pfn pfn : range.pages) {
+    if (domain_->reserves(pfn)) continue;  // mapped anyway, and stays so
     changed.try_emplace(pfn, use_of(pfn)).first->second.add(range.access, sign);
+  }
   return changed;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,18 +30,21 @@ enum class Contiguity { kAny, kPrefer, kRequire };
 
 /// The address space of a logical adapter. In physical mode numbers are page frame numbers and nothing is
 /// mapped; in isolation mode they are page frame numbers too, and a page is mapped as long as a range holds
-/// it.
+/// it. What firmware reserves for the devices is an identity in every mode that translates, from before the
+/// first device is attached to the end of the domain; ranges neither make nor end it.
 class DmaSpace {
  public:
   /// Physical mode.
   explicit DmaSpace(hw::Time& time) : time_(time) {}
-  /// Logical mode: a new domain of `unit`, numbers within [0, highest_visible_address].
+  /// Logical mode: a new domain of `unit`, numbers within [0, highest_visible_address] and outside of
+  /// `reserved` (ascending, apart). Throws vtd::VtdError when that can not be mapped.
   DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highest_visible_address,
-           std::optional<std::uint64_t> shuffle_seed);
+           std::optional<std::uint64_t> shuffle_seed, const std::vector<mm::PageRun>& reserved);
   /// Isolation mode: a new domain of `unit`. Throws vtd::VtdError when the unit can not translate memory up
-  /// to `highest_ram`.
+  /// to `highest_ram`, or `reserved`.
   [[nodiscard]] static std::unique_ptr<DmaSpace> isolated(hw::Time& time, vtd::RemappingUnit& unit,
-                                                          std::uint64_t highest_ram);
+                                                          std::uint64_t highest_ram,
+                                                          const std::vector<mm::PageRun>& reserved);
   /// Detaches what is attached and destroys the domain. Errors are swallowed; close() reports them.
   ~DmaSpace();
   DmaSpace(const DmaSpace&) = delete;
@@ -60,10 +64,13 @@ class DmaSpace {
   /// 0x1D9 when the unit fails.
   void close();
 
+  /// Lets so many page frames be free, or says false; then nothing changed.
+  using MakeRoom = std::function<bool(std::uint64_t pages)>;
   /// Make the page frames reachable, as far as `access` goes, under numbers of their own; in physical mode
-  /// nothing enforces `access`. nullopt = no numbers or no tables; nothing changed.
+  /// nothing enforces `access`. `make_room` is asked when memory for tables is short. nullopt = no numbers or
+  /// no tables; nothing changed.
   [[nodiscard]] std::optional<DeviceRange> map(const std::vector<mm::Pfn>& pfns, Contiguity contiguity,
-                                               const vtd::Access& access);
+                                               const vtd::Access& access, const MakeRoom& make_room = {});
 
   /// When the parts of an unmap() happened, in cycles.
   struct UnmapTimes {
@@ -81,7 +88,7 @@ class DmaSpace {
   [[nodiscard]] const vtd::Domain* domain() const { return domain_; }
   /// Logical mode only, else null.
   [[nodiscard]] const vtd::LogicalAllocator* allocator() const { return allocator_.get(); }
-  /// Page numbers that ranges hold in a translating mode; 0 in physical mode.
+  /// Page numbers that ranges hold in a translating mode, without what is reserved; 0 in physical mode.
   [[nodiscard]] std::uint64_t pages_used() const;
 
  private:
@@ -98,6 +105,7 @@ class DmaSpace {
 
   [[nodiscard]] std::optional<std::uint64_t> aligned_run(const std::vector<mm::Pfn>& pfns, bool only_aligned);
   [[nodiscard]] std::optional<DeviceRange> number(const std::vector<mm::Pfn>& pfns, Contiguity contiguity);
+  void map_range(const DeviceRange& range, const std::vector<mm::Pfn>& pfns);
   [[nodiscard]] Uses changed_uses(const DeviceRange& range, unsigned sign, Uses changed) const;
   void grow(const Uses& changed);
   void shrink(const Uses& changed, vtd::InvalidationBatch& batch);

@@ -132,6 +132,8 @@ class Kernel {
   void query_driver_caps(LogicalAdapter& link);
   [[nodiscard]] StartDecision decide(const LogicalAdapter& link) const;
   NTSTATUS open_space(LogicalAdapter& link);
+  NTSTATUS refuse_space(LogicalAdapter& link, NTSTATUS status, const std::string& why);
+  [[nodiscard]] std::vector<mm::PageRun> reserved_pages(const LogicalAdapter& link) const;
   NTSTATUS confirm_driver_caps(LogicalAdapter& link);
   [[nodiscard]] bool isolation_optional(const LogicalAdapter& link) const;
   NTSTATUS isolate(LogicalAdapter& link);

@@ -182,22 +182,55 @@ NTSTATUS Kernel::start_link(LogicalAdapter& link) {
   return status;
 }
 
+// The pages that firmware keeps for any member: what one of them reaches, the link reaches (R15). Ascending
+// and apart; whole pages, since nothing smaller can be translated.
+std::vector<mm::PageRun> Kernel::reserved_pages(const LogicalAdapter& link) const {
+  std::vector<mm::PageRun> runs;
+  const std::vector<std::uint16_t> ids = source_ids(link);
+  for (const hw::ReservedRegion& region : platform_.reserved) {
+    if (region.range.size == 0 || std::find_first_of(region.source_ids.begin(), region.source_ids.end(),
+                                                     ids.begin(), ids.end()) == region.source_ids.end())
+      continue;
+    const mm::Pfn first = region.range.base >> hw::kPageShift;
+    runs.push_back({first, ((region.range.end() - 1) >> hw::kPageShift) - first + 1});
+  }
+  std::sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<mm::PageRun> merged;
+  for (const mm::PageRun& run : runs) {
+    if (merged.empty() || run.first > merged.back().first + merged.back().count)
+      merged.push_back(run);
+    else
+      merged.back().count =
+          std::max(merged.back().first + merged.back().count, run.first + run.count) - merged.back().first;
+  }
+  return merged;
+}
+
 // The address space, and what has to stand before StartDevice.
 NTSTATUS Kernel::open_space(LogicalAdapter& link) {
   hw::Time& time = *platform_.time;
+  const std::vector<mm::PageRun> reserved = reserved_pages(link);
+  if (link.decision.mode != RemappingMode::kPhysical)
+    for (const mm::PageRun& run : reserved)
+      for (const hw::MemoryRange& ram : platform_.memory->ram())
+        if (run.first << hw::kPageShift < ram.end() && ram.base < (run.first + run.count) << hw::kPageShift)
+          return refuse_space(
+              link, STATUS_CONFLICTING_ADDRESSES,  // R22
+              fmt::format("the memory that firmware reserves at {:#x} for {} is RAM of the system",
+                          run.first << hw::kPageShift, link.memory.name));
   try {
     switch (link.decision.mode) {
       case RemappingMode::kLogical: {
         const auto shuffle = config_.shuffle_logical ? std::optional(config_.seed) : std::nullopt;
-        link.memory.space =
-            std::make_unique<DmaSpace>(time, bring_up_unit(), link.caps.highest_visible_address, shuffle);
+        link.memory.space = std::make_unique<DmaSpace>(time, bring_up_unit(),
+                                                       link.caps.highest_visible_address, shuffle, reserved);
         // R15, R16: one domain, every member attached before any of them can start a request.
         link.memory.space->attach(source_ids(link));
         break;
       }
       case RemappingMode::kIsolation: {
         vtd::RemappingUnit& unit = bring_up_unit();
-        link.memory.space = DmaSpace::isolated(time, unit, pages_.highest_address());
+        link.memory.space = DmaSpace::isolated(time, unit, pages_.highest_address(), reserved);
         // Until isolate() the members reach memory as without a unit. Where it can not pass requests through,
         // they are attached from the start.
         if (unit.capabilities().pass_through)
@@ -214,14 +247,18 @@ NTSTATUS Kernel::open_space(LogicalAdapter& link) {
         break;
     }
   } catch (const vtd::VtdError& error) {
-    if (link.decision.mode != RemappingMode::kIsolation || !isolation_optional(link))
-      return fail(STATUS_NOT_SUPPORTED, error.what());
-    link.memory.space.reset();
-    if (unit_ != nullptr && unit_->domain_count() == 0) unit_.reset();
-    link.decision = {RemappingMode::kPhysical, STATUS_SUCCESS, error.what()};
-    return open_space(link);
+    return refuse_space(link, STATUS_NOT_SUPPORTED, error.what());
   }
   return STATUS_SUCCESS;
+}
+
+// The space that was decided on can not be had: the start ends, or goes on without isolation.
+NTSTATUS Kernel::refuse_space(LogicalAdapter& link, NTSTATUS status, const std::string& why) {
+  if (link.decision.mode != RemappingMode::kIsolation || !isolation_optional(link)) return fail(status, why);
+  link.memory.space.reset();
+  if (unit_ != nullptr && unit_->domain_count() == 0) unit_.reset();
+  link.decision = {RemappingMode::kPhysical, STATUS_SUCCESS, why};
+  return open_space(link);
 }
 
 bool Kernel::isolation_optional(const LogicalAdapter& link) const {

@@ -132,7 +132,14 @@ NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
     vtd::Access access;
     access.write = object.backing->device_writable();                     // G10
     access.snoop = object.cache_type == DXGK_MEMORY_CACHING_TYPE_CACHED;  // G11
-    range = opened->adapter->space->map(adl->locked, contiguity, access);
+    // The pages of this list are locked by now: making room does not take them.
+    range = opened->adapter->space->map(adl->locked, contiguity, access, [this](std::uint64_t pages) {
+      try {
+        return pager_.make_room(pages);
+      } catch (const hw::HardwareError&) {
+        return false;
+      }
+    });
   } catch (const vtd::QueueError&) {
     // The unit may have seen the new entries: the pages stay locked for ever rather than being reused.
     return STATUS_DEVICE_HARDWARE_ERROR;

@@ -51,6 +51,14 @@ struct MemoryRange {
   [[nodiscard]] PhysAddr end() const { return base + size; }
 };
 
+/// Memory that firmware keeps for devices, which use it at its own addresses: no RAM of the system's, and
+/// where requests are translated it is an identity for those devices (ACPI DMAR: a reserved memory region,
+/// RMRR).
+struct ReservedRegion {
+  MemoryRange range;
+  std::vector<std::uint16_t> source_ids;  ///< of the devices that use it
+};
+
 /// Host physical memory as the CPU sees it.
 class PhysicalMemory {
  public:
@@ -129,6 +137,7 @@ struct Platform {
   Interrupts* interrupts = nullptr;
   Time* time = nullptr;
   unsigned host_address_width = 46;  ///< bits (ACPI DMAR)
+  std::vector<ReservedRegion> reserved;
 };
 
 }  // namespace gpudmar::hw

@@ -20,15 +20,18 @@ Pager::~Pager() {
   }
 }
 
-std::optional<std::vector<Pfn>> Pager::frames(std::uint64_t count) {
+bool Pager::make_room(std::uint64_t count) {
   const std::uint64_t free = pages_.free_pages();
-  if (free < count) {
-    std::uint64_t available = 0;
-    for (const Pageable* memory : pageable_) available += memory->trimmable();
-    available = std::min(available, capacity_ - file_.size());
-    if (count - free > available) return std::nullopt;
-    if (trim(count - free) < count - free) return std::nullopt;
-  }
+  if (free >= count) return true;
+  std::uint64_t available = 0;
+  for (const Pageable* memory : pageable_) available += memory->trimmable();
+  available = std::min(available, capacity_ - file_.size());
+  if (count - free > available) return false;
+  return trim(count - free) == count - free;
+}
+
+std::optional<std::vector<Pfn>> Pager::frames(std::uint64_t count) {
+  if (!make_room(count)) return std::nullopt;
   return pages_.allocate(count, {}, false);
 }
 

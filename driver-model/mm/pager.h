@@ -35,6 +35,9 @@ class Pager {
 
   [[nodiscard]] PageAllocator& pages() { return pages_; }
 
+  /// Let at least `count` frames be free: where they are too few, unlocked pages are written out. false = not
+  /// even then; nothing changed.
+  [[nodiscard]] bool make_room(std::uint64_t count);
   /// Frames for `count` pages to be brought in, their content undefined. Where free frames are too few,
   /// others' unlocked pages are written out. nullopt = not even then; nothing changed.
   [[nodiscard]] std::optional<std::vector<Pfn>> frames(std::uint64_t count);

@@ -28,6 +28,27 @@ Domain::Domain(RemappingUnit& unit, std::uint16_t id)
       tables_(unit.pages(), unit.capabilities().levels, unit.capabilities().large_pages,
               unit.address_limit()) {}
 
+bool Domain::reserves(std::uint64_t page) const {
+  const auto next = std::upper_bound(reserved_.begin(), reserved_.end(), page,
+                                     [](std::uint64_t p, const mm::PageRun& run) { return p < run.first; });
+  return next != reserved_.begin() && page < std::prev(next)->first + std::prev(next)->count;
+}
+
+void Domain::reserve(const std::vector<mm::PageRun>& runs) {
+  std::vector<mm::Pfn> pages;
+  for (const mm::PageRun& run : runs)
+    for (std::uint64_t i = 0; i < run.count; ++i) pages.push_back(run.first + i);
+  if (pages.empty()) return;
+  map(pages, pages, {true, true, true});
+  reserved_ = runs;
+}
+
+void Domain::refuse_reserved(const std::vector<std::uint64_t>& logical, const char* what) const {
+  if (reserved_.empty()) return;
+  for (const std::uint64_t page : logical)
+    if (reserves(page)) throw VtdError(fmt::format("{}: page {:#x} is reserved by firmware", what, page));
+}
+
 void Domain::map(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& pfns,
                  const Access& access) {
   const std::uint64_t limit = unit_.capabilities().input_page_limit();
@@ -40,6 +61,7 @@ void Domain::map(const std::vector<std::uint64_t>& logical, const std::vector<mm
   for (const mm::Pfn pfn : pfns)
     if (in_interrupt_window(pfn))
       throw VtdError(fmt::format("map: page frame {:#x} lies in the interrupt window", pfn));
+  refuse_reserved(logical, "map");
   const std::lock_guard guard(unit_.lock_);
   if (!unsettled_.empty())
     for (const std::uint64_t page : logical)
@@ -59,6 +81,7 @@ InvalidationSpan Domain::unmap(const std::vector<std::uint64_t>& logical) {
 }
 
 void Domain::unmap(const std::vector<std::uint64_t>& logical, InvalidationBatch& batch) {
+  refuse_reserved(logical, "unmap");
   const std::lock_guard guard(unit_.lock_);
   split_locked(logical);
   SecondStage::Removal removal = tables_.unmap(logical);
@@ -73,6 +96,7 @@ InvalidationSpan Domain::protect(const std::vector<std::uint64_t>& logical, cons
 
 void Domain::protect(const std::vector<std::uint64_t>& logical, const Access& access,
                      InvalidationBatch& batch) {
+  refuse_reserved(logical, "protect");
   const std::lock_guard guard(unit_.lock_);
   split_locked(logical);
   tables_.protect(logical, effective(access));

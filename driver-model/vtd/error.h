@@ -14,6 +14,16 @@ class VtdError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// No memory for page tables. Nothing has changed.
+class NoTableMemory : public VtdError {
+ public:
+  NoTableMemory(const std::string& what, std::uint64_t pages) : VtdError(what), pages_(pages) {}
+  [[nodiscard]] std::uint64_t pages() const { return pages_; }  ///< how many the change takes, at least
+
+ private:
+  std::uint64_t pages_;
+};
+
 /// What a code of IQERCD.IQEI means (VT-d 5.9).
 [[nodiscard]] const char* describe_iqei(unsigned iqei);
 

@@ -38,6 +38,13 @@ class Domain {
   /// interrupt window (R148).
   void map(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& pfns, const Access& access);
 
+  /// Map page frames 1:1, readable and writable, until the domain's end: memory that firmware keeps for the
+  /// devices. Once, before anything else is mapped; the runs ascend and are apart. map(), unmap() and
+  /// protect() refuse these pages. Throws as map().
+  void reserve(const std::vector<mm::PageRun>& runs);
+  [[nodiscard]] const std::vector<mm::PageRun>& reserved() const { return reserved_; }
+  [[nodiscard]] bool reserves(std::uint64_t page) const;
+
   /// Clear the leaves, invalidate the IOTLB with read and write draining, and wait for the status write: on
   /// return no device reaches the pages any more, and tables that are empty now are free (VT-d 9.F). Pages of
   /// a large leaf that stays in part are split off first. Throws VtdError with every translation as before
@@ -67,6 +74,7 @@ class Domain {
  private:
   friend class RemappingUnit;
   friend class InvalidationBatch;
+  void refuse_reserved(const std::vector<std::uint64_t>& logical, const char* what) const;
   void split_locked(const std::vector<std::uint64_t>& logical);
   void defer(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& retired,
              InvalidationBatch& batch);
@@ -81,6 +89,7 @@ class Domain {
   RemappingUnit& unit_;
   std::uint16_t id_;
   SecondStage tables_;
+  std::vector<mm::PageRun> reserved_;
   std::set<std::uint16_t> devices_;
   std::map<std::uint64_t, unsigned> unsettled_;  // pages of batches that are not committed
 };

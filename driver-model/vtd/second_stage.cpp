@@ -10,7 +10,6 @@
 
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/vtd/error.h"
-#include "driver-model/vtd/unit_pages.h"
 
 namespace gpudmar::vtd {
 namespace {
@@ -21,6 +20,9 @@ constexpr unsigned kIndexBits = 9;
 constexpr std::uint64_t kEntries = 1ULL << kIndexBits;
 constexpr std::uint64_t kEntryBytes = 8;
 constexpr unsigned kLargestLeaf = 3;  // level of a 1 GiB page
+// In place of tables that there is no memory for: no RAM is there, and the 12 address bits are free for
+// entries.
+constexpr hw::PhysAddr kMissing = 1ULL << 63;
 
 std::uint64_t index_of(std::uint64_t logical, unsigned level) {
   return (logical >> leaf_order(level)) & (kEntries - 1);
@@ -68,13 +70,17 @@ class SecondStage::Plan {
     for (unsigned at = stage_.levels_; at > level; --at) table = descend(table, at, logical);
     const hw::PhysAddr entry = table + index_of(logical, level) * kEntryBytes;
     // A table here holds some leaf: those without any are not linked.
-    if (new_tables_.count(entry) != 0 || present(stage_.memory_.load64(entry)) ||
-        !taken_.insert(entry).second)
+    if (new_tables_.count(entry) != 0 || present(load(entry)) || !taken_.insert(entry).second)
       throw_mapped(logical);
     leaves_.push_back({table, entry, level, logical, value});
   }
 
   void commit() {
+    if (missing_ != 0) {
+      const std::uint64_t tables = links_.size() + missing_;
+      throw NoTableMemory(fmt::format("second stage: no memory for {} of {} tables", missing_, tables),
+                          tables);
+    }
     for (const Link& link : links_) {
       stage_.tables_[link.table] = {0, link.parent, link.entry};
       ++stage_.tables_.at(link.parent).used;
@@ -102,20 +108,30 @@ class SecondStage::Plan {
   hw::PhysAddr descend(hw::PhysAddr table, unsigned level, std::uint64_t logical) {
     const hw::PhysAddr entry = table + index_of(logical, level) * kEntryBytes;
     if (const auto it = new_tables_.find(entry); it != new_tables_.end()) return it->second;
-    const std::uint64_t value = stage_.memory_.load64(entry);
+    const std::uint64_t value = load(entry);
     if (present(value)) {
       if (is_leaf(value, level)) throw_mapped(logical);
       return target(value);
     }
     if (taken_.count(entry) != 0) throw_mapped(logical);
-    const hw::PhysAddr made = stage_.new_page();
-    links_.push_back({table, entry, made});
+    // Without memory the plan goes on, to know how much it takes and whether something else is in its way.
+    const auto page = missing_ == 0 ? stage_.try_new_page() : std::nullopt;
+    const hw::PhysAddr made = page.value_or(kMissing + missing_ * hw::kPageSize);
+    if (page)
+      links_.push_back({table, entry, made});
+    else
+      ++missing_;
     new_tables_.emplace(entry, made);
     return made;
   }
 
+  [[nodiscard]] std::uint64_t load(hw::PhysAddr entry) const {
+    return entry >= kMissing ? 0 : stage_.memory_.load64(entry);
+  }
+
   SecondStage& stage_;
-  std::vector<Link> links_;  // upper ones first
+  std::vector<Link> links_;    // upper ones first
+  std::uint64_t missing_ = 0;  // tables without a page
   std::unordered_map<hw::PhysAddr, hw::PhysAddr> new_tables_;
   std::unordered_set<hw::PhysAddr> taken_;  // entries of leaves_
   std::vector<Leaf> leaves_;
@@ -139,8 +155,19 @@ SecondStage::~SecondStage() {
   pages_.free(all);
 }
 
+std::optional<hw::PhysAddr> SecondStage::try_new_page() {
+  try {
+    const auto page = pages_.allocate(1, {0, address_limit_}, true, mm::Placement::kAscending);
+    return page ? std::optional(page->front() << hw::kPageShift) : std::nullopt;
+  } catch (const hw::HardwareError& error) {
+    throw VtdError(fmt::format("no memory for a second-stage table: {}", error.what()));
+  }
+}
+
 hw::PhysAddr SecondStage::new_page() {
-  return unit_pages(pages_, 1, address_limit_, "a second-stage table").front() << hw::kPageShift;
+  const auto page = try_new_page();
+  if (!page) throw NoTableMemory("second stage: no memory for a table", 1);
+  return *page;
 }
 
 void SecondStage::store(hw::PhysAddr entry, std::uint64_t value) {

@@ -48,7 +48,8 @@ class SecondStage {
   SecondStage& operator=(const SecondStage&) = delete;
 
   /// Map input page logical[i] to page frame pfns[i]. All or nothing: throws VtdError, with every table as
-  /// before, when memory is short or a page is mapped already (a present leaf never changes its target).
+  /// before, when a page is mapped already (a present leaf never changes its target), NoTableMemory when
+  /// memory is short.
   void map(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& pfns, const Access& access);
 
   /// Replace each large leaf that `logical` covers only in part by a table of the same translations; never is
@@ -101,6 +102,7 @@ class SecondStage {
   /// without it they are an error.
   [[nodiscard]] std::vector<Leaf> leaves_of(std::vector<std::uint64_t> logical, const char* what,
                                             std::vector<Leaf>* partial) const;
+  [[nodiscard]] std::optional<hw::PhysAddr> try_new_page();
   [[nodiscard]] hw::PhysAddr new_page();
   [[nodiscard]] hw::PhysAddr copy_down(const Leaf& leaf, const std::vector<std::uint64_t>& sorted,
                                        std::vector<std::pair<hw::PhysAddr, Table>>& made);

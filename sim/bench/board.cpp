@@ -28,7 +28,7 @@ std::unique_ptr<Dut> checked_dut(const MachineConfig& config) {
 Board::Board(const MachineConfig& config, MessageSink messages)
     : config_(config),
       dut_(checked_dut(config)),
-      memory_(config.ram, config.host_address_width, config.device_memory),
+      memory_(config.ram, config.host_address_width, config.bus_memory()),
       bus_(memory_, std::move(messages)),
       data_("m_axi_data", bus_, port_config(config.memory, dut_->info(), config.seed, 0)),
       table_("m_axi_table", bus_, port_config(config.memory, dut_->info(), config.seed, 1)) {

@@ -73,6 +73,11 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
   platform_.interrupts = &interrupts_;
   platform_.time = time_.get();
   platform_.host_address_width = config.host_address_width;
+  for (const ReservedMemory& entry : config.reserved) {
+    hw::ReservedRegion region{entry.range, {}};
+    for (const unsigned adapter : entry.adapters) region.source_ids.push_back(ids[adapter]);
+    platform_.reserved.push_back(std::move(region));
+  }
 }
 
 Machine::~Machine() = default;

@@ -18,10 +18,18 @@ inline constexpr hw::PhysAddr kBarBase = 0xE000'0000;  ///< BAR 0 of adapter 0
 inline constexpr hw::PhysAddr kBarStride = 0x10'0000;  ///< from adapter to adapter
 inline constexpr std::uint64_t kWindowBytes = 0x1000;  ///< of each window
 
+/// Memory that firmware keeps for adapters: not the system's, an identity wherever their requests are
+/// translated.
+struct ReservedMemory {
+  hw::MemoryRange range;
+  std::vector<unsigned> adapters;
+};
+
 struct MachineConfig {
   unsigned adapters = 2;
   std::vector<hw::MemoryRange> ram = default_memory_map();
   std::vector<hw::MemoryRange> device_memory = default_device_memory();  ///< of peers: I/O space, not RAM
+  std::vector<ReservedMemory> reserved;                                  ///< answers on the bus; page-aligned
   std::uint64_t vram_bytes = 256ULL << 20;                               ///< per adapter, a power of two
   unsigned host_address_width = 46;                                      ///< bits; at most the unit's
   unsigned pipe = 0;                                                     ///< variant of the RTL
@@ -40,6 +48,10 @@ struct MachineConfig {
 
   /// Throws std::invalid_argument with one line that says what cannot be, given the RTL that was built.
   void check(const DutInfo& info) const;
+  /// What is wrong with an entry of `reserved`; empty: nothing.
+  [[nodiscard]] std::string reserved_error(const ReservedMemory& entry) const;
+  /// Device memory, and the reserved memory that is no part of it or of RAM.
+  [[nodiscard]] std::vector<hw::MemoryRange> bus_memory() const;
 };
 
 }  // namespace gpudmar::sim

@@ -14,6 +14,7 @@ constexpr std::uint64_t kWindowFirst = hw::kInterruptWindowBase >> kShift;
 constexpr std::uint64_t kWindowEnd = hw::kInterruptWindowEnd >> kShift;
 constexpr std::size_t kFormerKept = 256;  // freed numbers that are asked again at Destroy, by object
 constexpr std::size_t kStatusWritesKept = 4096;
+constexpr unsigned kPassThrough = 2;  // translation type (VT-d 2.2)
 
 bool in_window(std::uint64_t page) { return page >= kWindowFirst && page < kWindowEnd; }
 
@@ -67,9 +68,11 @@ void GuaranteeRules::before_attach(const std::vector<std::uint16_t>& source_ids)
 
 void GuaranteeRules::link_starts(const Link& link) {
   if (spaces_.count(link.name) != 0) return;
-  Space space;
-  space.link = link;
-  spaces_.emplace(link.name, std::move(space));
+  Space created;
+  created.link = link;
+  for (const mm::PageRun& run : link.reserved)
+    for (std::uint64_t i = 0; i < run.count; ++i) created.reserved.insert(run.first + i);
+  const Space& space = spaces_.emplace(link.name, std::move(created)).first->second;
   count("G1");
   if (!link.remapped) return;
   if (!root_.te) return violate("G1", fmt::format("{} starts while translation is off", link.name));
@@ -85,6 +88,19 @@ void GuaranteeRules::link_starts(const Link& link) {
               fmt::format("{} starts and source-id {:#06x} is in domain {} instead of {}, or on other tables",
                           link.name, id, entry->did, first->did));
   }
+  for (const std::uint64_t page : space.reserved) check_reserved(space, page, "at the start");
+}
+
+// Firmware's memory: every member reaches it, at its own address.
+void GuaranteeRules::check_reserved(const Space& space, std::uint64_t page, const char* when) {
+  count("G18");
+  for (const std::uint16_t id : space.link.source_ids)
+    for (const bool write : {false, true})
+      if (const model::Outcome outcome = ask(id, page, write);
+          !access_of(outcome).out || access_of(outcome).frame != page)
+        return violate(
+            "G18", fmt::format("{}: firmware keeps page {:#x} for {}; source-id {:#06x}, {}: {}", when, page,
+                               space.link.name, id, write ? "write" : "read", model::describe(outcome)));
 }
 
 void GuaranteeRules::links_end() {
@@ -116,6 +132,7 @@ void GuaranteeRules::object_destroyed(const void* object) {
     const auto it = spaces_.find(former.link);
     if (it == spaces_.end() || !it->second.link.remapped) continue;
     if (it->second.numbers.count(former.number) != 0) continue;  // another object's by now
+    if (it->second.reserved.count(former.number) != 0) continue;
     count("G22");
     for (const std::uint16_t id : it->second.link.source_ids)
       if (const Access access = access_of(ask(id, former.number, false)); access.out)
@@ -147,6 +164,13 @@ void GuaranteeRules::check_numbers(const Space& space, const Adl& adl) {
     if (in_window(adl.numbers[i]) || (i < adl.frames.size() && in_window(adl.frames[i]))) {
       violate("G23", fmt::format("number {:#x} or its page {:#x} lies in the interrupt window",
                                  adl.numbers[i], adl.frames[i]));
+      break;
+    }
+  if (!space.reserved.empty()) count("G18", adl.numbers.size());
+  for (std::size_t i = 0; i < adl.numbers.size(); ++i)
+    if (!space.link.identity && space.reserved.count(adl.numbers[i]) != 0) {
+      violate("G18", fmt::format("number {:#x} was given out, which firmware keeps for {}", adl.numbers[i],
+                                 space.link.name));
       break;
     }
   if (!adl.contiguous) return;
@@ -195,6 +219,7 @@ void GuaranteeRules::check_page(const Space& space, const Adl& adl, std::size_t 
 
 void GuaranteeRules::check_neighbour(const Space& space, std::uint64_t number, const std::string& whose) {
   if (space.numbers.count(number) != 0) return;
+  if (space.reserved.count(number) != 0) return check_reserved(space, number, "beside an ADL");
   if (number >> (unit_.mgaw - kShift) != 0) return;
   count("G4");
   for (const std::uint16_t id : space.link.source_ids)
@@ -211,6 +236,7 @@ void GuaranteeRules::check_others(const Space& space, const Adl& adl) {
     count("G13");
     for (const std::uint64_t number : adl.numbers) {
       if (other.numbers.count(number) != 0) continue;  // its own number of the same value
+      if (other.reserved.count(number) != 0) continue;
       for (const std::uint16_t id : other.link.source_ids)
         if (const Access access = access_of(ask(id, number, false)); access.out) {
           violate("G13", fmt::format("number {:#x} of {} leads to page {:#x} for source-id {:#06x} of {}",
@@ -298,11 +324,16 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
   if (!space.link.remapped) return;
 
   count("G5", adl.numbers.size());
+  // Some number leads nowhere from now on; in 1:1 mode other ADLs, or firmware, may hold them all.
+  bool gone = false;
   std::vector<Former>& former = former_[adl.object];
   for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
     const std::uint64_t number = adl.numbers[i];
     if (former.size() < kFormerKept) former.push_back({adl.link, number, adl.frames[i]});
-    if (space.numbers.count(number) == 0)
+    if (space.reserved.count(number) != 0) {
+      check_reserved(space, number, "FreeAdl returned");
+    } else if (space.numbers.count(number) == 0) {
+      gone = true;
       for (const std::uint16_t source : space.link.source_ids)
         for (const bool write : {false, true})
           if (access_of(ask(source, number, write)).out)
@@ -310,7 +341,8 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
                     fmt::format("FreeAdl returned and number {:#x} still leads to page {:#x} for source-id "
                                 "{:#06x}",
                                 number, adl.frames[i] << kShift, source));
-    if (space.frames.count(adl.frames[i]) == 0)
+    }
+    if (space.frames.count(adl.frames[i]) == 0 && space.reserved.count(adl.frames[i]) == 0)
       for (const unsigned port : space.link.ports)
         if (const auto open = in_flight_.find({port, adl.frames[i]}); open != in_flight_.end())
           violate("G5", fmt::format("FreeAdl returned with {} accesses of GPU {} to page {:#x} under way",
@@ -321,7 +353,7 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
   const bool told = std::any_of(status_writes_.rbegin(), status_writes_.rend(), [&](std::uint64_t cycle) {
     return cycle >= times.invalidate_begin && cycle <= times.invalidate_done;
   });
-  if (!told)
+  if (gone && !told)
     violate("G6",
             fmt::format("an invalidation is taken for complete at {} and the unit wrote no status since {}",
                         times.invalidate_done, times.invalidate_begin));
@@ -387,6 +419,8 @@ void GuaranteeRules::check_owner(const Pending& request) {
     if (!request.snoop) violate("G11", what + ": cached memory without snooping");
     return;
   }
+  if (space->reserved.count(request.address >> kShift) != 0)
+    return;  // sweeps see that no other number leads there
   if (allocating_ > 0)
     pending_.push_back(request);  // the promise may be on its way
   else
@@ -413,6 +447,10 @@ void GuaranteeRules::blocked(std::uint16_t source_id, bool write, std::uint64_t 
   for (const auto& [name, space] : spaces_) {
     const auto& ids = space.link.source_ids;
     if (!space.link.remapped || std::find(ids.begin(), ids.end(), source_id) == ids.end()) continue;
+    if (space.reserved.count(address >> kShift) != 0)
+      return violate(
+          "G18", fmt::format("a {} of {:#x} by source-id {:#06x} was blocked, which firmware keeps for {}",
+                             write ? "write" : "read", address, source_id, name));
     count("G3");
     const auto it = space.numbers.find(address >> kShift);
     if (it == space.numbers.end() || !(write ? it->second.writable : it->second.readable)) return;
@@ -444,6 +482,7 @@ void GuaranteeRules::sweep(const Space& space) {
       violate("G12", fmt::format("source-id {:#06x} of {} has tables of its own", id, space.link.name));
     first = context;
     std::size_t found = 0;
+    std::size_t reserved = 0;
     std::size_t shown = 0;
     model::for_each_leaf(*context, memory_, [&](const model::Leaf& leaf) {
       const std::uint64_t pages = std::uint64_t{1} << (leaf.shift - kShift);
@@ -457,6 +496,15 @@ void GuaranteeRules::sweep(const Space& space) {
           continue;
         }
         const auto it = space.numbers.find(number);
+        if (space.reserved.count(number) != 0) {
+          ++reserved;
+          if (it != space.numbers.end()) ++found;  // 1:1 mode
+          if ((frame != number || !leaf.readable || !leaf.writable) && ++shown <= 3)
+            violate("G18", fmt::format("number {:#x} of {} leads to page {:#x}, {}{}: it is firmware's",
+                                       number, space.link.name, frame << kShift, leaf.readable ? "R" : "-",
+                                       leaf.writable ? "W" : "-"));
+          continue;
+        }
         if (it == space.numbers.end()) {
           if (++shown <= 3)
             violate("G4", fmt::format("number {:#x} of {} belongs to no ADL and leads to page {:#x}", number,
@@ -473,6 +521,11 @@ void GuaranteeRules::sweep(const Space& space) {
                                      it->second.readable ? "R" : "-", it->second.writable ? "W" : "-"));
       }
     });
+    count("G18", space.reserved.size());
+    if (reserved != space.reserved.size() && context->type != kPassThrough)
+      violate("G18",
+              fmt::format("{} of the {} pages that firmware keeps for {} translate for source-id {:#06x}",
+                          reserved, space.reserved.size(), space.link.name, id));
     if (found != space.numbers.size() && shown == 0)
       violate("G2", fmt::format("{} of the {} numbers of {} translate for source-id {:#06x}", found,
                                 space.numbers.size(), space.link.name, id));

@@ -27,6 +27,7 @@ class GuaranteeRules {
     bool remapped = false;  ///< translation is on; else devices see physical memory
     bool identity = false;  ///< numbers are page frames
     std::uint64_t highest_visible = ~0ULL;
+    std::vector<mm::PageRun> reserved = {};  ///< what firmware keeps for its members; may overlap
   };
   /// A promise made by AllocateAdl.
   struct Adl {
@@ -63,24 +64,24 @@ class GuaranteeRules {
   // ---- What happens
   void root_is(const model::RootState& root) { root_ = root; }
   void before_attach(const std::vector<std::uint16_t>& source_ids);  ///< G1
-  void link_starts(const Link& link);                                ///< G1; the first of its members
+  void link_starts(const Link& link);                                ///< G1, G18; the first of its members
   void links_end();
   void object_created(const void* object, const std::vector<std::uint64_t>& frames, bool zeroed);  ///< G22
   void object_destroyed(const void* object);                                                       ///< G22
   void allocate_begins() { ++allocating_; }
   void allocate_ends();
-  void allocated(const Adl& adl, std::uint64_t cycle);  ///< G2 to G4, G7 to G13, G19, G23
+  void allocated(const Adl& adl, std::uint64_t cycle);  ///< G2 to G4, G7 to G13, G18, G19, G23
   void free_begins(const void* id);
-  void freed(const void* id, const FreeTimes& times);  ///< G4 to G6
+  void freed(const void* id, const FreeTimes& times);  ///< G4 to G6, G18
   void page_event(const mm::PageEvent& event);         ///< G6
   void status_written(std::uint64_t cycle) { status_writes_.push_back(cycle); }
   void call_failed(const std::string& name, const Snapshot& before, const Snapshot& after);  ///< G20
   /// A request left towards memory, where it must be snooped or need not; and its end. G1, G5, G11
   void departs(unsigned port, bool write, std::uint64_t address, bool snoop, std::uint64_t cycle);
   void completes(unsigned port, bool write, std::uint64_t address);
-  /// A request was blocked that arrived at `arrival`. G3
+  /// A request was blocked that arrived at `arrival`. G3, G18
   void blocked(std::uint16_t source_id, bool write, std::uint64_t address, std::uint64_t arrival);
-  /// The tables hold what was promised and nothing else. G4, G23
+  /// The tables hold what was promised and nothing else. G4, G18, G23
   void sweep();
   [[nodiscard]] bool knows(const void* id) const { return adls_.count(id) != 0; }
   [[nodiscard]] std::uint64_t locked_pages() const { return locks_.size(); }  ///< by page events
@@ -108,7 +109,7 @@ class GuaranteeRules {
     Link link;
     std::unordered_map<std::uint64_t, Number> numbers;
     std::unordered_map<std::uint64_t, Holders> frames;
-    std::set<std::uint64_t> windows;
+    std::set<std::uint64_t> reserved;  ///< pages that firmware keeps for its members
   };
   struct Former {
     std::string link;
@@ -131,6 +132,7 @@ class GuaranteeRules {
   void check_page(const Space& space, const Adl& adl, std::size_t index);
   void check_neighbour(const Space& space, std::uint64_t number, const std::string& whose);
   void check_others(const Space& space, const Adl& adl);
+  void check_reserved(const Space& space, std::uint64_t page, const char* when);
   void sweep(const Space& space);
 
   model::UnitConfig unit_;

@@ -166,6 +166,10 @@ void Guarantees::device_call_begins(const std::string& name, const std::string& 
         if (member < highest_visible_.size() && highest_visible_[member] != 0)
           highest = highest_visible_[member];
         link.highest_visible = std::min(link.highest_visible, highest);
+        // As the machine is built, not as the kernel was told.
+        for (const ReservedMemory& entry : machine_.config().reserved)
+          if (std::count(entry.adapters.begin(), entry.adapters.end(), member) != 0)
+            link.reserved.push_back({entry.range.base / hw::kPageSize, entry.range.size / hw::kPageSize});
       }
       rules_.link_starts(link);
     }

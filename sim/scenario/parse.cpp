@@ -170,6 +170,7 @@ class Parser {
   std::vector<ScenarioStep> steps(const json& list, const std::string& path, bool in_parallel);
   [[nodiscard]] std::vector<hw::MemoryRange> ranges(const json& list, const std::string& path) const;
   void machine(const json& value, const std::string& path, Scenario& scenario);
+  void reserved(const json& list, const std::string& path, MachineConfig& config);
   void memory(const json& value, const std::string& path, AxiMemoryConfig& config);
   void start(const json& value, const std::string& path, ScenarioStart& start);
 
@@ -285,7 +286,9 @@ void Parser::check(const json& value, const std::string& path, const KeyRule& ru
     case ValueKind::kSteps:
     case ValueKind::kThreads:
     case ValueKind::kRam:
+    case ValueKind::kReserved:
     case ValueKind::kLinks:
+    case ValueKind::kAdapters:
       if (!value.is_array()) fail(path, "must be a " + to_string(rule.kind));
       break;
     case ValueKind::kBits:
@@ -388,6 +391,23 @@ std::vector<hw::MemoryRange> Parser::ranges(const json& list, const std::string&
   return all;
 }
 
+void Parser::reserved(const json& list, const std::string& path, MachineConfig& config) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string at = fmt::format("{}/{}", path, i);
+    check_object(list[i], at, reserved_rule());
+    ReservedMemory entry;
+    entry.range = {number(list[i]["base"], at + "/base"), number(list[i]["size"], at + "/size")};
+    if (list[i].contains("adapters")) {
+      for (std::size_t j = 0; j < list[i]["adapters"].size(); ++j)
+        entry.adapters.push_back(small(list[i]["adapters"][j], fmt::format("{}/adapters/{}", at, j)));
+    } else {
+      for (unsigned adapter = 0; adapter < config.adapters; ++adapter) entry.adapters.push_back(adapter);
+    }
+    config.reserved.push_back(entry);
+    if (const std::string why = config.reserved_error(entry); !why.empty()) fail(at, why);
+  }
+}
+
 void Parser::machine(const json& value, const std::string& path, Scenario& scenario) {
   check_object(value, path, machine_rule());
   MachineConfig& config = scenario.machine;
@@ -402,6 +422,8 @@ void Parser::machine(const json& value, const std::string& path, Scenario& scena
     if (key == "ram") config.ram = ranges(entry, at);
     if (key == "device_memory") config.device_memory = ranges(entry, at);
   }
+  // Against all the rest of the machine, wherever that stands.
+  if (value.contains("reserved")) reserved(value["reserved"], path + "/reserved", config);
   if (!value.contains("links")) return;
   const json& links = value["links"];
   const std::string at = path + "/links";

@@ -204,6 +204,7 @@ const ObjectRule& machine_rule() {
        {"host_width", K::kNumber, false, "host address bits; 46"},
        {"ram", K::kRam, false, "[[\"0\", \"2G\"], [\"4G\", \"2G\"], [\"1T\", \"4G\"]]"},
        {"device_memory", K::kRam, false, "memory of peers on the bus; [[\"0xD0000000\", \"16M\"]]"},
+       {"reserved", K::kReserved, false, "memory that firmware keeps for adapters; none"},
        {"vram", K::kNumber, false, "bytes for each adapter; 256M"},
        {"memory", K::kMemory, false, "timing of host memory"},
        {"seed", K::kNumber, false, "of page placement, power-on state and jitter; 1"},
@@ -222,6 +223,15 @@ const ObjectRule& memory_rule() {
                                 {"interleave", K::kBool, false, "false"},
                                 {"read_at_first_beat", K::kBool, false, "false"},
                                 {"write_at_wlast", K::kBool, false, "false"}}};
+  return rule;
+}
+
+const ObjectRule& reserved_rule() {
+  static const ObjectRule rule{"reserved",
+                               "memory that firmware keeps for adapters",
+                               {{"base", K::kNumber, true, "physical address, of a page"},
+                                {"size", K::kNumber, true, "bytes, whole pages"},
+                                {"adapters", K::kAdapters, false, "whose it is; all"}}};
   return rule;
 }
 
@@ -268,8 +278,12 @@ std::string to_string(ValueKind kind) {
       return "list of texts";
     case K::kRam:
       return "list of [base, size]";
+    case K::kReserved:
+      return "list of objects";
     case K::kLinks:
       return "list of lists of adapters";
+    case K::kAdapters:
+      return "list of adapters";
     case K::kAdapter:
       return "number or null";
     case K::kBits:
@@ -295,6 +309,7 @@ std::string schema_markdown() {
   std::string text = "### The file\n" + std::string(kHead) + keys_markdown(scenario_rule());
   text += "\n### `machine`\n" + std::string(kHead) + keys_markdown(machine_rule());
   text += "\n### `memory`\n" + std::string(kHead) + keys_markdown(memory_rule());
+  text += "\n### `reserved`\n" + std::string(kHead) + keys_markdown(reserved_rule());
   text += "\n### `start`\n" + std::string(kHead) + keys_markdown(start_rule());
   text += "\n### Steps\n";
   for (const ObjectRule& rule : step_rules()) {

@@ -16,8 +16,10 @@ enum class ValueKind {
   kName,      ///< one of `choices`, or a number
   kTextList,  ///< list of texts
   kRam,       ///< list of [base, size]
+  kReserved,  ///< list of objects: reserved_rule()
   kLinks,     ///< list of lists of adapters
   kAdapter,   ///< a number, or null
+  kAdapters,  ///< list of numbers
   kBits,      ///< a number, or a list of numbers
   kMemory,    ///< object: kMemoryKeys
   kExpect,    ///< a status, a list of them, or {"bugcheck": code, "parameter": first parameter}
@@ -47,6 +49,7 @@ struct ObjectRule {
 [[nodiscard]] const ObjectRule& scenario_rule();
 [[nodiscard]] const ObjectRule& machine_rule();
 [[nodiscard]] const ObjectRule& memory_rule();
+[[nodiscard]] const ObjectRule& reserved_rule();
 [[nodiscard]] const ObjectRule& start_rule();
 [[nodiscard]] const std::vector<ObjectRule>& step_rules();
 /// Null: there is no such step.

@@ -376,6 +376,107 @@ TEST_F(Rules, G19NotTheBusAddress) {
   allocate(adl);
   EXPECT_THAT(fired, Contains("guarantee.G19"));
 }
+/// link0 with pages 0x20 and 0x21 that firmware keeps, mapped as they should be.
+class ReservedRules : public Rules {
+ protected:
+  ReservedRules() {
+    leaf(0x20) = 0x2'0000 | kSnoop | kRw;
+    leaf(0x21) = 0x2'1000 | kRw;
+    rules.links_end();
+    start(false);
+  }
+  void start(bool identity) {
+    auto kept = link();
+    kept.identity = identity;
+    kept.reserved = {{0x20, 2}};
+    rules.link_starts(kept);
+  }
+};
+TEST_F(ReservedRules, G18QuietWhileItStands) {
+  rules.departs(0, true, 0x2'0040, 50);
+  allocate(promise());
+  rules.sweep();
+  rules.departs(1, false, 0x2'1FC0, 150);
+  free_well();
+  rules.sweep();
+  EXPECT_THAT(texts, IsEmpty());
+  EXPECT_GT(checked["G18"], 4U);
+}
+TEST_F(ReservedRules, G18NotThereAtTheStart) {
+  rules.links_end();
+  leaf(0x21) = 0;
+  start(false);
+  only("G18");
+}
+TEST_F(ReservedRules, G18OnlyForReading) {
+  rules.links_end();
+  leaf(0x20) &= ~2ULL;
+  start(false);
+  only("G18");
+}
+TEST_F(ReservedRules, G18AMemberIsLeftOut) {
+  rules.links_end();
+  tables(0x1'0000);
+  attach(kGpu1, 0x3000, 0x1'0000, 1);
+  start(false);
+  EXPECT_THAT(fired, Contains("guarantee.G18"));
+}
+TEST_F(ReservedRules, G18LeadsElsewhere) {
+  leaf(0x20) = 0x2'2000 | kRw;
+  rules.sweep();
+  only("G18");
+}
+TEST_F(ReservedRules, G18GoneAfterwards) {
+  leaf(0x21) = 0;
+  rules.sweep();
+  only("G18");
+}
+TEST_F(ReservedRules, G18ANumberOfItIsGivenOut) {
+  auto adl = promise();
+  adl.numbers[1] = 0x20;
+  adl.frames[1] = 0x20;
+  leaf(17) = 0;
+  allocate(adl);
+  only("G18");
+}
+TEST_F(ReservedRules, G18FreeAdlTakesItAlong) {
+  rules.links_end();
+  start(true);
+  GuaranteeRules::Adl adl;
+  adl.id = &adl_id;
+  adl.object = &object;
+  adl.link = "link0";
+  adl.numbers = adl.frames = {0x20, 0x21};
+  adl.io_space = true;
+  allocate(adl);
+  rules.sweep();
+  rules.free_begins(&adl_id);
+  rules.freed(&adl_id, {200, 200});  // nothing to invalidate
+  EXPECT_THAT(texts, IsEmpty());
+  allocate(adl);
+  leaf(0x21) = 0;
+  rules.free_begins(&adl_id);
+  rules.freed(&adl_id, {200, 200});
+  only("G18");
+}
+TEST_F(ReservedRules, G18AnAccessIsBlocked) {
+  checked["G18"] = 1;
+  rules.blocked(kOther, false, 0x2'0000, 50);  // not that link's
+  EXPECT_THAT(texts, IsEmpty());
+  rules.blocked(kGpu1, true, 0x2'1040, 50);
+  only("G18");
+}
+TEST_F(ReservedRules, G13ItIsNotTheOtherLinks) {
+  GuaranteeRules::Link other{"link1", {2}, {kOther}, true, false, 0xFF'FFFF'FFFF};
+  rules.link_starts(other);
+  rules.departs(2, false, 0x2'0000, 60);
+  only("G5");
+}
+TEST_F(ReservedRules, G4ASecondNumberLeadsThere) {
+  leaf(0x30) = 0x2'0000 | kRw;
+  rules.sweep();
+  only("G4");
+}
 TEST_F(Rules, G20AFailedCallLeftSomething) {
   rules.call_failed("AllocateAdl", {10, 2, 3, 4}, {10, 2, 3, 4});
   EXPECT_THAT(texts, IsEmpty());

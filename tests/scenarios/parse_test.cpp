@@ -44,6 +44,7 @@ TEST(ScenarioParse, ReadsWhatIsThere) {
     "schema": 1, "name": "n", "about": "a", "covers": ["G2"],
     "machine": {"adapters": 1, "pipe": 1, "host_width": 40, "ram": [["0", "16M"]], "vram": "1M",
                 "device_memory": [["0xC0000000", "4K"]],
+                "reserved": [{"base": "0xC0001000", "size": "8K"}, {"base": "1M", "size": "4K", "adapters": [0]}],
                 "memory": {"latency": 7, "jitter": 3, "stall": 25, "out_of_order": true}, "links": [[0]]},
     "start": {"iommu": "off", "placement": "ascending", "shuffle_logical": true, "visible_bits": [30, 40],
               "page_file": "1M", "expect": ["STATUS_SUCCESS", "STATUS_NOT_SUPPORTED"]},
@@ -60,6 +61,10 @@ TEST(ScenarioParse, ReadsWhatIsThere) {
   ASSERT_EQ(s.machine.ram.size(), 1U);
   EXPECT_EQ(s.machine.ram[0].size, 16U << 20);
   EXPECT_EQ(s.machine.device_memory.at(0).base, 0xC000'0000U);
+  ASSERT_EQ(s.machine.reserved.size(), 2U);
+  EXPECT_EQ(s.machine.reserved[0].range.size, 0x2000U);
+  EXPECT_THAT(s.machine.reserved[0].adapters, ElementsAre(0));
+  EXPECT_EQ(s.machine.reserved[1].range.base, 1U << 20);
   EXPECT_EQ(s.machine.vram_bytes, 1U << 20);
   EXPECT_EQ(s.machine.memory.latency, 7U);
   EXPECT_EQ(s.machine.memory.jitter, 3U);
@@ -73,9 +78,9 @@ TEST(ScenarioParse, ReadsWhatIsThere) {
   EXPECT_EQ(s.start.expect.size(), 2U);
   EXPECT_THAT(s.covers, ElementsAre("G2"));
   ASSERT_EQ(s.steps.size(), 2U);
-  EXPECT_EQ(s.steps[0].line, 9U);
-  EXPECT_EQ(s.steps[0].steps.at(0).line, 10U);
-  EXPECT_EQ(s.steps[1].line, 11U);
+  EXPECT_EQ(s.steps[0].line, 10U);
+  EXPECT_EQ(s.steps[0].steps.at(0).line, 11U);
+  EXPECT_EQ(s.steps[1].line, 12U);
   EXPECT_EQ(s.steps[1].threads.size(), 2U);
 }
 
@@ -117,6 +122,16 @@ TEST(ScenarioParse, MachineAndStart) {
   wrong(with("\"machine\": {\"ram\": [[\"0\",\n\"2G\", 1]]}"), "2", "must be [base, size]");
   wrong(with("\"machine\": {\"links\": [[0], [0]]}"), "2", "'links': must name each of the 2 adapters once");
   wrong(with("\"machine\": {\"adapters\": 3, \"links\": [[0, 1], [2]]}"), "2", "all adapters as one link");
+  wrong(with("\"machine\": {\"reserved\": [\n{\"base\": 0}]}"), "3", "reserved: 'size' is missing");
+  wrong(with("\"machine\": {\"reserved\": [[0, 1]]}"), "2", "reserved must be an object");
+  wrong(with("\"machine\": {\"reserved\": [{\"base\": 0,\n\"sise\": 1}]}"), "3",
+        "'sise': unknown key of reserved (base, size, adapters)");
+  wrong(with("\"machine\": {\"reserved\": [{\"base\": 0, \"size\": \"4K\", \"adapters\": 0}]}"), "2",
+        "'adapters': must be a list of adapters");
+  wrong(with("\"machine\": {\"reserved\": [\n{\"base\": \"3G\", \"size\": 100}]}"), "3",
+        "is not page-aligned");
+  wrong(with("\"machine\": {\"reserved\": [{\"base\": \"3G\", \"size\": \"4K\",\n\"adapters\": [2]}]}"), "2",
+        "is for adapter 2, there are 2");
   wrong(with("\"start\": {\"iommu\": \"on\"}"), "2", "'iommu': \"on\" is none of logical, ");
   wrong(with("\"start\": {\"visible_bits\": 99}"), "2", "'visible_bits': 99 address bits");
   wrong(with("\"start\": {\"expect\": \"STATUS_FINE\"}"), "2", "'STATUS_FINE' is no status");

@@ -134,6 +134,7 @@ hw::Platform ModelMachine::platform() {
   platform.interrupts = &interrupts;
   platform.time = &time;
   platform.host_address_width = options_.unit.haw;
+  platform.reserved = options_.reserved;
   return platform;
 }
 

@@ -115,6 +115,7 @@ class ModelMachine final : private sim::MemoryObserver {
     std::size_t functions = 2;  ///< source-ids 0100h, 0200h, ...
     bool caching_mode = false;  ///< CAP.CM as software reads it
     bool iommu = true;
+    std::vector<hw::ReservedRegion> reserved = {};  ///< for the platform; the memory has to be there besides
   };
   explicit ModelMachine(Options options);
   ModelMachine() : ModelMachine(Options()) {}

@@ -138,7 +138,7 @@ struct SpaceFixture {
   SpaceFixture() {
     unit = std::make_unique<vtd::RemappingUnit>(machine.iommu, machine.time, machine.interrupts, pages,
                                                 vtd::RemappingUnit::Config{2000, 46});
-    space = DmaSpace::isolated(machine.time, *unit, pages.highest_address());
+    space = DmaSpace::isolated(machine.time, *unit, pages.highest_address(), {});
     space->attach({kGpu0});
   }
   std::pair<bool, bool> allowed(std::uint64_t page) {
@@ -246,7 +246,7 @@ TEST(Logical, NumbersKeepThePhaseOfContiguousMemory) {
   mm::PageAllocator pages(machine.memory, machine.time);
   vtd::RemappingUnit unit(machine.iommu, machine.time, machine.interrupts, pages,
                           vtd::RemappingUnit::Config{2000, 46});
-  DmaSpace space(machine.time, unit, (1ULL << 40) - 1, {});
+  DmaSpace space(machine.time, unit, (1ULL << 40) - 1, {}, {});
   // Two stray pages, then 5 MiB from an odd page on.
   std::vector<mm::Pfn> frames{0x77, 0x33};
   for (std::uint64_t i = 0; i < 1280; ++i) frames.push_back((1ULL << 28) + 0x1F5 + i);
