@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t kAddress = 0x000F'FFFF'FFFF'F000ULL;
 constexpr std::uint64_t kPresent = 1;
-constexpr std::uint64_t kRead = 1, kWrite = 2, kPageSize = 1U << 7;
+constexpr std::uint64_t kRead = 1, kWrite = 2, kPageSize = 1U << 7, kSnoop = 1U << 11;
 constexpr unsigned kEntries = 512;
 
 void walk(const MemoryView& memory, std::uint64_t table, unsigned level, std::uint64_t base, bool readable,
@@ -21,7 +21,7 @@ void walk(const MemoryView& memory, std::uint64_t table, unsigned level, std::ui
     const std::uint64_t input = base + (std::uint64_t{i} << shift);
     const std::uint64_t target = entry & kAddress;
     if (level == 1 || (level <= 3 && (entry & kPageSize) != 0))
-      visit({input, target >> shift << shift, shift, r, w});
+      visit({input, target >> shift << shift, shift, r, w, (entry & kSnoop) != 0});
     else
       walk(memory, target, level - 1, input, r, w, visit);
   }

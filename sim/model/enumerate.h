@@ -34,6 +34,7 @@ struct Leaf {
   unsigned shift = 12;
   bool readable = false;  ///< over all levels
   bool writable = false;
+  bool snoop = false;  ///< SNP
 };
 
 /// Calls `visit` for each leaf under the context's tables that permits anything, ascending by input.

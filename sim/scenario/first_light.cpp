@@ -281,6 +281,7 @@ void FirstLight::run(FirstLightResult& result) {
       throw std::runtime_error(
           fmt::format("the driver does not load: {:#010x}", static_cast<std::uint32_t>(loaded)));
     if (!NT_SUCCESS(kernel_.start())) throw std::runtime_error("start: " + kernel_.start_error());
+    guarantees_->system_started();
     for (const auto& adapter : kernel_.adapters()) {
       if (adapter.mode != dxgkrnl::RemappingMode::kLogical)
         fail(adapter.name + " was not started in logical mode");

@@ -49,65 +49,25 @@ model::Outcome GuaranteeRules::ask(std::uint16_t source_id, std::uint64_t number
   return model::translate(unit_, root_, memory_, request);
 }
 
+void GuaranteeRules::Holders::add(const Adl& adl) {
+  ++adls;
+  readers += adl.readable ? 1 : 0;
+  writers += adl.writable ? 1 : 0;
+  cached += adl.cached ? 1 : 0;
+}
+
+void GuaranteeRules::Holders::remove(const Adl& adl) {
+  --adls;
+  readers -= adl.readable ? 1 : 0;
+  writers -= adl.writable ? 1 : 0;
+  cached -= adl.cached ? 1 : 0;
+}
+
 GuaranteeRules::Space* GuaranteeRules::space_of_port(unsigned port) {
   for (auto& [name, space] : spaces_)
     for (const unsigned member : space.link.ports)
       if (member == port) return &space;
   return nullptr;
-}
-
-// ---- Attachment
-
-void GuaranteeRules::before_attach(const std::vector<std::uint16_t>& source_ids) {
-  count("G1", source_ids.size());
-  if (!root_.te) return;  // the boot configuration: nothing is remapped, and nothing may move
-  for (const std::uint16_t id : source_ids)
-    if (model::find_context(root_, memory_, id))
-      violate("G1", fmt::format("source-id {:#06x} has a context entry before it was attached", id));
-}
-
-void GuaranteeRules::link_starts(const Link& link) {
-  if (spaces_.count(link.name) != 0) return;
-  Space created;
-  created.link = link;
-  for (const mm::PageRun& run : link.reserved)
-    for (std::uint64_t i = 0; i < run.count; ++i) created.reserved.insert(run.first + i);
-  const Space& space = spaces_.emplace(link.name, std::move(created)).first->second;
-  count("G1");
-  if (!link.remapped) return;
-  if (!root_.te) return violate("G1", fmt::format("{} starts while translation is off", link.name));
-  std::optional<model::ContextEntry> first;
-  for (const std::uint16_t id : link.source_ids) {
-    const auto entry = model::find_context(root_, memory_, id);
-    if (!entry)
-      return violate("G1",
-                     fmt::format("{} starts and source-id {:#06x} has no context entry", link.name, id));
-    if (!first) first = entry;
-    if (!(*entry == *first))
-      violate("G1",
-              fmt::format("{} starts and source-id {:#06x} is in domain {} instead of {}, or on other tables",
-                          link.name, id, entry->did, first->did));
-  }
-  for (const std::uint64_t page : space.reserved) check_reserved(space, page, "at the start");
-}
-
-// Firmware's memory: every member reaches it, at its own address.
-void GuaranteeRules::check_reserved(const Space& space, std::uint64_t page, const char* when) {
-  count("G18");
-  for (const std::uint16_t id : space.link.source_ids)
-    for (const bool write : {false, true})
-      if (const model::Outcome outcome = ask(id, page, write);
-          !access_of(outcome).out || access_of(outcome).frame != page)
-        return violate(
-            "G18", fmt::format("{}: firmware keeps page {:#x} for {}; source-id {:#06x}, {}: {}", when, page,
-                               space.link.name, id, write ? "write" : "read", model::describe(outcome)));
-}
-
-void GuaranteeRules::links_end() {
-  spaces_.clear();
-  adls_.clear();
-  former_.clear();
-  live_pages_ = freeing_ = 0;
 }
 
 // ---- Objects
@@ -130,7 +90,7 @@ void GuaranteeRules::object_created(const void* object, const std::vector<std::u
 void GuaranteeRules::object_destroyed(const void* object) {
   for (const Former& former : allocating_ == 0 ? former_[object] : std::vector<Former>{}) {
     const auto it = spaces_.find(former.link);
-    if (it == spaces_.end() || !it->second.link.remapped) continue;
+    if (it == spaces_.end() || !it->second.translated()) continue;
     if (it->second.numbers.count(former.number) != 0) continue;  // another object's by now
     if (it->second.reserved.count(former.number) != 0) continue;
     count("G22");
@@ -186,6 +146,9 @@ void GuaranteeRules::check_numbers(const Space& space, const Adl& adl) {
 void GuaranteeRules::check_page(const Space& space, const Adl& adl, std::size_t index) {
   const std::uint64_t number = adl.numbers[index];
   const std::uint64_t frame = adl.frames[index];
+  const Number& shared = space.numbers.at(number);
+  // With another AllocateAdl under way, a page may permit what nobody knows yet.
+  const bool unknown = space.link.identity && allocating_ > 1;
   if (space.link.identity && number != frame)
     violate("G8", fmt::format("number {:#x} for page {:#x} where both should be one", number, frame));
   bool first = true;
@@ -193,7 +156,8 @@ void GuaranteeRules::check_page(const Space& space, const Adl& adl, std::size_t 
     for (const bool write : {false, true}) {
       const model::Outcome outcome = ask(id, number, write);
       const Access access = access_of(outcome);
-      const bool allowed = !space.link.remapped || (write ? adl.writable : adl.readable);
+      const bool must = !space.translated() || shared.must(write);
+      const bool may = !space.translated() || shared.may(write) || unknown;
       const std::string what = fmt::format("source-id {:#06x}, {} of number {:#x}: {}", id,
                                            write ? "write" : "read", number, model::describe(outcome));
       const bool partly = write ? adl.readable : adl.writable;
@@ -202,14 +166,14 @@ void GuaranteeRules::check_page(const Space& space, const Adl& adl, std::size_t 
                 : first      ? "G2"
                              : "G12",
                 fmt::format("{} instead of page {:#x}", what, frame << kShift));
-      } else if (access.out != allowed) {
+      } else if (access.out ? !may : must) {
         // Reachable one way and not the other is a matter of permission.
         const bool other = access_of(ask(id, number, !write)).out;
         violate(access.out || (other && partly) ? "G10"
                 : first                         ? "G3"
                                                 : "G12",
                 fmt::format("{}, when AllocateAdl returned", what));
-      } else if (access.out && space.link.remapped && adl.cached && unit_.sc && !access.snoop) {
+      } else if (access.out && space.translated() && adl.cached && unit_.sc && !access.snoop) {
         violate("G11", fmt::format("{}: cached memory without snooping", what));
       }
     }
@@ -232,7 +196,7 @@ void GuaranteeRules::check_neighbour(const Space& space, std::uint64_t number, c
 
 void GuaranteeRules::check_others(const Space& space, const Adl& adl) {
   for (const auto& [name, other] : spaces_) {
-    if (name == space.link.name || !other.link.remapped) continue;
+    if (name == space.link.name || !other.translated()) continue;
     count("G13");
     for (const std::uint64_t number : adl.numbers) {
       if (other.numbers.count(number) != 0) continue;  // its own number of the same value
@@ -256,16 +220,12 @@ void GuaranteeRules::allocated(const Adl& adl, std::uint64_t cycle) {
   check_numbers(space, adl);
   for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
     Number& number = space.numbers[adl.numbers[i]];
-    if (number.adls != 0 && number.frame != adl.frames[i])
+    if (number.held.adls != 0 && number.frame != adl.frames[i])
       violate("G2", fmt::format("number {:#x} stands for pages {:#x} and {:#x}", adl.numbers[i],
                                 number.frame << kShift, adl.frames[i] << kShift));
     number.frame = adl.frames[i];
-    ++number.adls;
-    number.readable = number.readable || adl.readable;
-    number.writable = number.writable || adl.writable;
-    Holders& holders = space.frames[adl.frames[i]];
-    ++holders.adls;
-    if (adl.cached) ++holders.cached;
+    number.held.add(adl);
+    space.frames[adl.frames[i]].add(adl);
   }
   live_pages_ += adl.numbers.size();
   for (const char* rule : {"G2", "G3", "G10"}) count(rule, adl.numbers.size());
@@ -275,7 +235,7 @@ void GuaranteeRules::allocated(const Adl& adl, std::uint64_t cycle) {
   if (adl.cached && unit_.sc) count("G11", adl.numbers.size());
   for (std::size_t i = 0; i < adl.numbers.size(); ++i) check_page(space, adl, i);
   // With another AllocateAdl under way, numbers may lead somewhere that nobody knows yet.
-  if (space.link.remapped && allocating_ <= 1) {
+  if (space.translated() && allocating_ <= 1) {
     for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
       const std::uint64_t number = adl.numbers[i];
       if (number > 0 && (i == 0 || adl.numbers[i - 1] != number - 1))
@@ -293,6 +253,11 @@ void GuaranteeRules::allocate_ends() {
   std::vector<Pending> open;
   open.swap(pending_);
   for (const Pending& request : open) check_owner(request);
+  if (allocating_ > 0) return;
+  std::vector<Former> freed;
+  freed.swap(freed_meanwhile_);
+  for (const Former& page : freed)
+    if (const auto it = spaces_.find(page.link); it != spaces_.end()) check_freed(it->second, page);
 }
 
 // ---- FreeAdl
@@ -301,47 +266,87 @@ void GuaranteeRules::free_begins(const void* id) {
   if (const auto it = adls_.find(id); it != adls_.end() && !it->second.going) {
     it->second.going = true;
     ++freeing_;
+    Space& space = spaces_.at(it->second.adl.link);
+    for (const std::uint64_t number : it->second.adl.numbers)
+      space.numbers.at(number).leaving.add(it->second.adl);
   }
+}
+
+bool GuaranteeRules::forget(Space& space, const Adl& adl, bool going) {
+  bool lost = false;
+  live_pages_ -= adl.numbers.size();
+  for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
+    const auto number = space.numbers.find(adl.numbers[i]);
+    Number& page = number->second;
+    const Holders before = page.held;
+    page.held.remove(adl);
+    if (going) page.leaving.remove(adl);
+    const auto gone = [](unsigned was, unsigned is) { return was != 0 && is == 0; };
+    if (space.reserved.count(adl.numbers[i]) == 0)  // firmware's go on
+      lost = lost || page.held.adls == 0 || gone(before.readers, page.held.readers) ||
+             gone(before.writers, page.held.writers) || gone(before.cached, page.held.cached);
+    if (page.held.adls == 0) space.numbers.erase(number);
+    if (const auto frame = space.frames.find(adl.frames[i]); frame != space.frames.end()) {
+      frame->second.remove(adl);
+      if (frame->second.adls == 0) space.frames.erase(frame);
+    }
+  }
+  return lost;
+}
+
+// A number that no ADL names any more leads nowhere.
+void GuaranteeRules::check_freed(const Space& space, const Former& page) {
+  if (space.numbers.count(page.number) != 0) return;
+  for (const std::uint16_t source : space.link.source_ids)
+    for (const bool write : {false, true})
+      if (access_of(ask(source, page.number, write)).out)
+        violate("G5", fmt::format(
+                          "FreeAdl returned and number {:#x} still leads to page {:#x} for source-id {:#06x}",
+                          page.number, page.frame << kShift, source));
+}
+
+// A number that another ADL names stands for what that one wants, and for no more.
+void GuaranteeRules::check_kept(const Space& space, std::uint64_t number) {
+  const Number& page = space.numbers.at(number);
+  count("G2");
+  for (const std::uint16_t source : space.link.source_ids)
+    for (const bool write : {false, true}) {
+      const model::Outcome outcome = ask(source, number, write);
+      const Access access = access_of(outcome);
+      const std::string what = fmt::format(
+          "FreeAdl returned and number {:#x}, which another ADL names: {} by source-id {:#06x}: {}", number,
+          write ? "write" : "read", source, model::describe(outcome));
+      if (access.out ? access.frame != page.frame : page.must(write)) violate("G2", what);
+      if (access.out && !page.may(write) && allocating_ == 0) violate("G10", what);
+      if (access.out && unit_.sc && page.must_snoop() && !access.snoop)
+        violate("G11", what + ": cached memory without snooping");
+    }
 }
 
 void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
   const auto it = adls_.find(id);
   if (it == adls_.end()) return;
   const Adl adl = std::move(it->second.adl);
-  if (it->second.going) --freeing_;
+  const bool going = it->second.going;
+  if (going) --freeing_;
   adls_.erase(it);
   Space& space = spaces_.at(adl.link);
-  live_pages_ -= adl.numbers.size();
-  for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
-    if (const auto number = space.numbers.find(adl.numbers[i]);
-        number != space.numbers.end() && --number->second.adls == 0)
-      space.numbers.erase(number);
-    if (const auto frame = space.frames.find(adl.frames[i]); frame != space.frames.end()) {
-      if (adl.cached) --frame->second.cached;
-      if (--frame->second.adls == 0) space.frames.erase(frame);
-    }
-  }
-  if (!space.link.remapped) return;
+  const bool lost = forget(space, adl, going);
+  if (!space.translated()) return;
 
   count("G5", adl.numbers.size());
-  // Some number leads nowhere from now on; in 1:1 mode other ADLs, or firmware, may hold them all.
-  bool gone = false;
   std::vector<Former>& former = former_[adl.object];
   for (std::size_t i = 0; i < adl.numbers.size(); ++i) {
-    const std::uint64_t number = adl.numbers[i];
-    if (former.size() < kFormerKept) former.push_back({adl.link, number, adl.frames[i]});
-    if (space.reserved.count(number) != 0) {
-      check_reserved(space, number, "FreeAdl returned");
-    } else if (space.numbers.count(number) == 0) {
-      gone = true;
-      for (const std::uint16_t source : space.link.source_ids)
-        for (const bool write : {false, true})
-          if (access_of(ask(source, number, write)).out)
-            violate("G5",
-                    fmt::format("FreeAdl returned and number {:#x} still leads to page {:#x} for source-id "
-                                "{:#06x}",
-                                number, adl.frames[i] << kShift, source));
-    }
+    const Former page{adl.link, adl.numbers[i], adl.frames[i]};
+    if (former.size() < kFormerKept) former.push_back(page);
+    if (space.reserved.count(page.number) != 0)
+      check_reserved(space, page.number, "FreeAdl returned");
+    else if (space.numbers.count(page.number) != 0)
+      check_kept(space, page.number);
+    else if (allocating_ == 0)
+      check_freed(space, page);
+    else
+      freed_meanwhile_.push_back(page);
     if (space.frames.count(adl.frames[i]) == 0 && space.reserved.count(adl.frames[i]) == 0)
       for (const unsigned port : space.link.ports)
         if (const auto open = in_flight_.find({port, adl.frames[i]}); open != in_flight_.end())
@@ -350,10 +355,11 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
   }
 
   count("G6", adl.frames.size());
+  // Pages that other ADLs keep as they are need no invalidation.
   const bool told = std::any_of(status_writes_.rbegin(), status_writes_.rend(), [&](std::uint64_t cycle) {
     return cycle >= times.invalidate_begin && cycle <= times.invalidate_done;
   });
-  if (gone && !told)
+  if (lost && !told && (!space.link.identity || allocating_ == 0))
     violate("G6",
             fmt::format("an invalidation is taken for complete at {} and the unit wrote no status since {}",
                         times.invalidate_done, times.invalidate_begin));
@@ -410,7 +416,7 @@ void GuaranteeRules::check_owner(const Pending& request) {
   const std::string what = fmt::format("cycle {}: {} of {:#x} by GPU {}", request.cycle,
                                        request.write ? "write" : "read", request.address, request.port);
   if (space == nullptr) return violate("G1", what + " before it was started, or after its end");
-  if (!space->link.remapped) return;
+  if (!space->translated()) return;
   count("G5");
   if (const auto frame = space->frames.find(request.address >> kShift); frame != space->frames.end()) {
     // Memory that is cached for one ADL and not for another may be reached by either's entries.
@@ -430,6 +436,9 @@ void GuaranteeRules::check_owner(const Pending& request) {
 void GuaranteeRules::departs(unsigned port, bool write, std::uint64_t address, bool snoop,
                              std::uint64_t cycle) {
   const std::uint64_t frame = address >> kShift;
+  if (const Space* space = space_of_port(port); space != nullptr && space->quiet.count(port) != 0)
+    violate("G14", fmt::format("cycle {}: {} of {:#x} by GPU {} under exclusive access", cycle,
+                               write ? "write" : "read", address, port));
   if (write && in_window(frame)) return;  // a message
   ++in_flight_[{port, frame}];
   check_owner({port, write, address, snoop, cycle});
@@ -453,9 +462,10 @@ void GuaranteeRules::blocked(std::uint16_t source_id, bool write, std::uint64_t 
                              write ? "write" : "read", address, source_id, name));
     count("G3");
     const auto it = space.numbers.find(address >> kShift);
-    if (it == space.numbers.end() || !(write ? it->second.writable : it->second.readable)) return;
+    if (it == space.numbers.end() || !it->second.must(write)) return;
     for (const auto& [id, live] : adls_) {
       if (live.going || live.cycle > arrival || live.adl.link != name) continue;
+      if (!(write ? live.adl.writable : live.adl.readable)) continue;
       const auto& numbers = live.adl.numbers;
       if (std::find(numbers.begin(), numbers.end(), address >> kShift) == numbers.end()) continue;
       return violate(
@@ -475,6 +485,10 @@ void GuaranteeRules::sweep(const Space& space) {
     const auto context = model::find_context(root_, memory_, id);
     if (!context) {
       violate("G12", fmt::format("source-id {:#06x} of {} has lost its context entry", id, space.link.name));
+      continue;
+    }
+    if (context->type > 1) {
+      violate("G4", fmt::format("source-id {:#06x} of {} passes everything through", id, space.link.name));
       continue;
     }
     if (first && *context == *first) continue;  // the same tables
@@ -515,10 +529,15 @@ void GuaranteeRules::sweep(const Space& space) {
         if (it->second.frame != frame && ++shown <= 3)
           violate("G2", fmt::format("number {:#x} of {} leads to page {:#x} instead of {:#x}", number,
                                     space.link.name, frame << kShift, it->second.frame << kShift));
-        if ((leaf.readable != it->second.readable || leaf.writable != it->second.writable) && ++shown <= 3)
+        const bool readable = it->second.may(false);
+        const bool writable = it->second.may(true);
+        if ((leaf.readable != readable || leaf.writable != writable) && ++shown <= 3)
           violate("G10", fmt::format("number {:#x} of {} permits {}{} instead of {}{}", number,
                                      space.link.name, leaf.readable ? "R" : "-", leaf.writable ? "W" : "-",
-                                     it->second.readable ? "R" : "-", it->second.writable ? "W" : "-"));
+                                     readable ? "R" : "-", writable ? "W" : "-"));
+        if (unit_.sc && it->second.must_snoop() && !leaf.snoop && ++shown <= 3)
+          violate("G11",
+                  fmt::format("number {:#x} of {}: cached memory without snooping", number, space.link.name));
       }
     });
     count("G18", space.reserved.size());
@@ -533,9 +552,9 @@ void GuaranteeRules::sweep(const Space& space) {
 }
 
 void GuaranteeRules::sweep() {
-  if (ended_ || allocating_ > 0 || freeing_ > 0) return;  // tables are changing
+  if (changing()) return;
   for (const auto& [name, space] : spaces_)
-    if (space.link.remapped) sweep(space);
+    if (space.translated()) sweep(space);
 }
 
 }  // namespace gpudmar::sim

@@ -28,6 +28,7 @@ class GuaranteeRules {
     bool identity = false;  ///< numbers are page frames
     std::uint64_t highest_visible = ~0ULL;
     std::vector<mm::PageRun> reserved = {};  ///< what firmware keeps for its members; may overlap
+    bool late = false;  ///< passes through until it is attached, after its start and under exclusive access
   };
   /// A promise made by AllocateAdl.
   struct Adl {
@@ -65,7 +66,10 @@ class GuaranteeRules {
   void root_is(const model::RootState& root) { root_ = root; }
   void before_attach(const std::vector<std::uint16_t>& source_ids);  ///< G1
   void link_starts(const Link& link);                                ///< G1, G18; the first of its members
+  void link_started(const std::string& name);                        ///< G1; the system's start is complete
   void links_end();
+  void exclusive_begins(unsigned port);  ///< G1, G14; BeginExclusiveAccess succeeded
+  void exclusive_ends(unsigned port);    ///< G1, G4; EndExclusiveAccess is called
   void object_created(const void* object, const std::vector<std::uint64_t>& frames, bool zeroed);  ///< G22
   void object_destroyed(const void* object);                                                       ///< G22
   void allocate_begins() { ++allocating_; }
@@ -76,7 +80,7 @@ class GuaranteeRules {
   void page_event(const mm::PageEvent& event);         ///< G6
   void status_written(std::uint64_t cycle) { status_writes_.push_back(cycle); }
   void call_failed(const std::string& name, const Snapshot& before, const Snapshot& after);  ///< G20
-  /// A request left towards memory, where it must be snooped or need not; and its end. G1, G5, G11
+  /// A request left towards memory, where it must be snooped or need not; and its end. G1, G5, G11, G14
   void departs(unsigned port, bool write, std::uint64_t address, bool snoop, std::uint64_t cycle);
   void completes(unsigned port, bool write, std::uint64_t address);
   /// A request was blocked that arrived at `arrival`. G3, G18
@@ -95,21 +99,34 @@ class GuaranteeRules {
     std::uint64_t cycle = 0;
     bool going = false;  ///< its FreeAdl has begun
   };
+  /// How many ADLs name a number or a frame, and for what.
+  struct Holders {
+    unsigned adls = 0;
+    unsigned readers = 0;
+    unsigned writers = 0;
+    unsigned cached = 0;
+    void add(const Adl& adl);
+    void remove(const Adl& adl);
+  };
+  /// Several ADLs share a number where numbers are page frames: it stands for what any of them wants.
   struct Number {
     std::uint64_t frame = 0;
-    unsigned adls = 0;  ///< that name it
-    bool readable = false;
-    bool writable = false;
-  };
-  struct Holders {
-    unsigned adls = 0;    ///< that hold a frame
-    unsigned cached = 0;  ///< of these, of cached memory
+    Holders held;
+    Holders leaving;  ///< of these, those whose FreeAdl has begun
+    [[nodiscard]] bool must(bool write) const {
+      return write ? held.writers > leaving.writers : held.readers > leaving.readers;
+    }
+    [[nodiscard]] bool may(bool write) const { return (write ? held.writers : held.readers) != 0; }
+    [[nodiscard]] bool must_snoop() const { return held.cached > leaving.cached; }
   };
   struct Space {
     Link link;
+    bool attached = true;  ///< a late one: not yet
     std::unordered_map<std::uint64_t, Number> numbers;
     std::unordered_map<std::uint64_t, Holders> frames;
     std::set<std::uint64_t> reserved;  ///< pages that firmware keeps for its members
+    std::set<unsigned> quiet;          ///< ports under exclusive access
+    [[nodiscard]] bool translated() const { return link.remapped && attached; }
   };
   struct Former {
     std::string link;
@@ -124,6 +141,12 @@ class GuaranteeRules {
     std::uint64_t cycle = 0;
   };
 
+  [[nodiscard]] bool passes(const Link& link) const;
+  void check_attached(const Space& space, const std::string& when);
+  /// Takes an ADL out of the account: whether a page of it lost a right, or all.
+  bool forget(Space& space, const Adl& adl, bool going);
+  void check_freed(const Space& space, const Former& page);
+  void check_kept(const Space& space, std::uint64_t number);
   void check_owner(const Pending& request);
   void violate(const std::string& rule, const std::string& message);
   [[nodiscard]] model::Outcome ask(std::uint16_t source_id, std::uint64_t number, bool write) const;
@@ -134,6 +157,8 @@ class GuaranteeRules {
   void check_others(const Space& space, const Adl& adl);
   void check_reserved(const Space& space, std::uint64_t page, const char* when);
   void sweep(const Space& space);
+  /// Tables are in the middle of a change, or do not matter any more.
+  [[nodiscard]] bool changing() const { return ended_ || allocating_ > 0 || freeing_ > 0; }
 
   model::UnitConfig unit_;
   const model::MemoryView& memory_;
@@ -151,6 +176,7 @@ class GuaranteeRules {
   std::vector<std::uint64_t> status_writes_;
   std::map<std::pair<unsigned, std::uint64_t>, unsigned> in_flight_;  ///< port and frame to transactions
   std::vector<Pending> pending_;
+  std::vector<Former> freed_meanwhile_;  ///< while an AllocateAdl ran, which may have taken the page again
   unsigned allocating_ = 0;
   unsigned freeing_ = 0;
   bool ended_ = false;

@@ -15,7 +15,7 @@ namespace {
 // The unit's registers, from the specification (VT-d 1).
 constexpr std::uint32_t kEcap = 0x010, kGcmd = 0x018, kRtaddr = 0x020, kIqt = 0x088;
 constexpr std::uint32_t kTe = 1U << 31, kSrtp = 1U << 30;
-constexpr std::uint64_t kSnoopControl = 1U << 7;
+constexpr std::uint64_t kPassThrough = 1U << 6, kSnoopControl = 1U << 7;
 constexpr std::uint64_t kSettleCycles = 50'000;
 constexpr std::uint64_t kSweepCalls = 16;  // at least so many callbacks between two sweeps
 constexpr std::uint64_t kSweepShare = 8;   // and at least live pages / so many
@@ -25,7 +25,9 @@ model::UnitConfig unit_config(Machine& machine) {
   model::UnitConfig config;
   config.haw = machine.board().info().haw;
   config.mgaw = machine.board().info().mgaw;
-  config.sc = (machine.platform().iommu->read64(kEcap) & kSnoopControl) != 0;
+  const std::uint64_t ecap = machine.platform().iommu->read64(kEcap);
+  config.sc = (ecap & kSnoopControl) != 0;
+  config.pt = (ecap & kPassThrough) != 0;
   return config;
 }
 
@@ -55,10 +57,11 @@ Guarantees::Guarantees(Machine& machine, dxgkrnl::Kernel& kernel,
     : machine_(machine),
       kernel_(kernel),
       info_(machine.board().info()),
+      unit_(unit_config(machine)),
       highest_visible_(std::move(highest_visible)),
       view_(machine.board().memory()),
       rules_(
-          unit_config(machine), view_,
+          unit_, view_,
           [this](const std::string& rule, const std::string& message) {
             machine_.board().violations().add({machine_.board().cycles(), rule, message});
           },
@@ -116,6 +119,8 @@ void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
   if (record.bugcheck) rules_.end();
   if (!is_memory_call(record.name)) {
     if (!finished) device_call_begins(record.name, record.args);
+    if (finished && record.status >= 0 && record.name == "DxgkDdiBeginExclusiveAccess")
+      if (const auto port = port_of(record.args)) rules_.exclusive_begins(*port);
     return;
   }
   if (!finished) {
@@ -147,37 +152,54 @@ void Guarantees::device_call_begins(const std::string& name, const std::string& 
     removing_ = false;
     rules_.before_attach(source_ids());
   } else if (name == "DxgkDdiStartDevice") {
-    // The call's text begins with the function's name. Links that come later are not decided yet.
-    const auto& functions = machine_.platform().functions;
-    const auto starts = [&](std::size_t member) {
-      const std::string& function = functions[member].name;
-      return what == function || what.rfind(function + ",", 0) == 0;
-    };
-    for (const dxgkrnl::AdapterView& adapter : kernel_.adapters()) {
-      if (std::none_of(adapter.members.begin(), adapter.members.end(), starts)) continue;
-      GuaranteeRules::Link link;
-      link.name = adapter.name;
-      link.remapped = adapter.domain_id.has_value();
-      link.identity = adapter.mode != dxgkrnl::RemappingMode::kLogical;
-      for (const std::size_t member : adapter.members) {
-        link.ports.push_back(static_cast<unsigned>(member));
-        link.source_ids.push_back(functions[member].source_id);
-        std::uint64_t highest = (1ULL << info_.dma_addr_bits) - 1;
-        if (member < highest_visible_.size() && highest_visible_[member] != 0)
-          highest = highest_visible_[member];
-        link.highest_visible = std::min(link.highest_visible, highest);
-        // As the machine is built, not as the kernel was told.
-        for (const ReservedMemory& entry : machine_.config().reserved)
-          if (std::count(entry.adapters.begin(), entry.adapters.end(), member) != 0)
-            link.reserved.push_back({entry.range.base / hw::kPageSize, entry.range.size / hw::kPageSize});
-      }
-      rules_.link_starts(link);
-    }
+    device_starts(what);
+  } else if (name == "DxgkDdiEndExclusiveAccess") {
+    if (const auto port = port_of(what)) rules_.exclusive_ends(*port);
   } else if (name == "DxgkDdiRemoveDevice" && !removing_) {
     removing_ = true;
     rules_.links_end();
     rules_.before_attach(source_ids());
   }
+}
+
+void Guarantees::device_starts(const std::string& what) {
+  const auto starting = port_of(what.substr(0, what.find(',')));  // "name, lead"
+  const auto& functions = machine_.platform().functions;
+  for (const dxgkrnl::AdapterView& adapter : kernel_.adapters()) {
+    // Links that come later are not decided yet.
+    const auto& members = adapter.members;
+    if (!starting || std::find(members.begin(), members.end(), *starting) == members.end()) continue;
+    GuaranteeRules::Link link;
+    link.name = adapter.name;
+    link.remapped = adapter.domain_id.has_value();
+    link.identity = adapter.mode != dxgkrnl::RemappingMode::kLogical;
+    link.late = adapter.mode == dxgkrnl::RemappingMode::kIsolation && unit_.pt;
+    for (const std::size_t member : members) {
+      link.ports.push_back(static_cast<unsigned>(member));
+      link.source_ids.push_back(functions[member].source_id);
+      std::uint64_t highest = (1ULL << info_.dma_addr_bits) - 1;
+      if (member < highest_visible_.size() && highest_visible_[member] != 0)
+        highest = highest_visible_[member];
+      link.highest_visible = std::min(link.highest_visible, highest);
+      // As the machine is built, not as the kernel was told.
+      for (const ReservedMemory& entry : machine_.config().reserved)
+        if (std::count(entry.adapters.begin(), entry.adapters.end(), member) != 0)
+          link.reserved.push_back({entry.range.base / hw::kPageSize, entry.range.size / hw::kPageSize});
+    }
+    rules_.link_starts(link);
+  }
+}
+
+std::optional<unsigned> Guarantees::port_of(const std::string& function) const {
+  const auto& functions = machine_.platform().functions;
+  for (std::size_t i = 0; i < functions.size(); ++i)
+    if (functions[i].name == function) return static_cast<unsigned>(i);
+  return std::nullopt;
+}
+
+void Guarantees::system_started() {
+  for (const dxgkrnl::AdapterView& adapter : kernel_.adapters())
+    if (adapter.domain_id) rules_.link_started(adapter.name);
 }
 
 void Guarantees::memory_call_ends(const dxgkrnl::CallRecord& record) {

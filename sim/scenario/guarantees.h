@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,6 +32,8 @@ class Guarantees final : public CycleObserver {
   Guarantees& operator=(const Guarantees&) = delete;
 
   void count(const std::string& rule) { rules_.count(rule); }
+  /// Kernel::start() has succeeded: every link has the path that it was to have (G1).
+  void system_started();
   /// Compares all tables with all promises now.
   void sweep() { rules_.sweep(); }
   /// Waits until every request was answered and every record has reached the operating system (G21).
@@ -61,6 +64,8 @@ class Guarantees final : public CycleObserver {
   void adl_allocated(const dxgkrnl::CallRecord& record);
   void adl_freed(const dxgkrnl::CallRecord& record);
   void device_call_begins(const std::string& name, const std::string& what);
+  void device_starts(const std::string& what);
+  [[nodiscard]] std::optional<unsigned> port_of(const std::string& function) const;
   [[nodiscard]] GuaranteeRules::Snapshot snapshot() const;
   [[nodiscard]] std::vector<std::uint16_t> source_ids() const;
   void registers(const CycleView& view);
@@ -72,6 +77,7 @@ class Guarantees final : public CycleObserver {
   Machine& machine_;
   dxgkrnl::Kernel& kernel_;
   DutInfo info_;
+  model::UnitConfig unit_;
   std::vector<std::uint64_t> highest_visible_;
   View view_;
   GuaranteeRules rules_;
