@@ -342,7 +342,8 @@ std::vector<ScenarioStep> Parser::steps(const json& list, const std::string& pat
       fail(at + "/do", fmt::format("'{}' is no step ({})", step.act, fmt::join(names, ", ")));
     }
     check_object(value, at, *rule);
-    if (in_parallel && (step.act == "reboot" || step.act == "start" || step.act == "stop"))
+    if (in_parallel &&
+        (step.act == "reboot" || step.act == "start" || step.act == "stop" || step.act == "reattach"))
       fail(at + "/do", fmt::format("'{}' cannot be part of parallel", step.act));
     step.args = value;
     if (step.act == "repeat") {

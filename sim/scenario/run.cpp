@@ -43,6 +43,18 @@ class Parameters {
   Parameters& operator=(const Parameters&) = delete;
 };
 
+dxgkrnl::RemappingMode mode_of(ScenarioStart::Iommu iommu) {
+  switch (iommu) {
+    case ScenarioStart::Iommu::kLogical:
+      return dxgkrnl::RemappingMode::kLogical;
+    case ScenarioStart::Iommu::kIsolation:
+      return dxgkrnl::RemappingMode::kIsolation;
+    case ScenarioStart::Iommu::kOff:
+      break;
+  }
+  return dxgkrnl::RemappingMode::kPhysical;
+}
+
 std::string again(const Scenario& scenario, const MachineConfig& machine, std::uint64_t seed) {
   std::string line = fmt::format("gpu-dmar run {} --seed {}", scenario.file, seed);
   const MachineConfig& wanted = scenario.machine;
@@ -125,6 +137,7 @@ void ScenarioRunner::boot() {
   if (scenario_.start.page_file) config.page_file_pages = *scenario_.start.page_file / hw::kPageSize;
   config.shuffle_logical = scenario_.start.shuffle_logical;
   config.force_logical = scenario_.start.iommu == ScenarioStart::Iommu::kLogical;
+  config.isolation = scenario_.start.iommu == ScenarioStart::Iommu::kIsolation;
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
   if (choices_.on_kernel) choices_.on_kernel(*kernel_);
   std::vector<std::uint64_t> highest;
@@ -142,11 +155,10 @@ NTSTATUS ScenarioRunner::start_system() {
   // The driver's own table, as it got it at StartDevice.
   const auto& functions = kernel_->functions();
   dxgkrnl::fill_interface(callbacks_, functions.front()->device_handle, DXGKDDI_INTERFACE_VERSION);
-  for (const auto& adapter : kernel_->adapters()) {
-    const bool logical = adapter.mode == dxgkrnl::RemappingMode::kLogical;
-    if (logical != (scenario_.start.iommu == ScenarioStart::Iommu::kLogical))
+  for (const auto& adapter : kernel_->adapters())
+    if (adapter.mode != mode_of(scenario_.start.iommu))
       throw StepFailure(adapter.name + " was started in another mode");
-  }
+  guarantees_->system_started();
   return status;
 }
 
@@ -276,6 +288,11 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
       started_ = false;
       return status;
     });
+    return;
+  }
+  if (act == "reattach") {
+    if (!started_) throw StepFailure("the adapters are not started");
+    expect(call, [&] { return kernel_->reattach(); });
     return;
   }
   if (act == "start") {

@@ -152,6 +152,11 @@ std::vector<ObjectRule> make_steps() {
       {"exit_process", "a process ends", {{"process", K::kText, true, "its name"}, kExpectRule}},
       {"stop", "StopDevice and RemoveDevice of all adapters", {kExpectRule}},
       {"start", "the adapters again, as `start` of the file says", {kExpectRule}},
+      {"reattach",
+       "every adapter leaves its domain and comes back, under exclusive access; numbers stay good. A copy "
+       "that "
+       "is under way holds it up",
+       {kExpectRule}},
       {"reboot",
        "a new system on reset hardware with cleared memory, started; every name ends. The only step that may "
        "follow a bugcheck",
@@ -239,7 +244,7 @@ const ObjectRule& start_rule() {
   static const ObjectRule rule{
       "start",
       "the system",
-      {{"iommu", K::kChoice, false, "how devices reach memory; `logical`", {"logical", "off"}},
+      {{"iommu", K::kChoice, false, "how devices reach memory; `logical`", {"logical", "isolation", "off"}},
        {"placement", K::kChoice, false, "of MDL pages; `scattered`", {"scattered", "ascending"}},
        {"shuffle_logical", K::kBool, false, "numbers of page lists in no order; false"},
        {"visible_bits", K::kBits, false,

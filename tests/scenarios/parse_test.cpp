@@ -82,6 +82,9 @@ TEST(ScenarioParse, ReadsWhatIsThere) {
   EXPECT_EQ(s.steps[0].steps.at(0).line, 11U);
   EXPECT_EQ(s.steps[1].line, 12U);
   EXPECT_EQ(s.steps[1].threads.size(), 2U);
+  const std::string text =
+      R"({"schema": 1, "name": "n", "about": "a", "start": {"iommu": "isolation"}, "steps": [{"do": "reattach"}]})";
+  EXPECT_EQ(parse_scenario(text, "f.json").start.iommu, ScenarioStart::Iommu::kIsolation);
 }
 
 TEST(ScenarioParse, ADocumentInMemoryIsTheSame) {
@@ -179,6 +182,8 @@ TEST(ScenarioParse, Steps) {
   wrong(with_steps("{\"do\": \"parallel\", \"threads\": [[],\n5]}"), "6", "a thread must be a list of steps");
   wrong(with_steps("{\"do\": \"parallel\", \"threads\": [[\n{\"do\": \"reboot\"}]]}"), "6",
         "'reboot' cannot be part of parallel");
+  wrong(with_steps("{\"do\": \"parallel\", \"threads\": [[\n{\"do\": \"reattach\"}]]}"), "6",
+        "'reattach' cannot be part of parallel");
 }
 
 TEST(ScenarioParse, AFileThatIsNotThere) {
