@@ -45,7 +45,7 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
       ->check(CLI::Range(0, 1))
       ->capture_default_str();
   random->add_option("--iommu", options.iommu, "how devices reach memory")
-      ->check(CLI::IsMember({"logical", "off"}))
+      ->check(CLI::IsMember({"logical", "isolation", "off"}))
       ->capture_default_str();
   random->add_flag("--plain", options.plain, "the default timing of memory instead of one by seed");
   random->add_flag("--shrink", options.shrink, "make what fails short");

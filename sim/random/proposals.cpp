@@ -12,7 +12,6 @@ namespace {
 using Object = Reference::Object;
 
 constexpr std::size_t kManyObjects = 14;
-constexpr std::uint64_t kFarPages = 4096;
 
 bool alive(const Object& o) { return o.alive; }
 
@@ -119,7 +118,8 @@ Step Proposals::any() {
                         {12, &Proposals::fill},
                         {12, &Proposals::check},
                         {options_.copies ? 14U : 0U, &Proposals::copy},
-                        {options_.copies ? 10U : 0U, &Proposals::probe}};
+                        {options_.copies ? 10U : 0U, &Proposals::probe},
+                        {threads_ == 1 ? 2U : 0U, &Proposals::reattach}};
   unsigned total = 0;
   for (const Kind& kind : kinds) total += kind.weight;
   std::uint64_t roll = dice_.below(total);
@@ -531,62 +531,6 @@ Step Proposals::check() {
   const std::uint64_t to = std::min(end, base + limit);
   step.offset = from - base;
   step.size = to > from ? to - from : 0;
-  return step;
-}
-
-Operand Proposals::operand(std::uint64_t& size, bool target) {
-  Operand operand;
-  if (dice_.chance(0.3)) {
-    const std::uint64_t window = options_.machine.vram_bytes / threads_;
-    size = std::min(size, window);
-    operand.offset = thread_ * window + place(window - size);
-    return operand;
-  }
-  operand.kind = Operand::Kind::kAdl;
-  operand.adl = pick_adl([](const Reference::Adl& adl) { return adl.alive; }, target);
-  if (operand.adl.empty()) return operand;
-  const Reference::Adl& adl = reference_.adls().at(operand.adl);
-  if (target && !mine(adl.object, true)) {
-    operand.adl.clear();
-    return operand;
-  }
-  size = std::min(size, adl.size);
-  operand.offset = place(adl.size - size);
-  return operand;
-}
-
-Step Proposals::copy() {
-  Step step;
-  step.what = Do::kCopy;
-  step.gpu = gpu();
-  step.size = 1 + (dice_.chance(0.5) ? dice_.below(256) : dice_.below(options_.max_pages * kPage));
-  if (dice_.chance(0.2)) step.size = (1 + step.size / kPage) * kPage;
-  step.from = operand(step.size, false);
-  std::uint64_t size = step.size;
-  step.to = operand(size, true);
-  step.size = std::min(step.size, size);
-  return step;
-}
-
-Step Proposals::probe() {
-  Step step;
-  step.what = Do::kProbe;
-  step.gpu = gpu();
-  step.write = dice_.chance(0.4);
-  if (dice_.chance(0.15)) {
-    step.from.kind = Operand::Kind::kAddress;
-    step.from.offset = options_.machine.highest_visible + 1 - (1 + dice_.below(kFarPages)) * kPage +
-                       dice_.below(kPage / kProbeBytes) * kProbeBytes;
-    return step;
-  }
-  const bool freed = dice_.chance(0.5);
-  step.from.kind = Operand::Kind::kAdl;
-  step.from.adl =
-      pick_adl([&](const Reference::Adl& adl) { return adl.made && adl.alive != freed; }, step.write);
-  if (step.from.adl.empty()) return step;
-  if (step.write && !mine(reference_.adls().at(step.from.adl).object, true)) step.write = false;
-  step.from.offset =
-      place(reference_.adls().at(step.from.adl).size - kProbeBytes) / kProbeBytes * kProbeBytes;
   return step;
 }
 

@@ -71,6 +71,8 @@ class Proposals {
   [[nodiscard]] Step check();
   [[nodiscard]] Step copy();
   [[nodiscard]] Step probe();
+  [[nodiscard]] Step reattach();
+  [[nodiscard]] std::uint64_t address();
   [[nodiscard]] Operand operand(std::uint64_t& size, bool target);
   [[nodiscard]] bool bad() { return ending_ || dice_.chance(options_.illegal); }
   [[nodiscard]] std::string pick(const ObjectTest& test, bool change = true);

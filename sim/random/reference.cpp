@@ -13,6 +13,9 @@ namespace {
 /// Distance from the highest visible address within which no logical page is given out: the allocator starts
 /// below.
 constexpr std::uint64_t kFarRange = 16ULL << 20;
+/// Where writes are interrupts.
+constexpr std::uint64_t kWindowBase = 0xFEE0'0000;
+constexpr std::uint64_t kWindowEnd = 0xFEF0'0000;
 
 bool inside(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
   return size <= limit && offset <= limit - size;
@@ -130,6 +133,9 @@ Verdict Reference::judge(const Step& step, bool alone) const {
     case Do::kProbe:
       judge_probe(step, alone, ruling);
       break;
+    case Do::kReattach:
+      judge_reattach(alone, ruling);
+      break;
     case Do::kStop:
       judge_stop(ruling);
       break;
@@ -175,7 +181,7 @@ void Reference::judge_copy(const Step& step, Ruling& ruling) const {
     const Object& o = objects_.at(adls_.at(operand->adl).object);
     if (o.type == ObjectType::kIoSpace) ruling.rule("G19");
     if (operand == &step.to && !o.device_writable) return ruling.undecided("stops half way");
-    ruling.rule("R134");
+    ruling.rule(address_rule());
     ruling.rule("G2");
     if (step.gpu > 0) ruling.rule("R139");
     if (o.adls > 1) ruling.rule("R140");
@@ -185,17 +191,52 @@ void Reference::judge_copy(const Step& step, Ruling& ruling) const {
     return ruling.undecided("overlaps itself");
 }
 
+bool Reference::device_page_held(std::uint64_t offset) const {
+  return std::any_of(adls_.begin(), adls_.end(), [&](const auto& entry) {
+    const Adl& adl = entry.second;
+    if (!adl.alive || objects_.at(adl.object).type != ObjectType::kIoSpace) return false;
+    const std::uint64_t begin = objects_.at(adl.object).base + adl.offset;
+    return offset >= begin && offset - begin < adl.size;
+  });
+}
+
+bool Reference::page_held(const Adl& adl, std::uint64_t offset) const {
+  const std::uint64_t at = adl.offset + offset;
+  if (objects_.at(adl.object).type == ObjectType::kIoSpace)
+    return device_page_held(objects_.at(adl.object).base + at);
+  return std::any_of(adls_.begin(), adls_.end(), [&](const auto& entry) {
+    const Adl& other = entry.second;
+    return other.alive && other.object == adl.object && at >= other.offset && at - other.offset < other.size;
+  });
+}
+
+void Reference::judge_address(const Step& step, bool alone, Ruling& ruling) const {
+  const std::uint64_t address = step.from.offset;
+  const std::uint64_t top = machine_.highest_visible;
+  if (!machine_.translated) return ruling.undecided("nothing is blocked");
+  if (address % kProbeBytes != 0 || address > top - kProbeBytes) return ruling.undecided("beyond the limit");
+  if (!machine_.identity) {
+    if (address < top - kFarRange) return ruling.undecided("may be in use");
+  } else {
+    // Numbers are those of pages: what is neither memory nor a peer's never has an ADL.
+    for (const auto& [base, bytes] : machine_.ram)
+      if (address >= base && address - base < bytes) return ruling.undecided("somebody's page");
+    if (address >= kWindowBase && address < kWindowEnd) return ruling.undecided("the interrupt window");
+    if (address >= machine_.device_base && address - machine_.device_base < machine_.device_bytes) {
+      if (!alone) return ruling.undecided("another thread may have it");
+      if (device_page_held(address - machine_.device_base)) {
+        for (const char* rule : {address_rule(), "G8", "G19"}) ruling.rule(rule);
+        return;
+      }
+    }
+  }
+  ruling.rule("G4");
+  ruling.verdict().blocked = true;
+}
+
 void Reference::judge_probe(const Step& step, bool alone, Ruling& ruling) const {
   if (step.gpu >= machine_.adapters) return ruling.undecided("no such GPU");
-  if (step.from.kind == Operand::Kind::kAddress) {
-    const std::uint64_t top = machine_.highest_visible;
-    if (!machine_.translated) return ruling.undecided("nothing is blocked");
-    if (step.from.offset > top - kProbeBytes || step.from.offset < top - kFarRange)
-      return ruling.undecided("may be in use");
-    ruling.rule("G4");
-    ruling.verdict().blocked = true;
-    return;
-  }
+  if (step.from.kind == Operand::Kind::kAddress) return judge_address(step, alone, ruling);
   const auto it = step.from.kind == Operand::Kind::kAdl ? adls_.find(step.from.adl) : adls_.end();
   if (it == adls_.end() || !it->second.made) return ruling.undecided("no such ADL");
   const Adl& adl = it->second;
@@ -204,14 +245,20 @@ void Reference::judge_probe(const Step& step, bool alone, Ruling& ruling) const 
   const Object& o = objects_.at(adl.object);
   if (!adl.alive) {
     if (!machine_.translated) return ruling.undecided("nothing is blocked");
-    if (!alone || adl.freed_at != adls_made_) return ruling.undecided("the address may have a new owner");
-    if (machine_.identity && o.alive && o.adls > 0) return ruling.undecided("another ADL may hold the page");
-    ruling.rule("R142");
-    ruling.rule("G5");
-    ruling.verdict().blocked = true;
-    return;
+    if (!alone) return ruling.undecided("the address may have a new owner");
+    // A page is its object's until Destroy; a section's may go to the page file, and come back elsewhere.
+    const bool own =
+        machine_.identity && (o.type == ObjectType::kIoSpace || (o.alive && o.type != ObjectType::kSection));
+    if (!own && adl.freed_at != adls_made_) return ruling.undecided("the address may have a new owner");
+    if (!machine_.identity || !page_held(adl, step.from.offset)) {
+      ruling.rule("R142");
+      ruling.rule("G5");
+      ruling.verdict().blocked = true;
+      return;
+    }
+    ruling.rule("R140");
   }
-  ruling.rule(step.gpu > 0 ? "R139" : "R134");
+  ruling.rule(step.gpu > 0 ? "R139" : address_rule());
   if (step.write && !o.device_writable) {
     if (!machine_.translated) return ruling.undecided("nothing is blocked");
     ruling.rule("G10");
@@ -301,11 +348,17 @@ void Reference::apply(const Step& step, const Verdict& verdict) {
     }
     case Do::kProbe:
       if (step.write && !verdict.blocked) {  // what a probe writes is nobody's business
-        const auto [target, offset] = place(*this, step.from, step.gpu);
-        target->forget(offset, kProbeBytes);
+        if (step.from.kind == Operand::Kind::kAddress) {
+          device_.forget(step.from.offset - machine_.device_base, kProbeBytes);
+          return;
+        }
+        const Adl& adl = adls_.at(step.from.adl);  // freed, perhaps, and the page another's
+        const auto [target, base] = bytes_of(*this, adl.object);
+        target->forget(base + adl.offset + step.from.offset, kProbeBytes);
       }
       return;
     case Do::kCheck:
+    case Do::kReattach:
     case Do::kStop:
       return;
   }

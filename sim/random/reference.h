@@ -120,6 +120,16 @@ class Reference {
   void judge_data(const Step& step, Ruling& ruling) const;
   void judge_copy(const Step& step, Ruling& ruling) const;
   void judge_probe(const Step& step, bool alone, Ruling& ruling) const;
+  void judge_address(const Step& step, bool alone, Ruling& ruling) const;
+  void judge_reattach(bool alone, Ruling& ruling) const;
+  /// Where numbers are those of pages: a live ADL names the page behind `offset` of this one.
+  [[nodiscard]] bool page_held(const Adl& adl, std::uint64_t offset) const;
+  /// The same of a page of the peer's memory, `offset` bytes from its begin.
+  [[nodiscard]] bool device_page_held(std::uint64_t offset) const;
+  /// The rule of what device addresses are.
+  [[nodiscard]] const char* address_rule() const {
+    return machine_.translated && !machine_.identity ? "R134" : "R135";
+  }
   [[nodiscard]] std::uint64_t ram_pages(std::uint64_t low, std::uint64_t high) const;
   [[nodiscard]] const Object* object(const std::string& name) const;
   template <typename Self>

@@ -283,9 +283,8 @@ void Reference::judge_adl(const Step& step, Ruling& ruling) const {
   if (outside(step.offset, step.size, o->size)) ruling.fail(Rank::kRange, kInvalidParameter, "R123");
   const bool run = o->type == ObjectType::kContiguous || o->type == ObjectType::kIoSpace;
   if ((step.flags & 1) != 0 && !run) ruling.fail(Rank::kType, kInvalidParameter, "R126");
-  for (const char* rule :
-       {"R120", "R133", "R136", "R148", machine_.translated && !machine_.identity ? "R134" : "R135"})
-    ruling.rule(rule);
+  for (const char* rule : {"R120", "R133", "R136", "R148", address_rule()}) ruling.rule(rule);
+  if (machine_.translated && machine_.identity) ruling.rule("G8");
   const char* const shapes[] = {"R129", "R127", "R128", "R130"};
   ruling.rule(shapes[step.flags & 3]);
   if ((step.flags & 3) == 0) ruling.rule("R132");
@@ -307,6 +306,14 @@ void Reference::judge_free(const Step& step, Ruling& ruling) const {
     return ruling.stop(Rank::kState, kFatal, 0, "R143");
   }
   ruling.rule("R142");
+}
+
+// Every adapter leaves its domain and comes back: nobody sees a difference.
+void Reference::judge_reattach(bool alone, Ruling& ruling) const {
+  if (!machine_.translated) return ruling.undecided("there is no domain");
+  if (!alone) return ruling.undecided("GPUs may be at work");
+  ruling.rule("R180");
+  ruling.rule("R184");
 }
 
 void Reference::judge_stop(Ruling& ruling) const {

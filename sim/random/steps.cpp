@@ -50,8 +50,8 @@ void add_create(const Step& step, json& out) {
 }  // namespace
 
 const char* to_string(Do what) {
-  static const char* const names[] = {"create", "open", "close", "destroy", "map",   "unmap", "adl",
-                                      "free",   "fill", "check", "copy",    "probe", "stop"};
+  static const char* const names[] = {"create", "open", "close", "destroy", "map",   "unmap",    "adl",
+                                      "free",   "fill", "check", "copy",    "probe", "reattach", "stop"};
   return names[static_cast<int>(what)];
 }
 
@@ -91,6 +91,7 @@ json to_json(const Step& step) {
         out["adapter"] = step.adapter < 0 ? json(nullptr) : json(step.adapter);
       break;
     case Do::kClose:
+    case Do::kReattach:
     case Do::kStop:
       break;
     case Do::kDestroy: {

@@ -31,6 +31,7 @@ enum class Do {
   kCheck,
   kCopy,
   kProbe,
+  kReattach,
   kStop
 };
 [[nodiscard]] const char* to_string(Do what);

@@ -47,6 +47,7 @@ test::ModelMachine::Options options(const Stream& stream, const Reference::Machi
 dxgkrnl::KernelConfig config(const Stream& stream) {
   dxgkrnl::KernelConfig config;
   config.seed = stream.seed;
+  config.isolation = stream.iommu == "isolation";
   return config;
 }
 
@@ -180,6 +181,9 @@ Expected ModelRunner::call(const Step& step) {
         break;
       case Do::kFree:
         free(step);
+        break;
+      case Do::kReattach:
+        status = system_.kernel->reattach();
         break;
       case Do::kStop:
         status = system_.kernel->stop();
@@ -397,9 +401,13 @@ void ModelRunner::free(const Step& step) {
   table().DxgkCbFreeAdl(&args);
   adl.alive = false;
   for (const std::uint64_t page : adl.pages) live_pages_.erase(live_pages_.find(page));
-  if (machine_.identity) return;
+  if (!machine_.translated) return;
   judged("G5");
   for (const std::uint64_t page : adl.pages) {
+    if (live_pages_.count(page) != 0) {  // 1:1, and another ADL's page too
+      expect(!blocked(0, page, false), "a freed ADL takes a page of another one along");
+      continue;
+    }
     expect(blocked(0, page, true), "a freed ADL lets writes through");
     if (machine_.adapters > 1) expect(blocked(1, page, false), "a freed ADL lets reads of GPU 1 through");
   }

@@ -64,9 +64,21 @@ TEST(RandomModel, LogicalMode) {
       run(120, 300, "logical", 1));
 }
 
+TEST(RandomModel, Isolation) {
+  judged({"R40",  "R70",  "R120", "R121", "R123", "R126", "R127", "R128", "R129",
+          "R135", "R136", "R139", "R140", "R142", "R143", "R148", "R180", "R184",
+          "G2",   "G4",   "G5",   "G7",   "G8",   "G10",  "G19",  "G20",  "G21"},
+         run(60, 300, "isolation", 1));
+}
+
 // In some order: the machine without clock knows no other kind of thread.
 TEST(RandomModel, ThreadsInAnyOrder) {
   judged({"R40", "R120", "R134", "R139", "R142", "G2", "G4", "G20"}, run(40, 300, "logical", 3));
+}
+
+TEST(RandomModel, IsolationWithThreads) {
+  judged({"R40", "R120", "R135", "R139", "R140", "R142", "G2", "G4", "G5", "G8", "G20"},
+         run(30, 300, "isolation", 3));
 }
 
 TEST(RandomModel, WithoutIommu) {

@@ -119,6 +119,84 @@ TEST_F(ReferenceTest, FreedAddressesUntilTheyMayBeSomebodyElses) {
   EXPECT_NE(judge(probe("x")).undecided, "");
 }
 
+Reference::Machine identity() {
+  Reference::Machine machine;
+  machine.identity = true;
+  machine.ram.pop_back();
+  return machine;
+}
+
+// 1:1: an object's pages are its own, whoever gets ADLs in the meantime.
+TEST_F(ReferenceTest, FreedPagesUntilAnotherAdlNamesThem) {
+  reference_ = Reference(identity());
+  apply({create("a", 4 * kPage), create("b", kPage), adl("a", "x", 0, 2 * kPage), adl("a", "y", kPage, kPage),
+         data(Do::kFill, "a", 0, 4 * kPage, 7), on(Do::kFree, {}, "x"), adl("b", "z", 0, kPage)});
+  Step first = probe("x");
+  Step second = probe("x", true);
+  second.from.offset = kPage;
+  EXPECT_TRUE(judge(first).blocked);
+  EXPECT_EQ(judge(second).undecided, "");
+  EXPECT_FALSE(judge(second).blocked) << "y has the page";
+  EXPECT_NE(judge(first, false).undecided, "") << "another thread may have it";
+  apply({second});
+  EXPECT_NE(judge(data(Do::kCheck, "a", kPage, 8)).undecided, "") << "the probe wrote there";
+  apply({on(Do::kFree, {}, "y")});
+  EXPECT_TRUE(judge(second).blocked);
+  apply({on(Do::kDestroy, "a")});
+  EXPECT_TRUE(judge(first).blocked);
+  apply({adl("b", "w", 0, kPage)});
+  EXPECT_EQ(judge(probe("z")).undecided, "") << "alive";
+  EXPECT_NE(judge(first).undecided, "") << "the page may be anybody's since Destroy";
+}
+
+TEST_F(ReferenceTest, SectionsMayMoveWhileNoAdlHoldsThem) {
+  reference_ = Reference(identity());
+  Step section = create("s", kPage);
+  section.type = 2;
+  apply({section, create("b", kPage), adl("s", "x", 0, kPage), on(Do::kFree, {}, "x")});
+  EXPECT_TRUE(judge(probe("x")).blocked);
+  apply({adl("b", "z", 0, kPage)});
+  EXPECT_NE(judge(probe("x")).undecided, "");
+}
+
+TEST_F(ReferenceTest, AddressesThatAreKnown) {
+  reference_ = Reference(identity());
+  const std::uint64_t device = reference_.machine().device_base;
+  Step peer = create("p", 2 * kPage);
+  peer.type = 3;
+  peer.low = device + 4 * kPage;
+  Step over = peer;
+  over.name = "q";
+  over.low += kPage;
+  apply({peer, over, adl("p", "x", 0, 2 * kPage), adl("q", "y", 0, 2 * kPage)});
+  const auto at = [&](std::uint64_t address) {
+    Step step = on(Do::kProbe, {});
+    step.from = {Operand::Kind::kAddress, {}, address};
+    return judge(step);
+  };
+  const auto page = [&](std::uint64_t i) { return at(device + i * kPage); };
+  EXPECT_TRUE(page(3).blocked);
+  for (const std::uint64_t i : {4, 5, 6}) {
+    EXPECT_FALSE(page(i).blocked) << i;
+    EXPECT_EQ(page(i).undecided, "") << i;
+  }
+  EXPECT_TRUE(page(7).blocked);
+  apply({on(Do::kFree, {}, "x")});
+  EXPECT_TRUE(page(4).blocked);
+  EXPECT_FALSE(page(5).blocked) << "the other object's, too";
+  EXPECT_FALSE(judge([] {
+                 Step step = probe("x");
+                 step.from.offset = kPage;
+                 return step;
+               }())
+                   .blocked);
+  EXPECT_TRUE(at(8ULL << 30).blocked) << "no memory there";
+  EXPECT_NE(at(0x1000).undecided, "") << "somebody's page";
+  EXPECT_NE(at(0xFEE0'0000).undecided, "") << "interrupts";
+  EXPECT_EQ(judge(on(Do::kReattach, {})).undecided, "");
+  EXPECT_NE(judge(on(Do::kReattach, {}), false).undecided, "");
+}
+
 TEST_F(ReferenceTest, PermissionsOfSections) {
   Step section = create("s", kPage);
   section.type = 2;
