@@ -8,13 +8,13 @@ A case covers what the file's "covers" names. A guarantee (G...) that the run di
 """
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+import results
 
 
 def run(program, scenario, pipe):
@@ -44,25 +44,12 @@ def main(argv):
     args = parser.parse_args(argv)
     output = Path(args.gtest_output.partition("xml:")[2])
     covers = json.loads(args.scenario.read_text(encoding="utf-8")).get("covers", [])
-    root = ElementTree.Element("testsuites", name=output.stem)
-    suite = ElementTree.SubElement(root, "testsuite", name="Scenario")
-    bad = 0
+    cases = []
     for pipe in args.pipes.split(","):
         begin = time.monotonic()
         failure = run(args.program, args.scenario, pipe)
-        case = ElementTree.SubElement(suite, "testcase", classname="Scenario", status="run", result="completed",
-                                      name=f"{args.scenario.stem}_pipe{pipe}", time=f"{time.monotonic() - begin:.3f}")
-        properties = ElementTree.SubElement(case, "properties")
-        ElementTree.SubElement(properties, "property", name="rule", value=",".join(covers))
-        if failure:
-            bad += 1
-            ElementTree.SubElement(case, "failure", message=failure)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # In one step, so that a run that is cut off leaves no half file.
-    partial = output.with_suffix(f".{os.getpid()}")
-    partial.write_text(ElementTree.tostring(root, encoding="unicode", xml_declaration=True), encoding="utf-8")
-    partial.replace(output)
-    return 1 if bad else 0
+        cases.append(results.Case(f"{args.scenario.stem}_pipe{pipe}", time.monotonic() - begin, covers, failure))
+    return results.write(output, "Scenario", cases)
 
 
 if __name__ == "__main__":
