@@ -60,6 +60,7 @@ TEST_F(ScoreboardAttributes, SnpForcesSnooping) {
 
 TEST_F(ScoreboardAttributes, BothAreLegalUntilTheInvalidation) {
   covers("contract.scoreboard-snoop");
+  leaves(kNoSnoop, false);  // from now on the leaf is known
   store(leaf_, memory_.qwords[leaf_] | kSnp);
   leaves(kNoSnoop, true);
   leaves(kNoSnoop, false);
@@ -115,6 +116,8 @@ TEST_F(ScoreboardAttributes, ZeroLengthReadsOfWriteOnlyPagesPass) {
   in(kIova, false, 0, 0, kZeroLength);
   fault(kIova, 6);
   EXPECT_EQ(kinds(), Kinds{K::kFaultFields}) << "with CAP.ZLR it may not be blocked";
+  answer(2);
+  expect_clean();
   in(kIova);
   out(kPage);
   EXPECT_EQ(kinds(), Kinds{K::kFaultedRequest}) << "a read with bytes must be";
