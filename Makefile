@@ -14,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random test lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random test bench lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -24,6 +24,7 @@ help: ## this list
 	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
 	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n   ARGS='--pipe 1 ...' see docs/testing.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
+	@echo "  bench: FILTER=regex of result names, see docs/bench.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -79,6 +80,11 @@ test: configure ## build and run all tests
 	ctest --test-dir '$(BUILD)' -j$(JOBS) --no-tests=ignore --output-junit test/ctest.xml "$$@" || true
 	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; [ -z "$$CASE" ] || set -- "$$@" --case; \
 	exec python3 tests/report.py "$$@"
+
+bench: configure ## measure every promise and the speed of the bench; not 0 when one is missed
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet bench_programs
+	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; \
+	exec python3 tests/bench/bench.py "$$@"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -64,7 +65,89 @@ Promise promise_of(const json& value) {
   return promise;
 }
 
+RateKind rate_kind_of(const std::string& text) {
+  static const std::map<std::string, RateKind> kinds{
+      {"fixed", RateKind::kFixed}, {"walks", RateKind::kWalks}, {"queue", RateKind::kQueue}};
+  const auto found = kinds.find(text);
+  if (found == kinds.end()) throw std::invalid_argument("unknown kind '" + text + "'");
+  return found->second;
+}
+
+RateFormula rate_formula_of(const json& value) {
+  RateFormula formula;
+  for (const auto& [key, number] : value.items()) {
+    if (key == "const") {
+      formula.constant = number.get<double>();
+    } else if (key == "L") {
+      formula.latency = number.get<unsigned>();
+    } else if (key == "max") {
+      formula.most = number.get<double>();
+    } else {
+      throw std::invalid_argument("unknown term '" + key + "' in a formula");
+    }
+  }
+  return formula;
+}
+
+Rate rate_of(const json& value) {
+  Rate rate;
+  rate.name = value.at("name").get<std::string>();
+  rate.text = value.at("text").get<std::string>();
+  rate.unit = value.at("unit").get<std::string>();
+  rate.kind = rate_kind_of(value.at("kind").get<std::string>());
+  const auto relation = value.at("relation").get<std::string>();
+  if (relation != "at_least" && relation != "at_most")
+    throw std::invalid_argument("unknown relation '" + relation + "'");
+  rate.at_least = relation == "at_least";
+  for (const auto& formula : value.at("pipe")) rate.pipe.push_back(rate_formula_of(formula));
+  if (rate.pipe.empty()) throw std::invalid_argument("no formula");
+  return rate;
+}
+
+template <typename T>
+const T& find(const std::vector<T>& all, std::string_view name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const T& item) { return item.name == name; });
+  if (found == all.end()) throw std::invalid_argument(fmt::format("contract: no promise {}", name));
+  return *found;
+}
+
+/// Appends what `read` makes of each element; a name stands once among all promises and rates.
+template <typename T, typename Read>
+void read_all(const json& values, std::vector<T>& all, std::vector<std::string>& names, Read read) {
+  for (const auto& value : values) {
+    const std::string name = value.is_object() ? value.value("name", "?") : "?";
+    try {
+      all.push_back(read(value));
+    } catch (const std::exception& error) {
+      throw std::invalid_argument(fmt::format("contract: promise {}: {}", name, error.what()));
+    }
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      throw std::invalid_argument(fmt::format("contract: promise {} stands twice", name));
+    names.push_back(name);
+  }
+}
+
 }  // namespace
+
+double Rate::promised(unsigned of_pipe, const RateSetup& setup) const {
+  if (of_pipe >= pipe.size())
+    throw std::invalid_argument(
+        fmt::format("contract: promise {} has no formula for pipe {}", name, of_pipe));
+  const RateFormula& formula = pipe[of_pipe];
+  switch (kind) {
+    case RateKind::kWalks:
+      return std::min(formula.most,
+                      setup.walks / (double{1} * formula.latency * setup.latency + formula.constant));
+    case RateKind::kQueue:
+      return std::max(formula.constant, double{1} * setup.descriptor_bytes / setup.bus_bytes);
+    case RateKind::kFixed:
+      break;
+  }
+  return formula.constant;
+}
+
+const Promise& Contract::promise(std::string_view name) const { return find(promises_, name); }
+const Rate& Contract::rate(std::string_view name) const { return find(rates_, name); }
 
 Contract Contract::parse(std::string_view text) {
   Contract contract;
@@ -76,17 +159,9 @@ Contract Contract::parse(std::string_view text) {
   } catch (const json::exception& error) {
     throw std::invalid_argument(fmt::format("contract: {}", error.what()));
   }
-  for (const auto& value : root["promises"]) {
-    const std::string name = value.is_object() ? value.value("name", "?") : "?";
-    try {
-      contract.promises_.push_back(promise_of(value));
-    } catch (const std::exception& error) {
-      throw std::invalid_argument(fmt::format("contract: promise {}: {}", name, error.what()));
-    }
-    for (std::size_t i = 0; i + 1 < contract.promises_.size(); ++i)
-      if (contract.promises_[i].name == name)
-        throw std::invalid_argument(fmt::format("contract: promise {} stands twice", name));
-  }
+  std::vector<std::string> names;
+  read_all(root["promises"], contract.promises_, names, promise_of);
+  if (root.contains("rates")) read_all(root["rates"], contract.rates_, names, rate_of);
   return contract;
 }
 

@@ -17,6 +17,11 @@ struct Formula {
   unsigned reads = 0;
   unsigned constant = 0;
   unsigned wlast = 0;
+
+  /// Without the term of WLAST; `latencies` is the sum over `table_reads` reads.
+  [[nodiscard]] std::uint64_t cycles(std::uint64_t latencies, std::uint64_t table_reads) const {
+    return latency * latencies + reads * table_reads + constant;
+  }
 };
 
 /// What the checker knows how to recognise on the buses.
@@ -35,6 +40,35 @@ struct Promise {
   std::map<std::string, unsigned> minimum;  ///< occurrences that a scenario must have
 };
 
+/// What a rate depends on.
+struct RateSetup {
+  unsigned latency = 1;  ///< L
+  unsigned walks = 16;   ///< in parallel
+  unsigned descriptor_bytes = 16;
+  unsigned bus_bytes = 32;
+};
+
+enum class RateKind { kFixed, kWalks, kQueue };
+
+struct RateFormula {
+  double constant = 0;
+  unsigned latency = 0;
+  double most = 0;
+};
+
+/// What a stream of operations reaches; the benchmark measures it.
+struct Rate {
+  std::string name;
+  std::string text;
+  std::string unit;
+  RateKind kind = RateKind::kFixed;
+  bool at_least = false;          ///< otherwise at most
+  std::vector<RateFormula> pipe;  ///< by Pipe
+
+  /// Throws std::invalid_argument when there is no formula for the pipe.
+  [[nodiscard]] double promised(unsigned of_pipe, const RateSetup& setup) const;
+};
+
 class Contract {
  public:
   /// Throws std::invalid_argument that names the promise and what is wrong with it.
@@ -43,9 +77,14 @@ class Contract {
   [[nodiscard]] static Contract standard();
 
   [[nodiscard]] const std::vector<Promise>& promises() const { return promises_; }
+  [[nodiscard]] const std::vector<Rate>& rates() const { return rates_; }
+  /// By name; throw std::invalid_argument when there is none.
+  [[nodiscard]] const Promise& promise(std::string_view name) const;
+  [[nodiscard]] const Rate& rate(std::string_view name) const;
 
  private:
   std::vector<Promise> promises_;
+  std::vector<Rate> rates_;
 };
 
 }  // namespace gpudmar::sim

@@ -264,8 +264,7 @@ void ContractChecker::measure(PromiseKind kind, std::uint64_t start, std::uint64
   for (const Promise& promise : contract_.promises()) {
     if (promise.kind != kind || (promise.reads != 0 && promise.reads != reads)) continue;
     const Formula& formula = promise.pipe[setup_.pipe];
-    std::uint64_t promised =
-        formula.latency * latency + std::uint64_t{formula.reads} * reads + formula.constant;
+    std::uint64_t promised = formula.cycles(latency, reads);
     if (formula.wlast != 0 && wlast + formula.wlast > start + promised)
       promised = wlast + formula.wlast - start;
     const std::uint64_t measured = end - start;

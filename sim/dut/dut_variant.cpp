@@ -52,6 +52,8 @@ class VariantDut final : public Dut {
   ~VariantDut() override {
     close_waves();
     model_->final();
+    // The model takes its scopes out of the thread's context, which may be that of another model, long gone.
+    Verilated::threadContextp(context_.get());
   }
   VariantDut(const VariantDut&) = delete;
   VariantDut& operator=(const VariantDut&) = delete;

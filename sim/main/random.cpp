@@ -18,7 +18,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "gpudmar_commit.h"
+#include "sim/main/summary_head.h"
 #include "sim/random/generator.h"
 #include "sim/random/shrinker.h"
 
@@ -210,19 +210,15 @@ int Campaign::run() {
   if (!options_.generate_only) fmt::print("{} of {} runs passed\n", options_.runs - failed, options_.runs);
   if (!options_.summary.empty()) {
     const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
-    write_file(options_.summary, {{"schema", 1},
-                                  {"commit", GPUDMAR_COMMIT},
-                                  {"config",
-                                   {{"steps", options_.steps},
-                                    {"threads", options_.threads},
-                                    {"pipe", options_.pipe},
-                                    {"iommu", options_.iommu},
-                                    {"plain", options_.plain}}},
-                                  {"seed", options_.seed},
-                                  {"tools", {{"verilator", GPUDMAR_VERILATOR}}},
-                                  {"duration_s", duration.count()},
-                                  {"runs", rows},
-                                  {"rules", rules_}});
+    json summary = summary_head({{"steps", options_.steps},
+                                 {"threads", options_.threads},
+                                 {"pipe", options_.pipe},
+                                 {"iommu", options_.iommu},
+                                 {"plain", options_.plain}},
+                                options_.seed, duration.count());
+    summary["runs"] = rows;
+    summary["rules"] = rules_;
+    write_file(options_.summary, summary);
   }
   return failed == 0 ? 0 : 1;
 }

@@ -5,9 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <systemc>
 
-#include "gpudmar_commit.h"
+#include "sim/main/summary_head.h"
 
 namespace gpudmar::sim {
 namespace {
@@ -51,35 +50,28 @@ void write_summary(const std::string& path, const RunResult& result, Machine& ma
   json violations = json::array();
   for (const Violation& v : machine.violations().list())
     violations.push_back({{"cycle", v.cycle}, {"rule", v.rule}, {"message", v.message}});
-  json root{
-      {"schema", 1},
-      {"commit", GPUDMAR_COMMIT},
-      {"config",
-       {{"adapters", config.adapters},
-        {"pipe", config.pipe},
-        {"host_address_width", config.host_address_width},
-        {"latency", config.memory.latency},
-        {"jitter", config.memory.jitter},
-        {"vram_bytes", config.vram_bytes},
-        {"ram", ram}}},
-      {"seed", config.seed},
-      {"tools",
-       {{"verilator", GPUDMAR_VERILATOR}, {"systemc", sc_core::sc_release()}, {"compiler", __VERSION__}}},
-      {"duration_s", duration_s},
-      {"status", result.passed ? "pass" : "fail"},
-      {"failures", result.failures},
-      {"bytes_verified", result.bytes_verified},
-      {"cycles", result.total.cycles},
-      {"khz", machine.engine().khz()},
-      {"ddi_calls", result.ddi_calls},
-      {"iotlb", {{"hits", result.total.hits}, {"misses", result.total.misses}}},
-      {"walks", result.total.walks},
-      {"invalidations", result.total.invalidations},
-      {"faults_expected", result.faults_expected},
-      {"faults_recorded", result.faults_recorded},
-      {"steps", steps},
-      {"contract", contract(machine.contract())},
-      {"violations", violations}};
+  json root = summary_head({{"adapters", config.adapters},
+                            {"pipe", config.pipe},
+                            {"host_address_width", config.host_address_width},
+                            {"latency", config.memory.latency},
+                            {"jitter", config.memory.jitter},
+                            {"vram_bytes", config.vram_bytes},
+                            {"ram", ram}},
+                           config.seed, duration_s);
+  root.update(json{{"status", result.passed ? "pass" : "fail"},
+                   {"failures", result.failures},
+                   {"bytes_verified", result.bytes_verified},
+                   {"cycles", result.total.cycles},
+                   {"khz", machine.engine().khz()},
+                   {"ddi_calls", result.ddi_calls},
+                   {"iotlb", {{"hits", result.total.hits}, {"misses", result.total.misses}}},
+                   {"walks", result.total.walks},
+                   {"invalidations", result.total.invalidations},
+                   {"faults_expected", result.faults_expected},
+                   {"faults_recorded", result.faults_recorded},
+                   {"steps", steps},
+                   {"contract", contract(machine.contract())},
+                   {"violations", violations}});
   root["scenario"] = scenario != nullptr ? scenario->name : "first_light";
   if (scenario != nullptr) {
     root["again"] = scenario->again;

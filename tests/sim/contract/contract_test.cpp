@@ -357,6 +357,25 @@ TEST(Contract, StandardFileHasAFormulaPerPipe) {
   for (const Promise& promise : contract.promises()) EXPECT_EQ(promise.pipe.size(), 2U) << promise.name;
 }
 
+TEST(Contract, RatesFollowTheirFormulas) {
+  const Contract contract = Contract::standard();
+  for (const Rate& rate : contract.rates()) EXPECT_EQ(rate.pipe.size(), 2U) << rate.name;
+  EXPECT_EQ(contract.rate("hit_rate_read_write").promised(0, {}), 2.0);
+  const Rate& misses = contract.rate("miss_stream");
+  EXPECT_DOUBLE_EQ(misses.promised(0, {100, 16, 16, 32}), 16.0 / 108);
+  EXPECT_DOUBLE_EQ(misses.promised(1, {100, 16, 16, 32}), 16.0 / 110);
+  EXPECT_EQ(misses.promised(0, {1, 64, 16, 32}), 1.0) << "never more than hits";
+  EXPECT_TRUE(misses.at_least);
+  const Rate& further = contract.rate("invalidate_extra");
+  EXPECT_EQ(further.promised(0, {20, 16, 16, 32}), 2.0);
+  EXPECT_EQ(further.promised(0, {20, 16, 64, 16}), 4.0) << "the bus bounds it";
+  EXPECT_FALSE(further.at_least);
+  EXPECT_THROW((void)further.promised(2, {}), std::invalid_argument);
+  EXPECT_THROW((void)contract.rate("miss_leaf"), std::invalid_argument);
+  EXPECT_THROW((void)contract.promise("miss_stream"), std::invalid_argument);
+  EXPECT_EQ(contract.promise("miss_leaf").pipe[1].cycles(100, 1), 109U);
+}
+
 std::string refusal(const std::string& text) {
   try {
     (void)Contract::parse(text);
@@ -381,6 +400,15 @@ TEST(Contract, RefusesWhatItCannotCheck) {
               HasSubstr("unknown relation 'about'"));
   EXPECT_THAT(refusal(file(promise("hit", ""))), HasSubstr("no formula"));
   EXPECT_THAT(refusal(file(promise("hit", "{}") + "," + promise("hit", "{}"))), HasSubstr("stands twice"));
+  const auto rate = [](const std::string& kind, const std::string& relation, const std::string& formula) {
+    return R"({"schema":1,"promises":[],"rates":[{"name":"x","text":"","unit":"","kind":")" + kind +
+           R"(","relation":")" + relation + R"(","pipe":[)" + formula + "]}]}";
+  };
+  EXPECT_EQ(refusal(rate("walks", "at_least", R"({"max":1,"L":1,"const":8})")), "accepted");
+  EXPECT_THAT(refusal(rate("guess", "at_least", "{}")), HasSubstr("unknown kind 'guess'"));
+  EXPECT_THAT(refusal(rate("queue", "exact", "{}")), HasSubstr("unknown relation 'exact'"));
+  EXPECT_THAT(refusal(rate("queue", "at_most", R"({"n":2})")), HasSubstr("unknown term 'n'"));
+  EXPECT_THAT(refusal(rate("queue", "at_most", "")), HasSubstr("no formula"));
   EXPECT_THAT(refusal("{"), HasSubstr("contract"));
   EXPECT_THAT(refusal(R"({"schema":2,"promises":[]})"), HasSubstr("schema"));
 }
