@@ -8,35 +8,17 @@ import importlib.util
 import io
 import json
 import os
-import stat
-import sys
+import re
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 spec = importlib.util.spec_from_file_location("bench", HERE / "bench.py")
 bench = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bench)
-
-# A program that writes the rows given to it beside the name of its output, as far as the filter wants them.
-PROGRAM = """#!{python}
-import json, re, sys
-arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-given = json.load(open({data!r}))
-rows = [r for r in given["rows"] if re.search(arguments["--filter"], r["name"])]
-json.dump({{"schema": 1, "commit": given["commit"], "config": {{"pipe": 0}}, "seed": 1, "tools": {{}},
-           "duration_s": 0.1, "results": rows}}, open(arguments["--out"], "w"))
-sys.exit(given["status"] if given["status"] is not None else 0 if all(r["ok"] for r in rows) else 1)
-"""
-COUNTER = """#!{python}
-import os, sys
-text = {text!r}
-if text: open(os.environ[{variable!r}], "w").write(text)
-sys.exit({status})
-"""
-
 
 def row(name, value=1, promise=1, ok=True):
     return {"name": name, "value": value, "unit": "cycles", "promise": promise, "ok": ok}
@@ -48,32 +30,40 @@ class BenchTest(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.build = Path(directory.name)
         (self.build / "bench").mkdir()
-        self.lines = []
-
-    def executable(self, name, text):
-        path = self.build / name
-        path.write_text(text)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
+        self.lines, self.fakes = [], {}
 
     def program(self, name, rows, commit="abc", status=None):
-        data = self.build / f"{name}.given"
-        data.write_text(json.dumps({"rows": rows, "commit": commit, "status": status}))
-        path = self.executable(name, PROGRAM.format(python=sys.executable, data=str(data)))
-        if f"rows {path}" not in self.lines:
-            self.lines.append(f"rows {path}")
+        """A program that writes these rows, as far as the filter wants them."""
+        def run(command, _):
+            arguments = dict(zip(command[1::2], command[2::2]))
+            wanted = [r for r in rows if re.search(arguments["--filter"], r["name"])]
+            document = {"schema": 1, "commit": commit, "config": {"pipe": 0}, "seed": 1, "tools": {},
+                        "duration_s": 0.1, "results": wanted}
+            Path(arguments["--out"]).write_text(json.dumps(document))
+            return status if status is not None else 0 if all(r["ok"] for r in wanted) else 1
+        if name not in self.fakes:
+            self.lines.append(f"rows {name}")
+        self.fakes[name] = run
 
     def counter(self, kind, text, status=0, suffix=""):
-        variable = bench.COUNTS[kind][0]
-        path = self.executable(f"{kind}{suffix}", COUNTER.format(python=sys.executable, text=text,
-                                                                 variable=variable, status=status))
-        self.lines.append(f"{kind} {path} {suffix}")
+        """A program that leaves `text` where its environment says."""
+        def run(_, environment):
+            if text:
+                Path(environment[bench.COUNTS[kind][0]]).write_text(text)
+            return status
+        self.fakes[kind + suffix] = run
+        self.lines.append(f"{kind} {kind}{suffix} {suffix}")
+
+    def start(self, command, env=None, **_):
+        """Instead of subprocess.run: an interpreter for each would take minutes on a busy host."""
+        return mock.Mock(returncode=self.fakes[command[0]](command, env))
 
     def run_bench(self, *arguments):
         """(exit status, output, errors)"""
         (self.build / "bench/programs.txt").write_text("\n".join(self.lines) + "\n")
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with mock.patch.object(bench.subprocess, "run", self.start), contextlib.redirect_stdout(out), \
+                contextlib.redirect_stderr(err):
             status = bench.main(["--build", str(self.build), *arguments])
         return status, out.getvalue(), err.getvalue()
 
