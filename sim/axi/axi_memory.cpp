@@ -49,8 +49,14 @@ void AxiMemory::reset() {
 void AxiMemory::set_latency(unsigned latency) {
   AxiMemoryConfig changed = config_;
   changed.latency = latency;
-  changed.check(name_);
-  config_ = changed;
+  configure(changed);
+}
+
+void AxiMemory::configure(const AxiMemoryConfig& config) {
+  config.check(name_);
+  if (config.bus_bytes != config_.bus_bytes)
+    throw std::invalid_argument(name_ + ": the bus keeps its width");
+  config_ = config;
 }
 
 void AxiMemory::add_error(hw::MemoryRange range, AxiResp resp, bool reads, bool writes) {
@@ -165,6 +171,7 @@ void AxiMemory::take(const AxiMasterOut& master) {
     read.ready_at = cycle_ + config_.latency;
     if (config_.jitter > 0)
       read.ready_at += std::uniform_int_distribution<unsigned>(0, config_.jitter)(random_);
+    if (read_delay_) read.ready_at += read_delay_(read.id, read.address);
     if (!config_.read_at_first_beat) sample(read);
     reads_.push_back(std::move(read));
   }

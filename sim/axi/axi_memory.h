@@ -60,6 +60,12 @@ class AxiMemory {
 
   [[nodiscard]] const AxiMemoryConfig& config() const { return config_; }
   void set_latency(unsigned latency);  ///< for bursts from now on
+  /// Another timing from the next cycle on; bursts in flight keep the time they were given. The random stream
+  /// goes on; reset() restarts it with the new seed. The bus width stays.
+  void configure(const AxiMemoryConfig& config);
+  /// Cycles that a read takes beyond latency and jitter; nullptr = none.
+  using DelayRule = std::function<unsigned(std::uint32_t id, std::uint64_t address)>;
+  void set_read_delay(DelayRule rule) { read_delay_ = std::move(rule); }
   [[nodiscard]] bool idle() const { return reads_.empty() && writes_.empty() && beats_.empty(); }
   [[nodiscard]] std::uint64_t read_beats() const { return read_beats_; }
   [[nodiscard]] std::uint64_t write_beats() const { return write_beats_; }
@@ -119,6 +125,7 @@ class AxiMemory {
   std::size_t current_read_ = kNone;   ///< burst whose beat is on the bus, or that is part way
   std::size_t current_write_ = kNone;  ///< burst whose B is on the bus
   std::vector<ErrorRule> errors_;
+  DelayRule read_delay_;
   std::uint64_t read_beats_ = 0;
   std::uint64_t write_beats_ = 0;
 };

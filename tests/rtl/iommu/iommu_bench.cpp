@@ -16,7 +16,6 @@ using sim::set_bits;
 namespace {
 constexpr unsigned kDataIdBits = kIdBits + 2;
 constexpr unsigned kTableIdBits = 7;
-constexpr unsigned kQueueId = (1U << kTableIdBits) - 1;
 
 sim::AxiMemoryConfig memory_config(unsigned latency, std::uint64_t seed) {
   sim::AxiMemoryConfig config;
@@ -86,7 +85,11 @@ IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
     : memory(),
       tables(memory),
       w_(std::make_unique<Wires>(seed)),
-      bus_(memory, [this](hw::MessageTarget m) { messages.push_back(m); }),
+      bus_(memory,
+           [this](hw::MessageTarget m) {
+             messages.push_back(m);
+             message_cycles.push_back(cycle_);
+           }),
       data_("data", bus_, memory_config(latency, seed)),
       table_("table", bus_, memory_config(latency, seed + 1)),
       data_monitor_(monitor_config("data"), [this](const sim::Violation& v) { violations.push_back(v); }),
@@ -109,6 +112,8 @@ void IommuBench::reset(bool power, unsigned cycles) {
     hints_[p].clear();
   }
   open_.clear();
+  table_aw_.clear();
+  table_w_.clear();
   data_.reset();
   table_.reset();
   data_monitor_.reset();
@@ -137,6 +142,27 @@ bool IommuBench::reset_alone(unsigned cycles, std::uint64_t max_cycles) {
   quiesce(false);
   step();
   return true;
+}
+
+void IommuBench::restart(std::uint64_t seed) {
+  for (sim::AxiMemory* port : {&data_, &table_}) {
+    sim::AxiMemoryConfig config = port->config();
+    config.seed = port == &data_ ? seed : seed + 1;
+    port->configure(config);
+  }
+  random_.seed(seed);
+  reset(true);
+  tables.restart();
+  messages.clear();
+  message_cycles.clear();
+  violations.clear();
+  faults.clear();
+  fault_cycles.clear();
+  table_writes.clear();
+  walk_reads = 0;
+  status_value_ = 0;
+  at_status = nullptr;
+  at_table_write = nullptr;
 }
 
 bool IommuBench::unit_idle() const { return w_->dut.idle_o != 0; }
@@ -257,13 +283,9 @@ void IommuBench::sample() {
   }
   if (m.arvalid && s.arready) leaves(false, m.arid, m.araddr, d.m_axi_data_arsnoop_o != 0);
   if (m.awvalid && s.awready) leaves(true, m.awid, m.awaddr, d.m_axi_data_awsnoop_o != 0);
-  if (t.arvalid && table_.out().arready && t.arid != kQueueId) ++walk_reads;
-  if (t.wvalid && table_.out().wready) {
-    status_cycle = cycle_;
-    status_strobe = t.wstrb;
-    if (at_status) at_status();
-  }
+  sample_memory();
   if (d.probe_fault_o) {
+    fault_cycles.push_back(cycle_);
     faults.push_back({get_bits(d.probe_fault_record_o, 0, 64), get_bits(d.probe_fault_record_o, 64, 64)});
   }
   // Responses.
@@ -302,6 +324,44 @@ void IommuBench::sample() {
   }
   open_.erase(std::remove_if(open_.begin(), open_.end(), [](const BurstPtr& b) { return b->done; }),
               open_.end());
+}
+
+// Answers of the data memory, and what the unit does at its own port.
+void IommuBench::sample_memory() {
+  const auto& m = w_->data;
+  const auto& s = data_.out();
+  const auto performed = [this](bool is_write, std::uint32_t id) {
+    for (const auto& b : open_) {
+      if (b->write == is_write && b->out && !b->performed && b->port == id >> kIdBits &&
+          b->id == (id & ((1U << kIdBits) - 1))) {
+        b->performed = true;
+        b->performed_cycle = cycle_;
+        return;
+      }
+    }
+  };
+  if (s.rvalid && m.rready && s.rlast) performed(false, s.rid);
+  if (s.bvalid && m.bready) performed(true, s.bid);
+
+  const auto& t = w_->table;
+  if (t.arvalid && table_.out().arready && t.arid != kTableQueueId) ++walk_reads;
+  if (t.awvalid && table_.out().awready) table_aw_.emplace_back(cycle_, t.awaddr);
+  if (t.wvalid && table_.out().wready) {
+    status_cycle = cycle_;
+    status_strobe = t.wstrb;
+    table_w_.push_back({cycle_, t.wstrb, t.wdata});
+    if (at_status) at_status();
+  }
+  while (!table_aw_.empty() && !table_w_.empty()) {
+    const auto [aw_cycle, address] = table_aw_.front();
+    const TableBeat& beat = table_w_.front();
+    TableWrite write{std::max(aw_cycle, beat.cycle), address, beat.strobe, 0};
+    std::memcpy(&write.dword, beat.data.data() + (address & (kBusBytes - 4)), 4);
+    table_aw_.pop_front();
+    table_w_.pop_front();
+    table_writes.push_back(write);
+    if (at_table_write) at_table_write(write);
+  }
 }
 
 void IommuBench::drive() {

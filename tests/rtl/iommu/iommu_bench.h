@@ -37,6 +37,7 @@ inline constexpr unsigned kFullSize = kBusBytes == 16   ? 4
                                                         : 6;  ///< AxSIZE of a whole beat
 inline constexpr std::uint16_t kSids[4] = {0x0100, 0x0200, 0x0300, 0x04FF};
 inline constexpr const std::uint16_t* kSid = kSids;
+inline constexpr std::uint32_t kTableQueueId = 127;  ///< id of the invalidation queue's reads at m_axi_table
 // Bits of AxUSER.
 inline constexpr std::uint32_t kNoSnoop = 1U << 25;
 inline constexpr std::uint32_t kZeroLength = 1U << 26;
@@ -58,6 +59,8 @@ struct Burst {
   std::uint64_t out_cycle = 0;  ///< first cycle of its valid at m_axi_data with ready high
   std::uint64_t out_address = 0;
   bool out_snoop = false;
+  bool performed = false;             ///< memory has answered
+  std::uint64_t performed_cycle = 0;  ///< its last beat or its B at m_axi_data
   bool done = false;
   std::uint64_t first_cycle = 0;  ///< first response beat
   std::uint64_t done_cycle = 0;   ///< last response beat
@@ -65,10 +68,23 @@ struct Burst {
 };
 using BurstPtr = std::shared_ptr<Burst>;
 
+/// A write at m_axi_table: a wait's status or an event message.
+struct TableWrite {
+  std::uint64_t cycle = 0;  ///< the later one of its two handshakes
+  std::uint64_t address = 0;
+  std::uint64_t strobe = 0;
+  std::uint32_t dword = 0;  ///< of the lanes that the address names
+};
+
 /// Second-stage tables and the structures above them, written bit by bit from the specification.
 class Tables {
  public:
   explicit Tables(sim::HostMemory& memory) : memory_(memory), root_(page()) {}
+  /// Forget all tables; the same calls give the same pages again.
+  void restart() {
+    next_ = kFirst;
+    root_ = page();
+  }
   [[nodiscard]] std::uint64_t root() const { return root_; }
   /// A zeroed page.
   std::uint64_t page();
@@ -84,7 +100,8 @@ class Tables {
 
  private:
   sim::HostMemory& memory_;
-  std::uint64_t next_ = 0x0100'0000;
+  static constexpr std::uint64_t kFirst = 0x0100'0000;
+  std::uint64_t next_ = kFirst;
   std::uint64_t root_;
 };
 
@@ -110,6 +127,9 @@ class IommuBench {
   void reset(bool power, unsigned cycles = 2);
   /// Reset the unit alone, warm: memories and requesters know nothing of it.
   void reset_unit(unsigned cycles = 2);
+  /// As if new, without the cost: reset at power-on, no tables, nothing observed. Memories keep their timing and
+  /// take `seed`.
+  void restart(std::uint64_t seed);
   /// idle_o.
   [[nodiscard]] bool unit_idle() const;
   /// quiesce_i; it takes effect in the next cycle.
@@ -139,6 +159,12 @@ class IommuBench {
   void flush_global(bool drain = true) { push_descriptor(0x12 | (drain ? 0xC0 : 0), 0); }
   void flush_domain(std::uint16_t did, bool drain = true);
   void flush_pages(std::uint16_t did, std::uint64_t iova, unsigned am = 0, bool ih = true, bool drain = true);
+  /// Where waits write their status from now on; a dword.
+  void status_at(std::uint64_t address) { status_ = address; }
+  [[nodiscard]] std::uint64_t status_address() const { return status_; }
+  [[nodiscard]] std::uint64_t queue_address() const { return queue_; }
+  /// The slot of the next descriptor, of 256.
+  [[nodiscard]] unsigned tail() const { return tail_; }
   /// Append a wait with a fresh status value; the returned word changes to it.
   std::uint32_t push_wait(bool interrupt = false);
   [[nodiscard]] bool waited(std::uint32_t value) const;
@@ -156,12 +182,17 @@ class IommuBench {
   std::vector<hw::MessageTarget> messages;
   std::vector<sim::Violation> violations;
   std::vector<std::array<std::uint64_t, 2>>
-      faults;                      ///< every fault taken, recorded or not: low, high quadword
+      faults;  ///< every fault taken, recorded or not: low, high quadword
+  std::vector<std::uint64_t> fault_cycles;
+  std::vector<TableWrite> table_writes;
+  std::vector<std::uint64_t> message_cycles;  ///< in which memory took it
   std::uint64_t walk_reads = 0;    ///< AR handshakes of walkers
   std::uint64_t status_cycle = 0;  ///< W handshake of the last write at m_axi_table
   std::uint64_t status_strobe = 0;
   std::function<void()>
       at_status;  ///< called in the cycle of that handshake; requests made there come one later
+  std::function<void(const TableWrite&)>
+      at_table_write;  ///< called in the cycle that completes it; requests made there come one later
   std::uint64_t tail_cycle = 0;              ///< W handshake of the last register write
   double r_ready[4] = {1.0, 1.0, 1.0, 1.0};  ///< chance that a requester takes a beat
   double b_ready[4] = {1.0, 1.0, 1.0, 1.0};
@@ -181,6 +212,7 @@ class IommuBench {
  private:
   struct Wires;
   void sample();
+  void sample_memory();
   void drive();
   bool chance(double p) { return p >= 1.0 || std::uniform_real_distribution<double>()(random_) < p; }
 
@@ -196,6 +228,13 @@ class IommuBench {
   std::deque<std::pair<BurstPtr, unsigned>> beats_[kPorts];  ///< W beats to send
   std::deque<std::uint64_t> hints_[kPorts];
   std::vector<BurstPtr> open_;  ///< without their last response, in order of handing in
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> table_aw_;  ///< cycle, address; their data is to come
+  struct TableBeat {
+    std::uint64_t cycle;
+    std::uint64_t strobe;
+    sim::BeatData data;
+  };
+  std::deque<TableBeat> table_w_;  ///< their address is to come
   std::uint64_t queue_ = 0, status_ = 0;
   unsigned tail_ = 0;
   std::uint32_t status_value_ = 0;
