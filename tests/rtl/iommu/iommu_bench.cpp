@@ -508,18 +508,21 @@ bool IommuBench::settle(std::uint64_t max_cycles) {
   return run_until([this] { return open_.empty(); }, max_cycles);
 }
 
-bool IommuBench::bring_up() {
+bool IommuBench::bring_up(bool at_once) {
   queue_ = tables.page();
   status_ = tables.page();
   const auto command = [this](std::uint32_t value, std::uint32_t status_bit) {
     write_register(0x018, value, 4);
-    return run_until([&] { return (read_register(0x01C, 4) & status_bit) != 0; }, 5000);
+    return run_until([&] { return (read_register(0x01C, 4) & status_bit) == status_bit; }, 5000);
   };
   write_register(0x020, tables.root(), 8);
   write_register(0x090, queue_, 8);
-  if (!command(1U << 30, 1U << 30)) return false;
-  if (!command(1U << 26, 1U << 26)) return false;
-  if (!command((1U << 26) | (1U << 31), 1U << 31)) return false;
+  constexpr std::uint32_t kSrtp = 1U << 30, kQie = 1U << 26, kTe = 1U << 31;
+  if (at_once) {
+    if (!command(kSrtp | kQie | kTe, kSrtp | kQie | kTe)) return false;
+  } else if (!command(kSrtp, kSrtp) || !command(kQie, kQie) || !command(kQie | kTe, kTe)) {
+    return false;
+  }
   te = true;
   return true;
 }

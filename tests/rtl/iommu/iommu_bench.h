@@ -149,8 +149,8 @@ class IommuBench {
   /// A page wanted soon.
   void hint(unsigned port, std::uint64_t address) { hints_[port].push_back(address >> 12); }
 
-  /// Root pointer, queue of one page, translation on. False on a time-out.
-  bool bring_up();
+  /// Root pointer, queue of one page, translation on. False on a time-out. `at_once`: by one write of GCMD.
+  bool bring_up(bool at_once = false);
   /// Append a descriptor without telling the unit.
   void push_descriptor(std::uint64_t low, std::uint64_t high);
   /// Write the tail (starts it; returns when the register access was started).

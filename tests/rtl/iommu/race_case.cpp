@@ -123,7 +123,7 @@ const std::vector<Pattern>& patterns() {
           {2, 1, K::kRead, 2, kFar, 1},
           {2, 0, K::kWrite, 2, kFar, 1},
           {3, 0, K::kRead, 1, kT0, 1}}},
-        {"stream", false, {}},
+        {"stream", false, {}, 8},
         {"domains",
          true,
          {{0, 0, K::kRead, 1, kT0, 1},
@@ -160,8 +160,8 @@ const std::vector<Timing>& timings() {
     list[2].name = "slow_walks";
     list[2].walk_delay = 18;
     list[3].name = "slower_walks";
-    list[3].latency = 3;
-    list[3].walk_delay = 29;
+    list[3].latency = 2;
+    list[3].walk_delay = 20;
     list[4].name = "random";
     list[4].jitter = 12;
     list[5].name = "late_sample";
@@ -171,7 +171,7 @@ const std::vector<Timing>& timings() {
     list[7].name = "data_held";
     list[7].data_held = true;
     list[8].name = "slow_data";
-    list[8].data_latency = 45;
+    list[8].data_latency = 30;
     return list;
   }();
   return all;

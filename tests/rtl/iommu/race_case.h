@@ -98,6 +98,7 @@ struct Pattern {
   const char* name;
   bool other_domain;  ///< port 1 is in another domain, where kT0 leads elsewhere
   std::vector<Step> steps;
+  std::size_t leading = ~std::size_t{0};  ///< whose steps make the window; those behind them repeat
 };
 [[nodiscard]] const std::vector<Pattern>& patterns();
 

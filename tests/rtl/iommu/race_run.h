@@ -72,8 +72,7 @@ class Race {
   void look_at_caches(const RaceCase& c, Observed& seen);
   [[nodiscard]] Verdicts verdicts() const;
   [[nodiscard]] std::uint64_t neighbour() const;
-  void collect(const RaceCase& c, Observed& seen);
-  [[nodiscard]] bool requests_ended(const RaceCase& c);
+  void collect(Observed& seen);
   [[nodiscard]] int request_cycles(const RaceCase& c);
   [[nodiscard]] int invalidation_cycles(const RaceCase& c);
 
