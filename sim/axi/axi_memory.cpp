@@ -54,8 +54,7 @@ void AxiMemory::set_latency(unsigned latency) {
 
 void AxiMemory::configure(const AxiMemoryConfig& config) {
   config.check(name_);
-  if (config.bus_bytes != config_.bus_bytes)
-    throw std::invalid_argument(name_ + ": the bus keeps its width");
+  if (config.bus_bytes != config_.bus_bytes) throw std::invalid_argument(name_ + ": the bus keeps its width");
   config_ = config;
 }
 

@@ -127,8 +127,8 @@ class IommuBench {
   void reset(bool power, unsigned cycles = 2);
   /// Reset the unit alone, warm: memories and requesters know nothing of it.
   void reset_unit(unsigned cycles = 2);
-  /// As if new, without the cost: reset at power-on, no tables, nothing observed. Memories keep their timing and
-  /// take `seed`.
+  /// As if new, without the cost: reset at power-on, no tables, nothing observed. Memories keep their timing
+  /// and take `seed`.
   void restart(std::uint64_t seed);
   /// idle_o.
   [[nodiscard]] bool unit_idle() const;
@@ -186,8 +186,8 @@ class IommuBench {
   std::vector<std::uint64_t> fault_cycles;
   std::vector<TableWrite> table_writes;
   std::vector<std::uint64_t> message_cycles;  ///< in which memory took it
-  std::uint64_t walk_reads = 0;    ///< AR handshakes of walkers
-  std::uint64_t status_cycle = 0;  ///< W handshake of the last write at m_axi_table
+  std::uint64_t walk_reads = 0;               ///< AR handshakes of walkers
+  std::uint64_t status_cycle = 0;             ///< W handshake of the last write at m_axi_table
   std::uint64_t status_strobe = 0;
   std::function<void()>
       at_status;  ///< called in the cycle of that handshake; requests made there come one later

@@ -201,14 +201,16 @@ sim::AxiMemoryConfig Timing::table() const {
 }
 
 const std::vector<Drain>& drains() {
-  static const std::vector<Drain> all{
-      {"drain", true, true}, {"no_drain", false, false}, {"drain_reads", true, false}, {"drain_writes", false, true}};
+  static const std::vector<Drain> all{{"drain", true, true},
+                                      {"no_drain", false, false},
+                                      {"drain_reads", true, false},
+                                      {"drain_writes", false, true}};
   return all;
 }
 
 std::string RaceCase::name() const {
-  return fmt::format("{}.{}.{}.{}.{}.{}", change->name, flush->name, to_string(warm), pattern->name, timing->name,
-                     drain->name);
+  return fmt::format("{}.{}.{}.{}.{}.{}", change->name, flush->name, to_string(warm), pattern->name,
+                     timing->name, drain->name);
 }
 
 }  // namespace gpudmar::test::race

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The axes of the race sweeps: what changes in the tables, how software invalidates it, what is cached before, what
-// requests are under way, and how memory behaves. Tables of data; race_run.h plays one point of their product.
+// The axes of the race sweeps: what changes in the tables, how software invalidates it, what is cached
+// before, what requests are under way, and how memory behaves. Tables of data; race_run.h plays one point of
+// their product.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +19,17 @@ inline constexpr std::uint64_t k1G = 1ULL << 30;
 inline constexpr std::uint64_t kRegion = 5 * k1G;  ///< memory stands here too, for pass-through
 inline constexpr std::uint64_t kT0 = kRegion + 5 * k2M + 8 * kPage;
 inline constexpr std::uint64_t kT1 = kT0 + kPage;
-inline constexpr unsigned kTargets = 4;                                    ///< kT0 and the pages behind it
-inline constexpr std::uint64_t kFresh1 = kT0 + 24 * kPage;                 ///< same leaf table; read only at the end
-inline constexpr std::uint64_t kFresh2 = kT0 + k2M;                        ///< same level-2 table
-inline constexpr std::uint64_t kFresh3 = kT0 + k1G;                        ///< same level-3 table
-inline constexpr std::uint64_t kFar = 0x80'3000'3000;                      ///< another entry of the top table
+inline constexpr unsigned kTargets = 4;                     ///< kT0 and the pages behind it
+inline constexpr std::uint64_t kFresh1 = kT0 + 24 * kPage;  ///< same leaf table; read only at the end
+inline constexpr std::uint64_t kFresh2 = kT0 + k2M;         ///< same level-2 table
+inline constexpr std::uint64_t kFresh3 = kT0 + k1G;         ///< same level-3 table
+inline constexpr std::uint64_t kFar = 0x80'3000'3000;       ///< another entry of the top table
 // Where they lead.
 inline constexpr std::uint64_t kOldBase = 0x100'0000'0000;
 inline constexpr std::uint64_t kNewBase = kOldBase + 2 * k1G;
-inline constexpr std::uint64_t kSafeBase = 4 * k1G;            ///< pages that no change touches
+inline constexpr std::uint64_t kSafeBase = 4 * k1G;                   ///< pages that no change touches
 inline constexpr std::uint64_t kElsewhere = kSafeBase + 0x2000'0000;  ///< kT0 of the other domain
-inline constexpr std::uint64_t kFreedBase = 0x6000'0000;       ///< what stands in a table that is none any more
+inline constexpr std::uint64_t kFreedBase = 0x6000'0000;  ///< what stands in a table that is none any more
 inline constexpr std::uint16_t kDid = 7, kNewDid = 9, kOtherDid = 8;
 
 enum class Warm { kCold, kContexts, kTables, kHit };
@@ -38,13 +39,13 @@ inline constexpr Warm kWarms[] = {Warm::kCold, Warm::kContexts, Warm::kTables, W
 /// A change of one entry.
 struct Change {
   enum class What {
-    kSwap,       ///< the entry of `level` leads to where the new tables lead
-    kMove,       ///< the same, to a copy of the table in which only kT0 differs
-    kGone,       ///< not present
-    kNoWrite,    ///< W removed
-    kNoRead,     ///< R removed
-    kAppear,     ///< was not present: nothing is owed
-    kRepair,     ///< was not present, and software invalidates all the same
+    kSwap,     ///< the entry of `level` leads to where the new tables lead
+    kMove,     ///< the same, to a copy of the table in which only kT0 differs
+    kGone,     ///< not present
+    kNoWrite,  ///< W removed
+    kNoRead,   ///< R removed
+    kAppear,   ///< was not present: nothing is owed
+    kRepair,   ///< was not present, and software invalidates all the same
     kContextTable,
     kContextDomain,
     kContextGone,
@@ -54,10 +55,10 @@ struct Change {
   };
   const char* name;
   What what;
-  unsigned level;      ///< of the entry; 5: the context entry
-  unsigned old_leaf;   ///< level of kT0's leaf before
-  unsigned new_leaf;   ///< and in the new tables
-  unsigned span;       ///< log2 of the 4 KiB pages whose translation may differ; 99: more than AM can name
+  unsigned level;     ///< of the entry; 5: the context entry
+  unsigned old_leaf;  ///< level of kT0's leaf before
+  unsigned new_leaf;  ///< and in the new tables
+  unsigned span;      ///< log2 of the 4 KiB pages whose translation may differ; 99: more than AM can name
 
   [[nodiscard]] bool of_context() const { return what >= What::kContextTable; }
   [[nodiscard]] bool owes_nothing() const { return what == What::kAppear; }

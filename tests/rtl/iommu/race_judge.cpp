@@ -59,30 +59,31 @@ class Judge {
     }
     // The old translation.
     if (late(r)) {
-      add("stale", fmt::format("{} was handed in in cycle {}, after {}, and went to the old page {:x}", r.name,
-                               r.in_cycle, seen_.boundary, *r.out_address));
+      add("stale", fmt::format("{} was handed in in cycle {}, after {}, and went to the old page {:x}",
+                               r.name, r.in_cycle, seen_.boundary, *r.out_address));
       return;
     }
     if (!seen_.invalidates) return;
     const bool drains = r.write ? seen_.drains_writes : seen_.drains_reads;
     if (drains && (!r.performed_cycle || *r.performed_cycle >= seen_.boundary))
-      add("drain", fmt::format("{} went to the old page {:x} and was not performed before the status of cycle {}",
-                               r.name, *r.out_address, seen_.boundary));
+      add("drain",
+          fmt::format("{} went to the old page {:x} and was not performed before the status of cycle {}",
+                      r.name, *r.out_address, seen_.boundary));
     if (seen_.free_flow && r.out_cycle >= seen_.boundary)
       add("late_start", fmt::format("{} left for the old page {:x} in cycle {}, after the status of cycle {}",
                                     r.name, *r.out_address, r.out_cycle, seen_.boundary));
   }
 
-  /// Each blocked request has its fault and each fault its request; none is older than the tables it is told after.
+  /// Each blocked request has its fault and each fault its request; none is older than the tables it is told
+  /// after.
   void check_faults() {
     std::vector<const SeenRequest*> blocked;
     for (const auto& r : seen_.requests) {
       if (r.answered && !r.out_address) blocked.push_back(&r);
     }
     // Those with least to choose from first.
-    std::stable_sort(blocked.begin(), blocked.end(), [this](const SeenRequest* a, const SeenRequest* b) {
-      return late(*a) > late(*b);
-    });
+    std::stable_sort(blocked.begin(), blocked.end(),
+                     [this](const SeenRequest* a, const SeenRequest* b) { return late(*a) > late(*b); });
     std::vector<bool> used(seen_.faults.size());
     for (const SeenRequest* r : blocked) {
       bool found = false;
@@ -101,8 +102,8 @@ class Judge {
     for (std::size_t i = 0; i < used.size(); ++i) {
       const SeenFault& f = seen_.faults[i];
       if (!used[i])
-        add("fault", fmt::format("cycle {}: a fault {:02x}h for page {:x} that no blocked request explains", f.cycle,
-                                 f.reason, f.page));
+        add("fault", fmt::format("cycle {}: a fault {:02x}h for page {:x} that no blocked request explains",
+                                 f.cycle, f.reason, f.page));
     }
   }
 
@@ -111,14 +112,16 @@ class Judge {
     unsigned count = 0;
     for (const auto& w : seen_.status_writes) {
       if (w.address != seen_.status_address) {
-        add("status", fmt::format("cycle {}: a write to {:x}, where nothing is to be written", w.cycle, w.address));
+        add("status",
+            fmt::format("cycle {}: a write to {:x}, where nothing is to be written", w.cycle, w.address));
         continue;
       }
       ++count;
       if (w.strobe != lanes)
         add("status", fmt::format("cycle {}: strobes {:x} instead of {:x}", w.cycle, w.strobe, lanes));
       if (w.dword != seen_.status_value)
-        add("status", fmt::format("cycle {}: {:x} written instead of {:x}", w.cycle, w.dword, seen_.status_value));
+        add("status",
+            fmt::format("cycle {}: {:x} written instead of {:x}", w.cycle, w.dword, seen_.status_value));
     }
     if (count != 1) add("status", fmt::format("{} status writes instead of one", count));
     if (!seen_.neighbours_intact) add("status", "bytes beside the status word changed");
@@ -133,9 +136,9 @@ class Judge {
 std::vector<Finding> judge(const Observed& seen) { return Judge(seen).run(); }
 
 const std::vector<std::string>& judge_rules() {
-  static const std::vector<std::string> rules{"hang",       "idle",     "stale", "unknown_address",
-                                              "drain",      "late_start", "fault", "response",
-                                              "status",     "miss",     "protocol"};
+  static const std::vector<std::string> rules{"hang",   "idle",       "stale",   "unknown_address",
+                                              "drain",  "late_start", "fault",   "response",
+                                              "status", "miss",       "protocol"};
   return rules;
 }
 

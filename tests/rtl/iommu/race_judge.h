@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one run of a race showed, and what of it is wrong. A pure function, so that each rule has a test that makes it
-// fire.
+// What one run of a race showed, and what of it is wrong. A pure function, so that each rule has a test that
+// makes it fire.
 #pragma once
 
 #include <array>
@@ -56,10 +56,10 @@ struct SeenHit {
 };
 
 struct Observed {
-  bool finished = false;     ///< the wait completed and every request was answered, in time
-  bool idle = false;         ///< and the unit came to rest
-  unsigned bus_bytes = 32;   ///< of m_axi_table
-  bool invalidates = true;   ///< false: the change owes nothing and counts from `boundary` on
+  bool finished = false;       ///< the wait completed and every request was answered, in time
+  bool idle = false;           ///< and the unit came to rest
+  unsigned bus_bytes = 32;     ///< of m_axi_table
+  bool invalidates = true;     ///< false: the change owes nothing and counts from `boundary` on
   std::uint64_t boundary = 0;  ///< requests handed in after this cycle know the new tables only
   bool drains_reads = false;
   bool drains_writes = false;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every rule of the race judge is made to fire: by an observation that breaks it, and on the unit by software that
-// does what it must not.
+// Every rule of the race judge is made to fire: by an observation that breaks it, and on the unit by software
+// that does what it must not.
+#include "tests/rtl/iommu/race_judge.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <set>
 
-#include "tests/rtl/iommu/race_judge.h"
 #include "tests/rtl/iommu/race_sweep.h"
 #include "tests/support/covers.h"
 
@@ -99,11 +100,17 @@ TEST(RaceJudge, EveryRuleFires) {
       {"status", [](Observed& o) { o.status_writes[0].strobe = 0xF; }},
       {"status", [](Observed& o) { o.status_writes[0].dword = 8; }},
       {"status", [](Observed& o) { o.status_writes.push_back(o.status_writes[0]); }},
-      {"status", [](Observed& o) { o.status_writes.push_back({101, 0x3000, 0xF, 0}); }},
+      {"status",
+       [](Observed& o) {
+         o.status_writes.push_back({101, 0x3000, 0xF, 0});
+       }},
       {"status", [](Observed& o) { o.status_writes.clear(); }},
       {"status", [](Observed& o) { o.neighbours_intact = false; }},
       {"miss", [](Observed& o) { o.hits[0].walk_reads = 1; }},
-      {"protocol", [](Observed& o) { o.violations.push_back({7, "axi.ar_stable", "text"}); }},
+      {"protocol",
+       [](Observed& o) {
+         o.violations.push_back({7, "axi.ar_stable", "text"});
+       }},
   };
   std::set<std::string> fired;
   for (const Case& c : cases) {
@@ -171,17 +178,20 @@ TEST_P(WrongSoftware, IsReported) {
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, WrongSoftware,
     ::testing::Values(
-        Wrong{"NoInvalidation", Mistake::kNoInvalidation, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7", "stale"},
-        Wrong{"NoInvalidationOfAGonePage", Mistake::kNoInvalidation, "leaf_gone", "page_am0_ih1", Warm::kHit, "equal7",
+        Wrong{"NoInvalidation", Mistake::kNoInvalidation, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7",
               "stale"},
+        Wrong{"NoInvalidationOfAGonePage", Mistake::kNoInvalidation, "leaf_gone", "page_am0_ih1", Warm::kHit,
+              "equal7", "stale"},
         Wrong{"WrongPage", Mistake::kWrongPage, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7", "stale"},
         Wrong{"WrongDomain", Mistake::kWrongDomain, "leaf_swap", "domain", Warm::kHit, "equal7", "stale"},
-        Wrong{"ContextsForgotten", Mistake::kNoContext, "context_table", "context_device_domain", Warm::kContexts,
-              "equal7", "unknown_address"},
-        Wrong{"LeafOnlyAfterATableChanged", Mistake::kLeavesWays, "table_moved_2", "page_am0_ih0", Warm::kTables,
-              "equal7", "unknown_address"},
-        Wrong{"StatusNotAwaited", Mistake::kNoWait, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7", "stale"},
-        Wrong{"DrainNotAskedFor", Mistake::kNoDrain, "leaf_swap", "page_am0_ih1", Warm::kHit, "slow_data", "drain"}),
+        Wrong{"ContextsForgotten", Mistake::kNoContext, "context_table", "context_device_domain",
+              Warm::kContexts, "equal7", "unknown_address"},
+        Wrong{"LeafOnlyAfterATableChanged", Mistake::kLeavesWays, "table_moved_2", "page_am0_ih0",
+              Warm::kTables, "equal7", "unknown_address"},
+        Wrong{"StatusNotAwaited", Mistake::kNoWait, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7",
+              "stale"},
+        Wrong{"DrainNotAskedFor", Mistake::kNoDrain, "leaf_swap", "page_am0_ih1", Warm::kHit, "slow_data",
+              "drain"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

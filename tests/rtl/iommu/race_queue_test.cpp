@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The invalidation queue in races with itself: tails written while it fetches, the wrap, every error at the first, a
-// middle and the last slot, and recovery, each at every distance; waits with interrupt and their status.
+// The invalidation queue in races with itself: tails written while it fetches, the wrap, every error at the
+// first, a middle and the last slot, and recovery, each at every distance; waits with interrupt and their
+// status.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -13,9 +14,9 @@
 namespace gpudmar::test::race {
 namespace {
 
-constexpr std::uint32_t kGcmd = 0x018, kRtaddr = 0x020, kFsts = 0x034, kIqh = 0x080, kIqt = 0x088, kIqa = 0x090,
-                        kIcs = 0x09C, kIectl = 0x0A0, kIedata = 0x0A4, kIeaddr = 0x0A8, kIqercd = 0x0B0,
-                        kCntInvalidations = 0xF30;
+constexpr std::uint32_t kGcmd = 0x018, kRtaddr = 0x020, kFsts = 0x034, kIqh = 0x080, kIqt = 0x088,
+                        kIqa = 0x090, kIcs = 0x09C, kIectl = 0x0A0, kIedata = 0x0A4, kIeaddr = 0x0A8,
+                        kIqercd = 0x0B0, kCntInvalidations = 0xF30;
 constexpr std::uint32_t kTe = 1U << 31, kSrtp = 1U << 30, kQie = 1U << 26, kIqe = 0x10;
 constexpr unsigned kSlots = 256;
 
@@ -63,8 +64,8 @@ class RaceQueue : public ::testing::Test {
   unsigned told = 0;
 };
 
-// A second tail comes at every distance behind the first, around the end of the queue and the bursts of its fetches:
-// each descriptor is executed once, in order.
+// A second tail comes at every distance behind the first, around the end of the queue and the bursts of its
+// fetches: each descriptor is executed once, in order.
 TEST_F(RaceQueue, TailsWhileFetchingAndWrapping) {
   covers("vtd.queue.tail", "vtd.queue.wrap", "vtd.race.queue");
   for (const unsigned slot : {0U, 14U, 252U, 254U, 255U}) {
@@ -86,7 +87,8 @@ TEST_F(RaceQueue, TailsWhileFetchingAndWrapping) {
         const bool done = bench.run_until([&] { return bench.waited(second); }, 1000);
         bench.at_table_write = nullptr;
         if (!done) return "the second wait never completed";
-        if (!(order.size() <= 2 && order.back() == second)) return "the waits completed out of order or twice";
+        if (!(order.size() <= 2 && order.back() == second))
+          return "the waits completed out of order or twice";
         bench.run(20);
         if (head() != bench.read_register(kIqt, 8)) return "head and tail differ";
         if (count() - before != 2 * (length - 1)) return fmt::format("{} invalidations", count() - before);
@@ -96,8 +98,8 @@ TEST_F(RaceQueue, TailsWhileFetchingAndWrapping) {
   }
 }
 
-// Each error, at the first, a middle and the last slot, with a further tail written at every distance from the one that
-// uncovers it: the head stays, nothing behind is executed, and the repair runs everything once.
+// Each error, at the first, a middle and the last slot, with a further tail written at every distance from
+// the one that uncovers it: the head stays, nothing behind is executed, and the repair runs everything once.
 TEST_F(RaceQueue, ErrorsAtEverySlotAndDistance) {
   covers("vtd.iqe.1", "vtd.iqe.2", "vtd.iqe.3", "vtd.iqe.4", "vtd.iqe.7", "vtd.queue.wrap", "vtd.race.queue");
   for (const unsigned code : {1U, 2U, 3U, 4U, 7U}) {
@@ -126,7 +128,8 @@ TEST_F(RaceQueue, ErrorsAtEverySlotAndDistance) {
         if (!stopped) wrong += fmt::format(" no error {};", code);
         if (head() != slot * 16) wrong += " the head moved;";
         bench.run(60);
-        if (count() != before || bench.waited(wait) || bench.waited(last)) wrong += " something ran behind the error;";
+        if (count() != before || bench.waited(wait) || bench.waited(last))
+          wrong += " something ran behind the error;";
         // Not repaired: the same again.
         bench.write_register(kFsts, kIqe, 4);
         if (!stops(code)) wrong += " the error did not come again;";
@@ -140,7 +143,8 @@ TEST_F(RaceQueue, ErrorsAtEverySlotAndDistance) {
         bench.memory.store64(queue + slot * 16ULL, 0x11);
         bench.run(static_cast<std::uint64_t>(offset));  // the repair itself has no time
         bench.write_register(kFsts, kIqe, 4);
-        if (!bench.run_until([&] { return bench.waited(last); }, 500)) wrong += " the repaired queue does not run;";
+        if (!bench.run_until([&] { return bench.waited(last); }, 500))
+          wrong += " the repaired queue does not run;";
         if (count() - before != 2) wrong += fmt::format(" {} invalidations;", count() - before);
         return wrong;
       });
@@ -170,13 +174,14 @@ TEST_F(RaceQueue, WidthFoundWrongAtEveryDistance) {
     bench.write_register(kIqa, queue, 8);
     bench.write_register(kIqt, 0x10, 4);
     bench.write_register(kFsts, kIqe, 4);
-    if (!bench.run_until([&] { return count() == before + 1; }, 300)) wrong += " the repaired queue does not run;";
+    if (!bench.run_until([&] { return count() == before + 1; }, 300))
+      wrong += " the repaired queue does not run;";
     return wrong;
   });
 }
 
-// Two waits with interrupt, the second at every distance behind the first, statuses at every alignment: each status
-// stands before its message, four bytes of it, and there is no message while IWC stands.
+// Two waits with interrupt, the second at every distance behind the first, statuses at every alignment: each
+// status stands before its message, four bytes of it, and there is no message while IWC stands.
 TEST_F(RaceQueue, WaitsWithInterruptAtEveryDistanceAndAlignment) {
   covers("vtd.wait.interrupt", "vtd.wait.status", "vtd.race.queue");
   for (unsigned dword = 0; dword < 16; ++dword) {
@@ -195,7 +200,8 @@ TEST_F(RaceQueue, WaitsWithInterruptAtEveryDistanceAndAlignment) {
       const auto second = bench.push_wait(true);
       bench.ring();
       std::string wrong;
-      if (!bench.run_until([&] { return bench.waited(second); }, 500)) wrong += " the second wait never completed;";
+      if (!bench.run_until([&] { return bench.waited(second); }, 500))
+        wrong += " the second wait never completed;";
       bench.run(30);
       if (bench.messages.size() != 1) wrong += fmt::format(" {} messages;", bench.messages.size());
       if (bench.read_register(kIcs, 4) != 1) wrong += " IWC is not set;";
@@ -203,17 +209,20 @@ TEST_F(RaceQueue, WaitsWithInterruptAtEveryDistanceAndAlignment) {
       for (const TableWrite& w : bench.table_writes) {
         if (w.address != bench.status_address()) continue;
         statuses.push_back(w.cycle);
-        if (w.strobe != 0xFULL << (w.address & (kBusBytes - 1))) wrong += fmt::format(" strobes {:x};", w.strobe);
+        if (w.strobe != 0xFULL << (w.address & (kBusBytes - 1)))
+          wrong += fmt::format(" strobes {:x};", w.strobe);
       }
       if (statuses.size() != 2) wrong += fmt::format(" {} statuses;", statuses.size());
       if (!bench.message_cycles.empty() && !statuses.empty() && bench.message_cycles[0] <= statuses[0])
         wrong += " the message came before the status;";
       for (unsigned i = 0; i < 64; ++i)
-        if (i != 16 + dword && bench.memory.load32(page + i * 4) != 0xA5A5'A5A5) wrong += " a neighbour changed;";
+        if (i != 16 + dword && bench.memory.load32(page + i * 4) != 0xA5A5'A5A5)
+          wrong += " a neighbour changed;";
       bench.write_register(kIcs, 1, 4);
       bench.push_wait(true);
       bench.ring();
-      if (!bench.run_until([&] { return bench.messages.size() == 2; }, 300)) wrong += " no message after IWC was cleared;";
+      if (!bench.run_until([&] { return bench.messages.size() == 2; }, 300))
+        wrong += " no message after IWC was cleared;";
       return wrong;
     });
   }

@@ -12,7 +12,8 @@ namespace gpudmar::test::race {
 namespace {
 
 constexpr std::uint64_t kLimit = 3000;  // cycles that anything may take
-constexpr std::uint64_t kHold = 30;     // cycles after the tail write that held data memory takes addresses again
+constexpr std::uint64_t kHold =
+    30;  // cycles after the tail write that held data memory takes addresses again
 constexpr std::uint32_t kGuard = 0xA5A5'A5A5;
 constexpr unsigned kGuarded = 48;  // dwords around the status word
 
@@ -177,8 +178,9 @@ void Race::set_timing(const Timing& timing) {
   bench_.data_port().configure(timing.data());
   bench_.table_port().configure(timing.table());
   if (timing.walk_delay != 0)
-    bench_.table_port().set_read_delay(
-        [delay = timing.walk_delay](std::uint32_t id, std::uint64_t) { return id == kTableQueueId ? 0 : delay; });
+    bench_.table_port().set_read_delay([delay = timing.walk_delay](std::uint32_t id, std::uint64_t) {
+      return id == kTableQueueId ? 0 : delay;
+    });
   for (unsigned p = 0; p < kPorts; ++p)
     bench_.r_ready[p] = bench_.b_ready[p] = timing.requesters_stall ? 0.0 : timing.jitter != 0 ? 0.6 : 1.0;
 }
@@ -220,8 +222,9 @@ void Race::prepare(const RaceCase& c, std::uint64_t seed) {
 void Race::request(const std::string& name, unsigned port, bool write, unsigned id, std::uint64_t page,
                    unsigned beats) {
   const std::uint64_t address = page + (issued_.size() % 16) * 64;
-  issued_.push_back({fmt::format("{} {} of port {} id {} for {:x}", name, write ? "write" : "read", port, id, address),
-                     write ? bench_.write(port, id, address, beats) : bench_.read(port, id, address, beats)});
+  issued_.push_back(
+      {fmt::format("{} {} of port {} id {} for {:x}", name, write ? "write" : "read", port, id, address),
+       write ? bench_.write(port, id, address, beats) : bench_.read(port, id, address, beats)});
 }
 
 void Race::issue(const Step& step) {
@@ -331,7 +334,8 @@ Observed Race::run(const RaceCase& c, int distance, Mistake mistake) {
     }
     while (next < c.pattern->steps.size() && now >= request_at + c.pattern->steps[next].delay)
       issue(c.pattern->steps[next++]);
-    if (c.timing->data_held && !over && now == change_at + kHold) bench_.data_port().configure(c.timing->data());
+    if (c.timing->data_held && !over && now == change_at + kHold)
+      bench_.data_port().configure(c.timing->data());
     if (over && next == c.pattern->steps.size()) break;
     bench_.step();
   }
@@ -350,15 +354,15 @@ Observed Race::run(const RaceCase& c, int distance, Mistake mistake) {
   return seen;
 }
 
-// What is still there must hit; then everything once more, and pages that nobody has asked for, so that what stands
-// in the IOTLB and on the way to it is seen.
+// What is still there must hit; then everything once more, and pages that nobody has asked for, so that what
+// stands in the IOTLB and on the way to it is seen.
 void Race::look_at_caches(const RaceCase& c, Observed& seen) {
   if (c.flush->iotlb == Flush::Iotlb::kPage) {
     std::string names;
     const std::uint64_t before = bench_.walk_reads;
     const auto look = [&](unsigned port, std::uint64_t page) {
-      const bool covered = (port == 0 || !c.pattern->other_domain) &&
-                           ((page ^ kT0) >> (12 + c.flush->am)) == 0;
+      const bool covered =
+          (port == 0 || !c.pattern->other_domain) && ((page ^ kT0) >> (12 + c.flush->am)) == 0;
       if (covered || !after_.at({port, page, false}).address) return;
       request("cached", port, false, 6, page, 1);
       names += (names.empty() ? "" : ", ") + issued_.back().name;
@@ -378,7 +382,8 @@ void Race::look_at_caches(const RaceCase& c, Observed& seen) {
     }
     request("second", port, false, 8, kFar, 1);
   }
-  for (const std::uint64_t page : {kFresh1, kFresh2, kFresh3, neighbour()}) request("fresh", 0, false, 9, page, 1);
+  for (const std::uint64_t page : {kFresh1, kFresh2, kFresh3, neighbour()})
+    request("fresh", 0, false, 9, page, 1);
   seen.finished = bench_.settle(kLimit) && seen.finished;
   seen.idle = bench_.run_until([this] { return bench_.unit_idle(); }, kLimit) && seen.idle;
 }
@@ -409,7 +414,8 @@ void Race::collect(Observed& seen) {
     seen.faults.push_back({bench_.fault_cycles[i], low, static_cast<std::uint16_t>(high & 0xFFFF),
                            ((high >> 62) & 1) == 0, static_cast<unsigned>((high >> 32) & 0xFF)});
   }
-  for (const TableWrite& w : bench_.table_writes) seen.status_writes.push_back({w.cycle, w.address, w.strobe, w.dword});
+  for (const TableWrite& w : bench_.table_writes)
+    seen.status_writes.push_back({w.cycle, w.address, w.strobe, w.dword});
   seen.status_value = status_value_;
   for (unsigned i = 0; i < kGuarded; ++i) {
     const std::uint64_t at = status_page_ + i * 4;
@@ -433,7 +439,8 @@ int Race::request_cycles(const RaceCase& c) {
   const std::uint64_t start = bench_.cycle();
   const std::size_t steps = std::min(c.pattern->leading, c.pattern->steps.size());
   for (std::size_t next = 0; next < steps; bench_.step()) {
-    while (next < steps && bench_.cycle() >= start + c.pattern->steps[next].delay) issue(c.pattern->steps[next++]);
+    while (next < steps && bench_.cycle() >= start + c.pattern->steps[next].delay)
+      issue(c.pattern->steps[next++]);
   }
   EXPECT_TRUE(bench_.settle(kLimit)) << c.name();
   return request_cycles_[key] = static_cast<int>(bench_.cycle() - start);

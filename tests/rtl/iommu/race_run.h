@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays one race: tables, warm caches, requests and an invalidation at a given distance, late requests from the cycle
-// after the status on; and the sweep over every distance.
+// Plays one race: tables, warm caches, requests and an invalidation at a given distance, late requests from
+// the cycle after the status on; and the sweep over every distance.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ enum class Mistake {
   kNoInvalidation,  ///< only the wait
   kWrongPage,
   kWrongDomain,
-  kNoContext,    ///< the IOTLB alone after a context change
-  kLeavesWays,   ///< IH = 1 after a change of a table
-  kNoWait,       ///< goes on right after the tail write
-  kNoDrain,      ///< without the DR and DW that it counts on
+  kNoContext,   ///< the IOTLB alone after a context change
+  kLeavesWays,  ///< IH = 1 after a change of a table
+  kNoWait,      ///< goes on right after the tail write
+  kNoDrain,     ///< without the DR and DW that it counts on
 };
 
 /// Distances: cycle of the change and tail write, minus cycle of the first request.
@@ -35,8 +35,8 @@ struct Window {
 class Race {
  public:
   [[nodiscard]] Observed run(const RaceCase& c, int distance, Mistake mistake = Mistake::kNone);
-  /// From a request that comes wholly after the status to one that has wholly ended before the change, and a margin
-  /// at both ends; measured on the unit itself.
+  /// From a request that comes wholly after the status to one that has wholly ended before the change, and a
+  /// margin at both ends; measured on the unit itself.
   [[nodiscard]] Window window(const RaceCase& c);
   /// Cycles that the last run was under way: from the first event to the last answer.
   [[nodiscard]] std::uint64_t first_cycle() const { return first_cycle_; }
@@ -67,7 +67,8 @@ class Race {
   void poison();
   void invalidate(const RaceCase& c, Mistake mistake);
   void issue(const Step& step);
-  void request(const std::string& name, unsigned port, bool write, unsigned id, std::uint64_t page, unsigned beats);
+  void request(const std::string& name, unsigned port, bool write, unsigned id, std::uint64_t page,
+               unsigned beats);
   void late_requests();
   void look_at_caches(const RaceCase& c, Observed& seen);
   [[nodiscard]] Verdicts verdicts() const;
@@ -79,8 +80,9 @@ class Race {
   IommuBench bench_{7};
   std::uint64_t old_ = 0, new_ = 0, other_ = 0;
   unsigned old_leaf_ = 1;
-  std::uint64_t saved_ = 0;                                      ///< the entry that will appear
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> freed_;  ///< address, what stands there from the status on
+  std::uint64_t saved_ = 0;  ///< the entry that will appear
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      freed_;  ///< address, what stands there from the status on
   std::vector<Issued> issued_;
   Verdicts before_, after_;
   std::uint64_t first_cycle_ = 0, status_page_ = 0;

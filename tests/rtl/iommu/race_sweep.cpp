@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sweep over every distance of one case; how a failure is told; the program's totals.
+#include "tests/rtl/iommu/race_sweep.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -7,8 +9,6 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
-
-#include "tests/rtl/iommu/race_sweep.h"
 
 namespace gpudmar::test::race {
 namespace {
@@ -53,8 +53,8 @@ std::optional<std::string> only_case() {
 
 std::string rerun_line(const std::string& name, int offset) {
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-  return fmt::format("GPUDMAR_RACE_CASE={} GPUDMAR_RACE_OFFSET={} build/bin/{} --gtest_filter={}.{}",
-                     name, offset, GPUDMAR_PROGRAM, info->test_suite_name(), info->name());
+  return fmt::format("GPUDMAR_RACE_CASE={} GPUDMAR_RACE_OFFSET={} build/bin/{} --gtest_filter={}.{}", name,
+                     offset, GPUDMAR_PROGRAM, info->test_suite_name(), info->name());
 }
 
 void count(Tally& tally, bool failed) {
@@ -83,8 +83,8 @@ void sweep(Race& race, const RaceCase& c, Tally& tally) {
     if (findings.empty() || ++failed > kTold) continue;
     std::string text;
     for (const Finding& f : findings) text += fmt::format("\n  {}: {}", f.rule, f.text);
-    ADD_FAILURE() << fmt::format("{} at offset {}, cycles {} to {}:{}\n  re-run: {}", name, offset, race.first_cycle(),
-                                 race.last_cycle(), text, rerun_line(name, offset));
+    ADD_FAILURE() << fmt::format("{} at offset {}, cycles {} to {}:{}\n  re-run: {}", name, offset,
+                                 race.first_cycle(), race.last_cycle(), text, rerun_line(name, offset));
   }
   if (failed > kTold) ADD_FAILURE() << fmt::format("{}: {} offsets fail in all", name, failed);
 }

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every change of a table, with every invalidation that software may answer it with and everything that may be
-// cached, at every distance from a request: see docs/testing.md, "Race sweeps".
+// Every change of a table, with every invalidation that software may answer it with and everything that may
+// be cached, at every distance from a request: see docs/testing.md, "Race sweeps".
+#include "tests/rtl/iommu/race_sweep.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
 
-#include "tests/rtl/iommu/race_sweep.h"
 #include "tests/support/covers.h"
 
 namespace gpudmar::test::race {
 namespace {
 
-/// How many of the combinations of pattern, timing and drain each combination of change, invalidation and warm cache
-/// meets. 0: one, and of the latter every second, the others being those of the program for the other Pipe.
+/// How many of the combinations of pattern, timing and drain each combination of change, invalidation and
+/// warm cache meets. 0: one, and of the latter every second, the others being those of the program for the
+/// other Pipe.
 std::size_t depth(std::size_t all) {
   if (std::getenv("GPUDMAR_RACE_FULL") != nullptr || only_case()) return all;
   const char* text = std::getenv("GPUDMAR_RACE_DEPTH");
@@ -42,9 +44,8 @@ TEST_P(RaceSweep, NothingOldAfterTheStatus) {
       if (wanted == 0 && (square + static_cast<unsigned>(warm)) % 2 != 0) continue;
       for (std::size_t n = std::max<std::size_t>(1, wanted); n > 0; --n) {
         turn = (turn + 91) % all;
-        const RaceCase c{&change,          &flush,
-                         warm,             &patterns()[turn % p],
-                         &timings()[turn / p % t], &drains()[turn / p / t]};
+        const RaceCase c{
+            &change, &flush, warm, &patterns()[turn % p], &timings()[turn / p % t], &drains()[turn / p / t]};
         if (only_case().value_or(c.name()) == c.name()) sweep(race, c, tally);
       }
     }
