@@ -230,6 +230,7 @@ module iommu #(
 
   // ------------------------------------------------------------------ invalidation
   logic cc_flush, tlb_flush, tlb_ready, flush_ih;
+  logic [1:0] settled;
   logic [1:0] flush_g, iq_drain_req, iq_drain_ack;
   logic [15:0] flush_did, flush_sid;
   logic [2:0] flush_fm;
@@ -250,6 +251,7 @@ module iommu #(
       .cc_flush_o(cc_flush), .flush_g_o(flush_g), .flush_did_o(flush_did), .flush_sid_o(flush_sid),
       .flush_fm_o(flush_fm), .tlb_flush_o(tlb_flush), .flush_page_o(flush_page), .flush_mask_o(flush_mask),
       .flush_ih_o(flush_ih), .tlb_ready_i(tlb_ready), .drain_req_o(iq_drain_req), .drain_ack_i(iq_drain_ack),
+      .settled_i(&settled),
       .status_valid_o(msg_valid[0]), .status_ready_i(msg_ready[0]), .status_addr_o(msg_addr[63:0]),
       .status_data_o(msg_data[31:0]), .status_done_i(msg_done[0]), .count_o(count_invalidation));
 
@@ -413,7 +415,7 @@ module iommu #(
       .err_busy_o(err_busy[0*NumPorts+:NumPorts]), .err_done_i(err_done[0*NumPorts+:NumPorts]),
       .out_valid_o(rd_out_valid), .out_ready_i(m_axi_data_arready_i), .out_port_o(rd_out_port),
       .out_id_o(rd_out_id), .out_addr_o(m_axi_data_araddr_o), .out_len_o(m_axi_data_arlen_o),
-      .out_size_o(m_axi_data_arsize_o), .out_snoop_o(m_axi_data_arsnoop_o), .push_o(push[0*2+:2]),
+      .out_size_o(m_axi_data_arsize_o), .out_snoop_o(m_axi_data_arsnoop_o), .settled_o(settled[0]), .push_o(push[0*2+:2]),
       .push_port_o(push_port[0*2*PortWidth+:2*PortWidth]), .push_id_o(push_id[0*2*IdWidth+:2*IdWidth]),
       .count_hit_o(count_hit[0]), .count_miss_o(count_miss[0]));
 
@@ -441,7 +443,7 @@ module iommu #(
       .err_busy_o(err_busy[1*NumPorts+:NumPorts]), .err_done_i(err_done[1*NumPorts+:NumPorts]),
       .out_valid_o(wr_out_valid), .out_ready_i(wr_out_ready), .out_port_o(wr_out_port),
       .out_id_o(wr_out_id), .out_addr_o(m_axi_data_awaddr_o), .out_len_o(m_axi_data_awlen_o),
-      .out_size_o(m_axi_data_awsize_o), .out_snoop_o(m_axi_data_awsnoop_o), .push_o(push[1*2+:2]),
+      .out_size_o(m_axi_data_awsize_o), .out_snoop_o(m_axi_data_awsnoop_o), .settled_o(settled[1]), .push_o(push[1*2+:2]),
       .push_port_o(push_port[1*2*PortWidth+:2*PortWidth]), .push_id_o(push_id[1*2*IdWidth+:2*IdWidth]),
       .count_hit_o(count_hit[1]), .count_miss_o(count_miss[1]));
 

@@ -5,7 +5,8 @@
 // Timing: a new tail asks for its first read in the cycle after tail_i shows it. A descriptor at hand is decoded in one
 // cycle and flushes in the next: 2 cycles each, and those in which the IOTLB still works on the flush before. A wait drains when an IOTLB invalidation since the last wait asked
 // for it, then writes its status. Everything before a wait has taken effect when its status is written: the flush is
-// done in its cycle, walks that read before it start again (iommu_walker), and drained requests have been performed.
+// done in its cycle, walks that read before it start again (iommu_walker), requests that hit before it are on the bus,
+// and drained ones have been performed.
 // Drains of several invalidations before one wait are done once, by the wait.
 module iommu_invalidation #(
     parameter int unsigned DataWidth = 256,
@@ -56,6 +57,7 @@ module iommu_invalidation #(
 
     output logic [1:0]           drain_req_o,   // [0] reads, [1] writes; held until ack
     input  logic [1:0]           drain_ack_i,
+    input  logic                 settled_i,     // what hit before the last flush is on the bus
 
     output logic                 status_valid_o,
     input  logic                 status_ready_i,
@@ -205,7 +207,7 @@ module iommu_invalidation #(
   assign status_data_o = stdata_q;
 
   logic drain_over, wait_over;
-  assign drain_over = (drain_wait_q & ~drain_ack_i) == 2'b00;
+  assign drain_over = ((drain_wait_q & ~drain_ack_i) == 2'b00) & settled_i;
   assign wait_over = ((state_q == SDrain) & drain_over & ~sw_q) | ((state_q == SAnswer) & status_done_i);
   assign iwc_o = wait_over & if_q;
   assign head_o = head_q;
@@ -258,7 +260,7 @@ module iommu_invalidation #(
             staddr_q <= {wait_dsc.staddr, 2'b00};
             stdata_q <= wait_dsc.stdata;
             if (is_wait) begin
-              state_q <= (wait_dsc.sw && owed_drain_q == 2'b00) ? SStatus : SDrain;
+              state_q <= (wait_dsc.sw && owed_drain_q == 2'b00 && settled_i) ? SStatus : SDrain;
               drain_wait_q <= owed_drain_q;
               owed_drain_q <= 2'b00;
             end else begin

@@ -122,6 +122,7 @@ module iommu_lane #(
     output logic [7:0]                   out_len_o,
     output logic [2:0]                   out_size_o,
     output logic                         out_snoop_o,    // must snoop
+    output logic                         settled_o,      // what had its address at the last flush is on the bus
 
     // Requests that were given their output address in this cycle, at most two (for draining).
     output logic [1:0]                   push_o,
@@ -572,11 +573,13 @@ module iommu_lane #(
   end
 
   // ------------------------------------------------------------------ output
-  logic out_empty;
+  logic out_empty, unsettled;
   fifo_2in #(.Width(OutWidth), .Depth(OutDepth)) i_out (
       .clk_i, .rst_ni, .push_i({push, o_valid_q}), .data0_i(o_data_q),
       .data1_i({b_port, b_id, out_addr, b_len, b_size, out_snoop}), .pop_i(popped),
-      .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o, out_snoop_o}), .empty_o(out_empty));
+      .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o, out_snoop_o}), .empty_o(out_empty),
+      .mark_i(flush_i), .marked_o(unsettled));
+  assign settled_o = ~unsettled;
   assign out_valid_o = ~out_empty;
   assign push_o = {push, o_valid_q};
   assign push_port_o = {b_port, o_data_q[OutWidth-1-:PortWidth]};

@@ -2,6 +2,7 @@
 // First-word-fall-through FIFO that takes up to two words a cycle: word 0 stands before word 1 of the same cycle.
 //
 // Timing: a word pushed in cycle t is at data_o in t+1 when nothing is before it; data_o and empty_o are registers.
+// mark_i in t remembers what is inside at the end of t; marked_o from t+1 while more of that than the head is left.
 // The user counts the room; pushing without room and popping when empty are errors (asserted).
 module fifo_2in #(
     parameter int unsigned Width = 32,  // bits of a word
@@ -14,7 +15,9 @@ module fifo_2in #(
     input  logic [Width-1:0] data1_i,
     input  logic             pop_i,
     output logic [Width-1:0] data_o,
-    output logic             empty_o
+    output logic             empty_o,
+    input  logic             mark_i,
+    output logic             marked_o
 );
   if (Depth < 4 || (Depth & (Depth - 1)) != 0) begin : gen_depth_check
     $error("fifo_2in: Depth must be a power of two, at least 4");
@@ -27,9 +30,10 @@ module fifo_2in #(
   logic [Width-1:0] even_q[Depth/2];
   logic [Width-1:0] odd_q[Depth/2];
   logic [Width-1:0] head_q, first, second, word0, word1, next_word;
-  logic             empty_q, head_free, from_mem;
+  logic             empty_q, empty_d, head_free, from_mem;
   logic [PtrWidth-1:0] wptr_q, rptr_q;
   logic [PtrWidth:0]   count_q, count_d;  // words in the memory
+  logic [PtrWidth:0]   owed_q;            // of those marked, what is left
   logic [1:0]          pushed, to_mem;    // numbers of words
   logic                head_takes;
 
@@ -44,6 +48,9 @@ module fifo_2in #(
   assign word1 = second;                       // to the place after it
   assign next_word = rptr_q[0] ? odd_q[rptr_q[PtrWidth-1:1]] : even_q[rptr_q[PtrWidth-1:1]];
   assign count_d = count_q + (PtrWidth + 1)'(to_mem) - (PtrWidth + 1)'(from_mem);
+
+  assign empty_d = head_free & ~from_mem & ~head_takes;
+  assign marked_o = owed_q > (PtrWidth + 1)'(1);
 
   logic even_write, odd_write;
   logic [BankWidth-1:0] even_index, odd_index;
@@ -62,11 +69,14 @@ module fifo_2in #(
       rptr_q <= '0;
       count_q <= '0;
       empty_q <= 1'b1;
+      owed_q <= '0;
     end else begin
       wptr_q <= wptr_q + PtrWidth'(to_mem);
       rptr_q <= rptr_q + PtrWidth'(from_mem);
       count_q <= count_d;
-      empty_q <= head_free & ~from_mem & ~head_takes;
+      empty_q <= empty_d;
+      if (mark_i) owed_q <= count_d + (PtrWidth + 1)'(!empty_d);
+      else if (pop_i && owed_q != '0) owed_q <= owed_q - 1'b1;
     end
   end
 

@@ -301,6 +301,10 @@ void Reference::apply(const Step& step, const Verdict& verdict) {
       return;
     case Do::kDestroy: {
       Object& o = objects_.at(step.name);
+      // 1:1, its pages were its own until now: nobody has them before the next ADL.
+      if (machine_.identity && o.type != ObjectType::kSection)
+        for (auto& [item, adl] : adls_)
+          if (adl.made && adl.object == step.name) adl.freed_at = adls_made_;
       o.alive = o.open = false;
       o.content = Content(0, false);
       return;

@@ -184,6 +184,9 @@ void Reference::judge_close(const Step& step, Ruling& ruling) const {
 
 void Reference::judge_destroy(const Step& step, Ruling& ruling) const {
   const Object* o = object(step.name);
+  // Close comes first, with the adapter object's own handle.
+  if (step.form == Step::Form::kSplit && o->open && o->adls > 0)
+    return ruling.stop(Rank::kState, kMemoryFatal, kAdlLeaked, "R87");
   if (object_handle(o, step.handle) != Given::kRight) return ruling.stop(Rank::kHandle, kFatal, 0, "R95");
   switch (step.form) {
     case Step::Form::kCombined:
@@ -191,7 +194,6 @@ void Reference::judge_destroy(const Step& step, Ruling& ruling) const {
       break;
     case Step::Form::kSplit:
       if (!o->open) return ruling.undecided("not open");
-      if (o->adls > 0) return ruling.stop(Rank::kState, kMemoryFatal, kAdlLeaked, "R87");
       ruling.rule("R88");
       break;
     case Step::Form::kPhysicalOnly:

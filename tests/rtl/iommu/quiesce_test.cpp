@@ -300,10 +300,16 @@ TEST_F(Quiesce, ACommandUnderWayCounts) {
     SCOPED_TRACE(testing::Message() << "offset " << offset);
     bench.reset(true);
     bench.write_register(kRtaddr, bench.tables.root(), 8);
+    // Every second one comes when the register page is closed.
+    const bool late = offset % 2 == 1;
+    if (late) {
+      ASSERT_TRUE(rests());
+    }
     const auto command = bench.start_write(kGcmd, kTe | kSrtp, 4);
     bench.run(offset);
     ASSERT_TRUE(rests());
     const bool before = command->done;
+    EXPECT_EQ(before, !late);
     const auto read = bench.read(0, 1, kIova);
     reset_now();
     ASSERT_TRUE(bench.run_until([&] { return command->done; }, 100));
