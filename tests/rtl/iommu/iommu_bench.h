@@ -14,6 +14,7 @@
 #include "sim/axi/axi_memory.h"
 #include "sim/axi/axi_monitor.h"
 #include "sim/mem/host_memory.h"
+#include "sim/model/cycle/types.h"
 #include "sim/model/translate.h"
 
 namespace gpudmar::test {
@@ -193,6 +194,8 @@ class IommuBench {
       at_status;  ///< called in the cycle of that handshake; requests made there come one later
   std::function<void(const TableWrite&)>
       at_table_write;  ///< called in the cycle that completes it; requests made there come one later
+  /// Called in every cycle with what was seen in it: what went in, and what the unit did.
+  std::function<void(const model::cycle::Inputs&, const std::vector<model::cycle::Event>&)> observer;
   std::uint64_t tail_cycle = 0;              ///< W handshake of the last register write
   double r_ready[4] = {1.0, 1.0, 1.0, 1.0};  ///< chance that a requester takes a beat
   double b_ready[4] = {1.0, 1.0, 1.0, 1.0};
@@ -213,6 +216,7 @@ class IommuBench {
   struct Wires;
   void sample();
   void sample_memory();
+  void observe();
   void drive();
   bool chance(double p) { return p >= 1.0 || std::uniform_real_distribution<double>()(random_) < p; }
 
@@ -237,6 +241,7 @@ class IommuBench {
   std::deque<TableBeat> table_w_;  ///< their address is to come
   std::uint64_t queue_ = 0, status_ = 0;
   unsigned tail_ = 0;
+  bool shown_[2] = {};  ///< the address at m_axi_data (AR, AW) was there in the cycle before
   std::uint32_t status_value_ = 0;
   bool quiesce_ = false;
   bool hold_reset_ = false;
