@@ -269,6 +269,28 @@ TEST_P(CycleModelFires, OnAnEventThatIsMissing) {
       << both.comparison().report();
 }
 
+// The output holds eight; memory takes none.
+TEST(CycleModelFiresOn, ARequestThatHadNoPlace) {
+  covers("vtd.cycles.out");
+  sim::HostMemory host;
+  const Memory memory(host);
+  cycle::Config config;
+  config.pipe = GPUDMAR_PIPE;
+  cycle::Machine machine(config, memory);
+  cycle::Inputs in;
+  in.read = cycle::Request{0, 0, 0x1000, 0, kFullSize, 0};
+  in.data_arready = false;
+  std::vector<Event> all;
+  for (unsigned now = 0; now < 8; ++now) {
+    for (const Event& event : machine.step(now, in)) all.push_back(event);
+    EXPECT_TRUE(machine.surprises().empty());
+  }
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].cycle, 2U + GPUDMAR_PIPE);
+  static_cast<void>(machine.step(8, in));
+  EXPECT_EQ(machine.surprises().size(), 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, CycleModelFires, ::testing::Range(0U, cycle::kKinds));
 
 }  // namespace
