@@ -133,8 +133,9 @@ void GuaranteeRules::check_numbers(const Space& space, const Adl& adl) {
                                  space.link.name));
       break;
     }
-  if (!adl.contiguous) return;
+  if (!adl.contiguous && !adl.required) return;
   count("G9");
+  if (!adl.contiguous) return violate("G9", "a contiguous ADL was required, and it is a list of pages");
   for (std::size_t i = 1; i < adl.numbers.size(); ++i)
     if (adl.numbers[i] != adl.numbers[i - 1] + 1) {
       violate("G9", fmt::format("page {} of a contiguous ADL has number {:#x} after {:#x}", i, adl.numbers[i],

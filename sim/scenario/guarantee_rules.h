@@ -38,6 +38,7 @@ class GuaranteeRules {
     std::vector<std::uint64_t> numbers;  ///< as the driver reads them
     std::vector<std::uint64_t> frames;   ///< of the object's pages, in order
     bool contiguous = false;             ///< as the driver reads it
+    bool required = false;               ///< RequireContiguous was asked for
     bool readable = true;
     bool writable = true;
     bool cached = false;

@@ -245,6 +245,7 @@ void Guarantees::adl_allocated(const dxgkrnl::CallRecord& record) {
   adl.object = object->handle;
   adl.link = object->adapter;
   adl.contiguous = args.pAdl->Flags.Contiguous != 0;
+  adl.required = args.Flags.RequireContiguous != 0;
   for (std::uint64_t i = 0; i < args.pAdl->PageCount; ++i)
     adl.numbers.push_back(adl.contiguous ? args.pAdl->BasePageNumber + i : args.pAdl->Pages[i]);
   // The object's pages, not what the ADL is said to lead to.

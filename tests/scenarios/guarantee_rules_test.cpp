@@ -209,6 +209,12 @@ TEST_F(Rules, G9NotContiguous) {
   allocate(adl);
   only("G9");
 }
+TEST_F(Rules, G9RequiredAndNotGiven) {
+  auto adl = promise();
+  adl.required = true;
+  allocate(adl);
+  only("G9");
+}
 TEST_F(Rules, G10MoreThanWasPermitted) {
   auto adl = promise();
   adl.writable = false;

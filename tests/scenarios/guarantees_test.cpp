@@ -61,10 +61,11 @@ class Guarantees : public ::testing::Test {
     machine().board().memory().remove_observer(tamper);
     machine().board().violations().clear();
   }
-  sim::ScenarioResult run(const std::string& steps, const sim::RunChoices& choices = {}) {
+  sim::ScenarioResult run(const std::string& steps, const sim::RunChoices& choices = {},
+                          const std::string& more_machine = "") {
     const std::string text =
-        R"({"schema": 1, "name": "t", "about": "t", "machine": {"memory": {"latency": 20}}, "steps": [)" +
-        steps + "]}";
+        R"({"schema": 1, "name": "t", "about": "t", "machine": {"memory": {"latency": 20})" + more_machine +
+        R"(}, "steps": [)" + steps + "]}";
     return sim::run_scenario(machine(), sim::parse_scenario(text, "t.json"), 7, choices);
   }
   static std::vector<std::string> rules() {
@@ -151,6 +152,154 @@ TEST_F(Guarantees, AnEntryIntoTheInterruptWindow) {
   };
   const auto result = run(std::string(kOneAdl) + kEnd);
   EXPECT_THAT(rules(), Contains("guarantee.G23")) << all(result);
+}
+
+TEST_F(Guarantees, AMemberWithoutContextEntryAtStartDevice) {
+  covers("G1");
+  // Root entry, context entry, and the same for the second GPU: the last of the four goes.
+  tamper.change = [seen = 0](hw::PhysAddr at, std::uint64_t value) mutable -> std::uint64_t {
+    const bool entry = (value & 0xFFF) == 1 && at % 16 == 0;
+    return entry && ++seen == 4 ? 0 : value;
+  };
+  const auto result = run(std::string(kOneAdl) + kEnd);
+  EXPECT_THAT(rules(), Contains("guarantee.G1")) << all(result);
+}
+
+TEST_F(Guarantees, TrafficToAPageOfNobody) {
+  covers("G5");
+  // Number 511 leads somewhere, and a GPU goes there.
+  tamper.change = [done = false](hw::PhysAddr at, std::uint64_t value) mutable {
+    if (done || (value & 3) != 3 || (value & kAddress) < 1ULL << 40) return value;
+    done = true;
+    const std::uint64_t other = value ^ 0x10'0000;
+    (void)machine().board().memory().device().write((at & ~0xFFFULL) + 0xFF8, &other, sizeof other);
+    return value;
+  };
+  const auto result =
+      run(std::string(kOneAdl) +
+          R"(, {"do": "probe", "address": "0x1FF000", "access": "read", "expect": "done"})" + kEnd);
+  EXPECT_THAT(rules(), Contains("guarantee.G5")) << all(result);
+  EXPECT_THAT(all(result), HasSubstr("no ADL of its link names that page")) << all(result);
+}
+
+TEST_F(Guarantees, AnInvalidationThatTheUnitHasNotDone) {
+  covers("G6");
+  // Once a leaf is cleared, the status of a wait stands before the unit has seen the wait.
+  std::map<hw::PhysAddr, std::uint64_t> leaves;
+  bool freeing = false;
+  tamper.change = [&](hw::PhysAddr at, std::uint64_t value) {
+    if ((value & 3) == 3 && (value & kAddress) >= 1ULL << 40) leaves[at] = value;
+    freeing = freeing || (value == 0 && leaves.count(at) != 0);
+    if (freeing && at % 16 == 0 && (value & 0xFFF) == 0x25) {
+      std::uint64_t status = 0;
+      const auto token = static_cast<std::uint32_t>(value >> 32);
+      (void)machine().board().memory().device().read(at + 8, &status, sizeof status);
+      (void)machine().board().memory().device().write(status, &token, sizeof token);
+    }
+    return value;
+  };
+  const auto result = run(std::string(kOneAdl) + kEnd);
+  EXPECT_THAT(rules(), Contains("guarantee.G6")) << all(result);
+}
+
+TEST_F(Guarantees, ALeafThatPermitsMore) {
+  covers("G10");
+  tamper.change = [](hw::PhysAddr, std::uint64_t value) {
+    return (value & 0xFFF) == 1 && (value & kAddress) >= 1ULL << 40 ? value | 2 : value;
+  };
+  // Sections lie anywhere: as much is needed that some of it is above 1 TiB.
+  const auto result = run(R"(
+    {"do": "create", "name": "a", "type": "section", "size": "256K", "protection": "PAGE_READONLY"},
+    {"do": "adl", "name": "a", "adl": "a"})" +
+                          std::string(kEnd));
+  EXPECT_THAT(rules(), Contains("guarantee.G10")) << all(result);
+}
+
+TEST_F(Guarantees, AMemberThatIsCutOff) {
+  covers("G12");
+  std::vector<hw::PhysAddr> entries;
+  tamper.change = [&](hw::PhysAddr at, std::uint64_t value) {
+    if ((value & 0xFFF) == 1 && at % 16 == 0) entries.push_back(at);
+    if ((value & 3) == 3 && (value & kAddress) >= 1ULL << 40 && entries.size() >= 4) {
+      const std::uint64_t none = 0;
+      (void)machine().board().memory().device().write(entries[3], &none, sizeof none);
+    }
+    return value;
+  };
+  const auto result = run(std::string(kOneAdl) + kEnd);
+  EXPECT_THAT(rules(), Contains("guarantee.G12")) << all(result);
+}
+
+TEST_F(Guarantees, AnotherLinkOnTheSameTables) {
+  covers("G13");
+  std::vector<std::pair<hw::PhysAddr, std::uint64_t>> entries;
+  tamper.change = [&](hw::PhysAddr at, std::uint64_t value) {
+    if ((value & 0xFFF) == 1 && at % 16 == 0) entries.emplace_back(at, value);
+    if ((value & 3) == 3 && (value & kAddress) >= 1ULL << 40 && entries.size() >= 4)
+      (void)machine().board().memory().device().write(entries[3].first, &entries[1].second, 8);
+    return value;
+  };
+  const auto result = run(std::string(kOneAdl) + kEnd, {}, R"(, "links": [[0], [1]])");
+  EXPECT_THAT(rules(), Contains("guarantee.G13")) << all(result);
+}
+
+TEST_F(Guarantees, AnotherBusAddressThanThePeers) {
+  covers("G19");
+  tamper.change = [](hw::PhysAddr, std::uint64_t value) {
+    return (value & 3) == 3 && (value & kAddress) == 0xD000'1000 ? value + 0x1000 : value;
+  };
+  const auto result = run(R"(
+    {"do": "create", "name": "a", "type": "io_space", "base": "0xD0000000", "size": "16K", "cache": "non_cached"},
+    {"do": "adl", "name": "a", "adl": "a"})" +
+                          std::string(kEnd));
+  EXPECT_THAT(rules(), Contains("guarantee.G19")) << all(result);
+}
+
+TEST_F(Guarantees, AFailedCallThatKeepsAPage) {
+  covers("G20");
+  // The first chunk is there and cleared, the second can not be had; a page goes in between.
+  dxgkrnl::Kernel* kernel = nullptr;
+  sim::RunChoices choices;
+  choices.on_kernel = [&](dxgkrnl::Kernel& made) { kernel = &made; };
+  tamper.change = [&, done = false](hw::PhysAddr at, std::uint64_t value) mutable {
+    if (!done && at == 1ULL << 40) {
+      done = true;
+      EXPECT_TRUE(kernel->pages().allocate(1, {4ULL << 30, (6ULL << 30) - 1}, false));
+    }
+    return value;
+  };
+  const auto result = run(R"(
+    {"do": "create", "name": "a", "type": "mdl", "size": "8K", "step": "4K", "flags": 32, "low": "1T",
+     "high": "0x10000000FFF", "expect": "STATUS_NO_MEMORY"})",
+                          choices);
+  EXPECT_THAT(rules(), Contains("guarantee.G20")) << all(result);
+}
+
+TEST_F(Guarantees, ARecordThatNobodyHearsOf) {
+  covers("G21");
+  // The fault event is masked behind the driver's back.
+  tamper.change = [done = false](hw::PhysAddr, std::uint64_t value) mutable {
+    if (done || (value & 3) != 3 || (value & kAddress) < 1ULL << 40) return value;
+    done = true;
+    machine().platform().iommu->write32(0x038, 1U << 31);
+    return value;
+  };
+  const auto result = run(
+      std::string(kOneAdl) +
+      R"(, {"do": "probe", "address": "0x1FF000", "access": "read", "expect": "blocked", "record": false})" +
+      kEnd);
+  EXPECT_THAT(rules(), Contains("guarantee.G21")) << all(result);
+}
+
+TEST_F(Guarantees, AFormerOwnersData) {
+  covers("G22");
+  tamper.change = [seen = 0](hw::PhysAddr at, std::uint64_t value) mutable {
+    return at == (1ULL << 40) + 0x18 && ++seen == 2 ? 0x5EC4E7 : value;
+  };
+  const std::string once = R"({"do": "create", "name": "a", "type": "mdl", "size": "4K", "low": "1T",
+    "high": "0x10000000FFF"}, {"do": "destroy", "name": "a"})";
+  const auto result = run(once + "," + once);
+  EXPECT_THAT(rules(), Contains("guarantee.G22")) << all(result);
 }
 
 // ---- What a failure says

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loading, adapter start and stop: order of the calls, attachment before StartDevice, undoing.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
@@ -16,9 +17,15 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Start, CallsComeInTheDocumentedOrder) {
-  test::covers("R1", "R149", "E1", "E2");
+  test::covers("R1", "R3", "R149", "E1", "E2");
   System s;
+  std::vector<std::string> links;
+  s.script.link = [&](std::size_t index, LINKED_DEVICE& link) {
+    links.push_back(fmt::format("{}: {} of {}{}", index, link.ChainUid, link.NumberOfLinksInChain,
+                                link.LeadLink != FALSE ? ", lead" : ""));
+  };
   ASSERT_EQ(s.start(), STATUS_SUCCESS) << s.kernel->start_error();
+  EXPECT_THAT(links, ElementsAre("0: 1 of 2, lead", "1: 1 of 2")) << "what the bus knows";
   EXPECT_THAT(s.script.calls,
               ElementsAre("AddDevice 0", "LinkDevice 0", "AddDevice 1", "LinkDevice 1", "QueryAdapterInfo 34",
                           "QueryAdapterInfo 35", "QueryAdapterInfo 1", "StartDevice 1", "StartDevice 0"));
@@ -159,6 +166,19 @@ TEST(Start, UnlinkedAdaptersHaveDomainsOfTheirOwn) {
   DXGK_ADL* adl = s.allocate_adl(args.hAdapterMemoryObject, 0, 0x1000, kPreferContiguous);
   EXPECT_TRUE(s.machine.dma_write(0x0100, adl->BasePageNumber << 12, 1));
   EXPECT_FALSE(s.machine.dma_write(0x0200, adl->BasePageNumber << 12, 1));
+}
+
+TEST(Start, TheModeIsFixedWhileAdaptersRun) {
+  test::covers("R16");
+  System s;
+  ASSERT_EQ(s.start(), STATUS_SUCCESS);
+  const auto args = s.create(0x1000);
+  const DXGK_ADL* adl = s.allocate_adl(args.hAdapterMemoryObject, 0, 0x1000);
+  s.script.calls.clear();
+  EXPECT_EQ(s.kernel->start(), STATUS_INVALID_DEVICE_STATE);
+  EXPECT_THAT(s.script.calls, IsEmpty());
+  EXPECT_EQ(s.kernel->adapters()[0].mode, RemappingMode::kLogical);
+  EXPECT_TRUE(s.machine.dma_read(0x0100, adl->Pages[0] << 12)) << "nothing was touched";
 }
 
 TEST(Start, LeaksStopTheSystem) {

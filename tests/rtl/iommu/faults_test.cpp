@@ -219,10 +219,15 @@ TEST_F(Faults, ReservedBits) {
       bench.memory.store64(entry, value | 0x80);
       blocked(0x0C, kIova, false);
     }
-    if (level == 2) {  // a 2 MiB page that is not aligned
-      bench.memory.store64(entry, 0x4000'1000ULL | 0x83);
+    const auto large_but = [&](unsigned bit) {  // a large page that is not aligned
+      bench.memory.store64(entry, 0x4000'0083ULL | (1ULL << bit));
+      forget();
       blocked(0x0C, kIova, false);
-    }
+    };
+    if (level == 2)
+      for (const unsigned bit : {12U, 20U}) large_but(bit);
+    if (level == 3)
+      for (const unsigned bit : {12U, 20U, 21U, 29U}) large_but(bit);
     bench.memory.store64(entry, value);
     forget();
     passes(kIova, false);
@@ -249,6 +254,11 @@ TEST_F(Faults, TranslatedRequestsAndPasidsAreBlocked) {
   blocked(0x31, kIova, false, 4 | (0x123 << 3));
   EXPECT_EQ((bench.faults.back()[1] >> 40) & 0xFFFFF, 0x123U);
   EXPECT_EQ((bench.faults.back()[1] >> 31) & 1, 1U);
+  bench.tables.context(kSid[0], 6, 0, 2, 2);  // pass-through
+  ASSERT_TRUE((bench.flush_contexts(), bench.invalidate()));
+  blocked(0x0D, kIova, false, 1);
+  blocked(0x0D, kIova, true, 2);
+  blocked(0x31, kIova, true, 4);
 }
 
 TEST_F(Faults, OutputInTheInterruptWindow) {
@@ -260,6 +270,43 @@ TEST_F(Faults, OutputInTheInterruptWindow) {
   blocked(0x0E, kIova + 0x11000, false);
   bench.tables.map(table, 1ULL << 40, 0xFEE0'0000, 3, 4, 2);  // a large page that overlaps it
   blocked(0x0E, (1ULL << 40) + 0x10'0000, false);
+  bench.tables.map(table, 2ULL << 40, 0xC000'0000, 3, 4, 3);
+  blocked(0x0E, (2ULL << 40) + 0x1000, true);
+}
+
+TEST_F(Faults, ThreeLevels) {
+  covers("vtd.context.aw", "vtd.fault.03", "vtd.fault.04", "vtd.fault.05", "vtd.fault.06", "vtd.fault.0C");
+  const std::uint64_t small = bench.tables.page();
+  bench.tables.map(small, kIova, kPool, 3, 3);
+  bench.tables.map(small, 0x40'0000'0000, 0x4000'0000, 3, 3, 3);
+  bench.tables.context(kSid[0], 5, small, 1);
+  ASSERT_TRUE(bench.bring_up());
+  passes(kIova, false);
+  passes(0x40'1234'5000, true);
+  blocked(0x04, 1ULL << 39, false);
+  blocked(0x04, (1ULL << 39) | kIova, true);  // with a page of the same low bits cached
+  for (unsigned level = 1; level <= 3; ++level) {
+    SCOPED_TRACE(level);
+    const std::uint64_t entry = bench.tables.entry(small, 3, kIova, level);
+    const std::uint64_t value = bench.memory.load64(entry);
+    const auto becomes = [&](std::uint64_t now) {
+      bench.memory.store64(entry, now);
+      forget();
+    };
+    becomes(value & ~2ULL);
+    blocked(0x05, kIova, true);
+    passes(kIova, false);
+    becomes(value | (1ULL << 62));
+    blocked(0x0C, kIova, false);
+    becomes(0);
+    blocked(0x06, kIova, false);
+    becomes(value);
+    passes(kIova, true);
+  }
+  bench.tables.set_context(kSid[0], context_low(kNoRam, 0), context_high(5, 1));
+  ASSERT_TRUE((bench.flush_contexts(), bench.invalidate()));
+  forget();
+  blocked(0x03, kIova, false);
 }
 
 TEST_F(Faults, UnsupportedTableMode) {
@@ -290,6 +337,45 @@ TEST_F(Faults, FpdBlocksWithoutARecord) {
   EXPECT_FALSE(cached->out);
   EXPECT_TRUE(bench.faults.empty());
   EXPECT_EQ(bench.read_register(0x034, 4), 0U);
+}
+
+TEST_F(Faults, FpdQualifiesEveryFaultBehindTheContextEntry) {
+  covers("vtd.fpd", "vtd.fault.31");
+  ASSERT_TRUE(bench.bring_up());
+  const auto silent = [&](std::uint64_t address, bool is_write, std::uint32_t user = 0) {
+    const auto b = is_write ? bench.write(0, 5, address, 1, 5, user) : bench.read(0, 5, address, 3, 5, user);
+    ASSERT_TRUE(bench.settle());
+    EXPECT_FALSE(b->out);
+    EXPECT_EQ(b->resp, sim::AxiResp::kSlvErr);
+    EXPECT_TRUE(bench.faults.empty());
+    EXPECT_EQ(bench.read_register(0x034, 4), 0U);
+  };
+  constexpr std::uint64_t kFpd = 2;
+  bench.tables.set_context(kSid[0], kFpd, 0);  // 02h: it counts in an entry that is not present
+  silent(kIova, false);
+  silent(kIova, true);
+  bench.tables.set_context(kSid[0], context_low(table, 0) | kFpd, context_high(3, 3));  // 03h: AW
+  silent(kIova, false);
+  bench.tables.set_context(kSid[0], context_low(table, 3) | kFpd, context_high(3, 2));  // TT
+  silent(kIova, false);
+  bench.tables.set_context(kSid[0], context_low(table, 0) | kFpd | 0x10, context_high(3, 2));  // 0Bh
+  silent(kIova, true);
+  bench.tables.set_context(kSid[0], context_low(table, 0) | kFpd, context_high(3, 2));
+  bench.tables.map(table, kIova + 0x1000, kPool, 1);
+  bench.tables.map(table, kIova + 0x2000, 0xFEE0'0000);
+  bench.memory.store64(bench.tables.entry(table, 4, kIova + 0x3000), kPool | 3 | (1ULL << 62));
+  bench.memory.store64(bench.tables.entry(table, 4, kIova + 0x4000'0000, 2), kNoRam | 3);
+  for (const bool cached : {false, true}) {  // the context entry
+    SCOPED_TRACE(cached);
+    silent(1ULL << 48, false);           // 04h
+    silent(kIova + 0x1000, true);        // 05h
+    silent(kIova + 0x2000, false);       // 0Eh
+    silent(kIova + 0x3000, false);       // 0Ch
+    silent(kIova + 0x4000'0000, false);  // 07h
+    silent(kIova, false, 1);             // 0Dh
+    silent(kIova, true, 2);
+  }
+  blocked(0x31, kIova, false, 4 | (0x123 << 3));  // but it says nothing of the mode
 }
 
 TEST_F(Faults, RecordsFillInOrderThenOverflow) {
