@@ -130,7 +130,7 @@ NTSTATUS scripted_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
   DRIVER_INITIALIZATION_DATA data{};
   data.Version = Script::active().version;
   data.DxgkDdiAddDevice = add_device;
-  data.DxgkDdiLinkDevice = link_device;
+  if (Script::active().link_device) data.DxgkDdiLinkDevice = link_device;
   data.DxgkDdiQueryAdapterInfo = query_adapter_info;
   data.DxgkDdiStartDevice = start_device;
   data.DxgkDdiStopDevice = stop_device;

@@ -30,6 +30,7 @@ struct Script {
   std::function<void(std::size_t)> on_begin;  ///< BeginExclusiveAccess
   std::function<void(std::size_t)> on_end;    ///< EndExclusiveAccess
   bool exclusive_access = true;               ///< has the two
+  bool link_device = true;                    ///< has DxgkDdiLinkDevice
   bool refuse_initialize = false;             ///< DriverEntry does not call DxgkInitialize
   ULONG version = DXGKDDI_INTERFACE_VERSION;
 

@@ -168,6 +168,21 @@ TEST(Start, UnlinkedAdaptersHaveDomainsOfTheirOwn) {
   EXPECT_FALSE(s.machine.dma_write(0x0200, adl->BasePageNumber << 12, 1));
 }
 
+TEST(Start, WithoutLinkDeviceAdaptersAreUnlinked) {
+  test::covers("R149", "G13");
+  System s;
+  s.script.link_device = false;
+  ASSERT_EQ(s.start(), STATUS_SUCCESS) << s.kernel->start_error();
+  const auto adapters = s.kernel->adapters();
+  ASSERT_EQ(adapters.size(), 2U);
+  for (const auto& adapter : adapters) EXPECT_EQ(adapter.members.size(), 1U) << adapter.name;
+  EXPECT_NE(adapters[0].domain_id, adapters[1].domain_id);
+  const auto args = s.create(0x1000);
+  const DXGK_ADL* adl = s.allocate_adl(args.hAdapterMemoryObject, 0, 0x1000);
+  EXPECT_TRUE(s.machine.dma_read(0x0100, adl->Pages[0] << 12));
+  EXPECT_FALSE(s.machine.dma_read(0x0200, adl->Pages[0] << 12));
+}
+
 TEST(Start, TheModeIsFixedWhileAdaptersRun) {
   test::covers("R16");
   System s;
