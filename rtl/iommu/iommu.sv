@@ -241,7 +241,7 @@ module iommu #(
   logic [DataWidth-1:0] table_r_data;
 
   iommu_invalidation #(
-      .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv)
+      .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv), .DidWidth(DidWidth)
   ) i_invalidation (
       .clk_i, .rst_ni, .enable_i(iq_enable), .mode_ok_i(mode_ok), .base_reset_i(iq_base_reset), .base_i(iq_base), .size_i(iq_size),
       .wide_i(iq_wide), .tail_i(iq_tail), .iqe_i(iqe), .head_o(iq_head), .idle_o(iq_idle), .error_o(iq_error),

@@ -13,6 +13,7 @@ module iommu_invalidation #(
     parameter int unsigned Haw       = 46,
     parameter int unsigned Mgaw      = 48,
     parameter int unsigned Mamv      = 18,
+    parameter int unsigned DidWidth  = 16,
     parameter int unsigned PageWidth = Mgaw - 12  // derived
 ) (
     input  logic                 clk_i,
@@ -72,6 +73,7 @@ module iommu_invalidation #(
   localparam int unsigned BurstBeats = 16 / Lanes;       // 16 descriptors never cross 4 KiB
   localparam int unsigned Bursts = 8;                    // under way or waiting
   localparam int unsigned BurstBits = $clog2(Bursts + 1);
+  localparam logic [15:0] DidMask = 16'((32'd1 << DidWidth) - 32'd1);  // 5.3, 5.4: more bits of a domain-id are ignored
 
   // ------------------------------------------------------------------ fetch
   logic [14:0] fetch_q, limit, available;
@@ -249,7 +251,7 @@ module iommu_invalidation #(
           if (accept) begin
             cc_q <= is_cc;
             g_q <= is_cc ? cc.g : tlb.g;
-            did_q <= cc.did;
+            did_q <= cc.did & DidMask;
             sid_q <= cc.sid;
             fm_q <= fm_bits;
             page_q <= tlb.addr[PageWidth-1:0];

@@ -118,8 +118,8 @@ module iommu_regs #(
     3'((DidWidth - 4) / 2)};
   localparam logic [63:0] Ecap = {46'd0, 10'h050, SnoopControl, PassThrough, 4'b0000, 1'b1, 1'b1};
 
-  if (DidWidth % 2 != 0) begin : gen_did_check
-    $error("iommu_regs: DidWidth must be even");
+  if (DidWidth < 4 || DidWidth > 16 || DidWidth % 2 != 0) begin : gen_did_check
+    $error("iommu_regs: DidWidth must be even, 4 to 16");
   end
   if (Records > vtd_pkg::FRCD_LO_COUNT) begin : gen_records_check
     $error("iommu_regs: Records is larger than the register map has room for");

@@ -21,7 +21,9 @@ Descriptor decode_descriptor(const UnitConfig& config, std::uint64_t qw0, std::u
   Descriptor d;
   const unsigned type = static_cast<unsigned>(qw0 & 0xF) | static_cast<unsigned>((qw0 >> 9) & 7) << 4;
   d.granularity = static_cast<Granularity>((qw0 >> 4) & 3);
-  d.did = static_cast<std::uint16_t>(qw0 >> 16);
+  // Bits of a domain-id that the unit does not have are ignored here, unlike in context entries
+  // (VT-d 5.3, 5.4).
+  d.did = static_cast<std::uint16_t>(qw0 >> 16 & ((1U << (4 + 2 * config.nd)) - 1));
   const auto refuse = [&d](bool bad) {
     if (bad) d.error = QueueError::kReserved;
   };
