@@ -25,7 +25,7 @@ class IsolationRules : public GuaranteeRulesTest {
     tables(kTop);
   }
   static GuaranteeRules::Link iso() {
-    return {"iso", {kPort0, kPort1}, {kIso0, kIso1}, true, true, 0xFF'FFFF'FFFF, true};
+    return {"iso", {kPort0, kPort1}, {kIso0, kIso1}, true, true, 0xFF'FFFF'FFFF, {}, true};
   }
   void pass_through(std::uint16_t id, std::uint64_t context) {
     attach(id, context, 0, 9);
@@ -75,12 +75,12 @@ class IsolationRules : public GuaranteeRulesTest {
 
 TEST_F(IsolationRules, AttachedUnderExclusiveAccessIsQuiet) {
   rules.link_starts(iso());
-  rules.departs(kPort0, false, 0x1234'5000, 5);  // it reaches everything still
+  rules.departs(kPort0, false, 0x1234'5000, true, 5);  // it reaches everything still
   rules.completes(kPort0, false, 0x1234'5000);
   allocate(pages(&adl_id, {40, 41}));
   switch_over();
   rules.link_started("iso");
-  rules.departs(kPort0, true, 41 << 12, 150);
+  rules.departs(kPort0, true, 41 << 12, true, 150);
   rules.completes(kPort0, true, 41 << 12);
   rules.sweep();
   switch_over();  // out and in again
@@ -188,28 +188,28 @@ TEST_F(IsolationRules, G3BlockedBeforeTheSwitchOver) {
 }
 TEST_F(IsolationRules, G5TrafficAfterTheSwitchOver) {
   start();
-  rules.departs(kPort1, false, 0x1234'5000, 300);
+  rules.departs(kPort1, false, 0x1234'5000, true, 300);
   only("G5");
 }
 TEST_F(IsolationRules, G14TrafficUnderExclusiveAccess) {
   start();
   allocate(pages(&adl_id, {40}));
   rules.exclusive_begins(kPort0);
-  rules.departs(kPort1, false, 40 << 12, 300);  // gave none
+  rules.departs(kPort1, false, 40 << 12, true, 300);  // gave none
   EXPECT_THAT(texts, IsEmpty());
-  rules.departs(kPort0, false, 40 << 12, 301);
+  rules.departs(kPort0, false, 40 << 12, true, 301);
   only("G14");
 }
 TEST_F(IsolationRules, G14AMessageUnderExclusiveAccess) {
   start();
   rules.exclusive_begins(kPort0);
-  rules.departs(kPort0, true, 0xFEE0'0000, 300);
+  rules.departs(kPort0, true, 0xFEE0'0000, true, 300);
   only("G14");
 }
 TEST_F(IsolationRules, G14StillUnderWay) {
   start();
   allocate(pages(&adl_id, {40}));
-  rules.departs(kPort1, false, 40 << 12, 300);
+  rules.departs(kPort1, false, 40 << 12, true, 300);
   rules.exclusive_begins(kPort0);
   EXPECT_THAT(texts, IsEmpty());
   rules.exclusive_begins(kPort1);
@@ -232,7 +232,7 @@ TEST_F(IsolationRules, ASharedPageStaysUntilItsLastAdlGoes) {
   allocate(pages(&second_id, {41, 42}));
   map({40}, 0);
   free(&adl_id);
-  rules.departs(kPort0, true, 41 << 12, 300);
+  rules.departs(kPort0, true, 41 << 12, true, 300);
   rules.completes(kPort0, true, 41 << 12);
   rules.sweep();
   EXPECT_THAT(texts, IsEmpty());
@@ -339,14 +339,14 @@ TEST_F(IsolationRules, G13APageOfTwoLinks) {
   leaf(40, 0x3'0000) = 40 << 12 | kRw;
   allocate(theirs);
   allocate(pages(&adl_id, {40}));  // both have it
-  rules.departs(kPort0, false, 40 << 12, 150);
+  rules.departs(kPort0, false, 40 << 12, true, 150);
   map({40}, 0);
   rules.completes(kPort0, false, 40 << 12);
   free(&adl_id);
   EXPECT_THAT(texts, IsEmpty());
-  rules.departs(5, false, 40 << 12, 300);
+  rules.departs(5, false, 40 << 12, true, 300);
   EXPECT_THAT(texts, IsEmpty());
-  rules.departs(kPort0, false, 40 << 12, 300);
+  rules.departs(kPort0, false, 40 << 12, true, 300);
   only("G5");
   fired.clear();
   leaf(50, 0x3'0000) = 50 << 12 | kRw;

@@ -301,10 +301,10 @@ class ReservedRules : public Rules {
   }
 };
 TEST_F(ReservedRules, G18QuietWhileItStands) {
-  rules.departs(0, true, 0x2'0040, 50);
+  rules.departs(0, true, 0x2'0040, true, 50);
   allocate(promise());
   rules.sweep();
-  rules.departs(1, false, 0x2'1FC0, 150);
+  rules.departs(1, false, 0x2'1FC0, true, 150);
   free_well();
   rules.sweep();
   EXPECT_THAT(texts, IsEmpty());
@@ -377,7 +377,7 @@ TEST_F(ReservedRules, G18AnAccessIsBlocked) {
 TEST_F(ReservedRules, G13ItIsNotTheOtherLinks) {
   GuaranteeRules::Link other{"link1", {2}, {kOther}, true, false, 0xFF'FFFF'FFFF};
   rules.link_starts(other);
-  rules.departs(2, false, 0x2'0000, 60);
+  rules.departs(2, false, 0x2'0000, true, 60);
   only("G5");
 }
 TEST_F(ReservedRules, G4ASecondNumberLeadsThere) {

@@ -228,6 +228,10 @@ void Lane::step(const Outcome& outcome) {
     out_.push_back(now_.lookup->request);
     out_.back().address = now_.address;
   }
+  if (now_.flush)
+    older_ = out_.size();
+  else if (outcome.popped && older_ > 0)
+    --older_;
   leaving_.reset();
   if (now_.leaves) {
     const Park& park = before[*now_.leaves];

@@ -41,6 +41,8 @@ class Lane {
   [[nodiscard]] const std::vector<Answer>& pushed() const { return now_.pushed; }
   /// The request at the output, its address translated.
   [[nodiscard]] const Request* out() const { return out_.empty() ? nullptr : &out_.front(); }
+  /// Of what had its address at the last flush, nothing stands behind the head of the output any more.
+  [[nodiscard]] bool settled() const { return older_ <= 1; }
 
   struct Outcome {
     std::optional<unsigned> walk;  ///< that serves wants_walk()
@@ -109,6 +111,7 @@ class Lane {
   std::optional<Lookup> first_, second_;  ///< second: Pipe 1 only
   std::optional<Request> leaving_;        ///< parked request on its way to the output
   std::deque<Request> out_;
+  std::size_t older_ = 0;  ///< requests in out_ from before the last flush
   unsigned credits_ = kOutWords;
   std::array<std::optional<unsigned>, kMaxPorts> error_slot_;
   Now now_;

@@ -84,13 +84,13 @@ bool Queue::bad() const {
 
 bool Queue::fails(const Registers& registers) const { return unusable(registers) || (at_hand() && bad()); }
 
-void Queue::execute(const Descriptor& descriptor) {
+void Queue::execute(const Descriptor& descriptor, bool settled) {
   const auto [low, high] = descriptor;
   if (type(low) == kWait) {
     writes_status_ = bits(low, 5, 5) != 0;
     status_ = {high & ~3ULL, static_cast<std::uint32_t>(low >> 32)};
     const bool drain = owed_[0] || owed_[1];
-    state_ = writes_status_ && !drain ? State::kStatus : State::kDrain;
+    state_ = writes_status_ && !drain && settled ? State::kStatus : State::kDrain;
     waits_ = owed_;
     owed_ = {};
     return;
@@ -117,7 +117,7 @@ void Queue::execute(const Descriptor& descriptor) {
 void Queue::advance(const Registers& registers, const Seen& seen, bool accepts, bool fails) {
   switch (state_) {
     case State::kIdle:
-      if (accepts) execute(descriptor());
+      if (accepts) execute(descriptor(), seen.settled);
       if (fails) {
         state_ = State::kStopped;
         stopped_ = true;
@@ -128,7 +128,7 @@ void Queue::advance(const Registers& registers, const Seen& seen, bool accepts, 
       break;
     case State::kDrain: {
       for (unsigned i = 0; i < 2; ++i) waits_[i] = waits_[i] && !seen.drained[i];
-      if (!waits_[0] && !waits_[1]) state_ = writes_status_ ? State::kStatus : State::kIdle;
+      if (!waits_[0] && !waits_[1] && seen.settled) state_ = writes_status_ ? State::kStatus : State::kIdle;
       break;
     }
     case State::kStatus:

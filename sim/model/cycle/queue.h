@@ -29,6 +29,7 @@ class Queue {
     const TableBeat* beat = nullptr;  ///< of the queue
     Drains drained{};
     bool status_taken = false, status_answered = false, base_written = false;
+    bool settled = true;  ///< both lanes
   };
   void step(const Registers& registers, const Seen& seen);
 
@@ -50,7 +51,7 @@ class Queue {
   [[nodiscard]] bool unusable(const Registers& registers) const;
   [[nodiscard]] bool bad() const;
   [[nodiscard]] Burst next_burst(const Registers& registers) const;
-  void execute(const Descriptor& descriptor);
+  void execute(const Descriptor& descriptor, bool settled);
   void advance(const Registers& registers, const Seen& seen, bool accepts, bool fails);
 
   unsigned lanes_;
