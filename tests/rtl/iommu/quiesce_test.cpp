@@ -294,39 +294,23 @@ TEST_F(Quiesce, AnEventAndAHintComeToTheirEnd) {
 // stopped.
 TEST_F(Quiesce, ACommandUnderWayCounts) {
   covers("vtd.registers.quiesce", "vtd.gcmd.te");
-  unsigned held = 0;
-  unsigned on = 0;
   for (unsigned offset = 0; offset < 40; ++offset) {
     SCOPED_TRACE(testing::Message() << "offset " << offset);
     bench.reset(true);
     bench.write_register(kRtaddr, bench.tables.root(), 8);
-    // Every second one comes when the register page is closed.
-    const bool late = offset % 2 == 1;
-    if (late) {
-      ASSERT_TRUE(rests());
-    }
     const auto command = bench.start_write(kGcmd, kTe | kSrtp, 4);
     bench.run(offset);
     ASSERT_TRUE(rests());
-    const bool before = command->done;
-    EXPECT_EQ(before, !late);
+    EXPECT_TRUE(command->done) << "it came before the page closed, so it counts";
     const auto read = bench.read(0, 1, kIova);
     reset_now();
-    ASSERT_TRUE(bench.run_until([&] { return command->done; }, 100));
     bench.run(40);
-    if (before) {
-      EXPECT_EQ(status(kHeld), 1U);
-      EXPECT_FALSE(read->in);
-      ++held;
-      ASSERT_TRUE(bench.bring_up());
-    } else {
-      ++on;  // SRTP with the root pointer of the reset: everything is blocked
-    }
+    EXPECT_EQ(status(kHeld), 1U);
+    EXPECT_FALSE(read->in);
+    ASSERT_TRUE(bench.bring_up());
     ASSERT_TRUE(bench.settle());
     EXPECT_FALSE(read->out && read->out_address == kIova) << "untranslated";
   }
-  EXPECT_GT(held, 5U);
-  EXPECT_GT(on, 0U);
 }
 
 TEST_F(Quiesce, SoftwareMayLetThemPass) {

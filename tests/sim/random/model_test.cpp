@@ -68,7 +68,7 @@ TEST(RandomModel, Isolation) {
   judged({"R40",  "R70",  "R120", "R121", "R123", "R126", "R127", "R128", "R129",
           "R135", "R136", "R139", "R140", "R142", "R143", "R148", "R180", "R184",
           "G2",   "G4",   "G5",   "G7",   "G8",   "G10",  "G19",  "G20",  "G21"},
-         run(60, 300, "isolation", 1));
+         run(24, 300, "isolation", 1));
 }
 
 // In some order: the machine without clock knows no other kind of thread.
@@ -78,7 +78,7 @@ TEST(RandomModel, ThreadsInAnyOrder) {
 
 TEST(RandomModel, IsolationWithThreads) {
   judged({"R40", "R120", "R135", "R139", "R140", "R142", "G2", "G4", "G5", "G8", "G20"},
-         run(30, 300, "isolation", 3));
+         run(12, 300, "isolation", 3));
 }
 
 TEST(RandomModel, WithoutIommu) {
