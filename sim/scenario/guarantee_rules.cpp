@@ -127,9 +127,9 @@ void GuaranteeRules::check_numbers(const Space& space, const Adl& adl) {
       break;
     }
   if (!space.reserved.empty()) count("G18", adl.numbers.size());
-  for (std::size_t i = 0; i < adl.numbers.size(); ++i)
-    if (!space.link.identity && space.reserved.count(adl.numbers[i]) != 0) {
-      violate("G18", fmt::format("number {:#x} was given out, which firmware keeps for {}", adl.numbers[i],
+  for (const std::uint64_t number : adl.numbers)
+    if (!space.link.identity && space.reserved.count(number) != 0) {
+      violate("G18", fmt::format("number {:#x} was given out, which firmware keeps for {}", number,
                                  space.link.name));
       break;
     }

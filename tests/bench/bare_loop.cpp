@@ -221,6 +221,8 @@ class Loop final : public BareLoop {
   void reset() {
     GPUDMAR_MODEL& d = *dut_;
     d.adapter_rst_ni = (1U << kGpus) - 1;
+    d.iommu_rst_ni = 1;
+    d.iommu_quiesce_i = 0;
     d.clk_i = 0;
     d.rst_ni = d.por_ni = 0;
     d.eval();

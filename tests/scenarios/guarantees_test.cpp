@@ -205,7 +205,7 @@ TEST_F(Guarantees, AnInvalidationThatTheUnitHasNotDone) {
 TEST_F(Guarantees, ALeafThatPermitsMore) {
   covers("G10");
   tamper.change = [](hw::PhysAddr, std::uint64_t value) {
-    return (value & 0xFFF) == 1 && (value & kAddress) >= 1ULL << 40 ? value | 2 : value;
+    return (value & 0x7FF) == 1 && (value & kAddress) >= 1ULL << 40 ? value | 2 : value;
   };
   // Sections lie anywhere: as much is needed that some of it is above 1 TiB.
   const auto result = run(R"(
