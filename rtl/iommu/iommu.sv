@@ -23,7 +23,7 @@ module iommu #(
     parameter int unsigned IotlbEntries   = 64,        // 8 to 64 fully associative, 64 to 4096 with IotlbWays
     parameter int unsigned IotlbWays      = 0,         // 0: fully associative, in flip-flops; 4, 8: in block RAM
     parameter int unsigned IotlbLarge     = 16,        // with IotlbWays: entries for 2 MiB and 1 GiB pages
-    parameter int unsigned IotlbGenBits   = 4,         // with IotlbWays: 2^n - 1 domain flushes in one scrub pass
+    parameter int unsigned IotlbGenBits   = 8,         // with IotlbWays: 2^n - 1 domain flushes in one scrub pass
     parameter int unsigned ContextEntries = 8,
     parameter int unsigned PagingEntries1 = 8,         // cached ways to tables of level 1; 0: none
     parameter int unsigned PagingEntries2 = 4,         // of level 2
