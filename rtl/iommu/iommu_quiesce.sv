@@ -75,10 +75,10 @@ module iommu_quiesce #(
 
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
-        a_data_before_address: assert (!aw_i[p] || ahead_q != '0);
-        a_answer_was_asked_for: assert (!(r_last_i[p] && reads_q == '0) && !(b_i[p] && writes_q == '0));
-        a_counts_fit: assert (reads_q != '1 && writes_q != '1 && ahead_q != '1);
-        a_nothing_after_the_end: assert (!quiesced_o || clean[p]);
+        assert (!aw_i[p] || ahead_q != '0);
+        assert (!(r_last_i[p] && reads_q == '0) && !(b_i[p] && writes_q == '0));
+        assert (reads_q != '1 && writes_q != '1 && ahead_q != '1);
+        assert (!quiesced_o || clean[p]);
       end
     end
   end
