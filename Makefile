@@ -49,8 +49,8 @@ build: configure ## build everything
 
 sim: configure ## build the machine and run the demonstration
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar
-	@mkdir -p '$(BUILD)/sim'; rm -f '$(BUILD)/sim/summary.json'
-	@set -- --summary '$(BUILD)/sim/summary.json'; \
+	@mkdir -p '$(BUILD)/sim'; rm -f '$(BUILD)/sim/summary.json' '$(BUILD)/sim/failure.fst'
+	@set -- --summary '$(BUILD)/sim/summary.json' --failure-waves '$(BUILD)/sim/failure.fst'; \
 	if [ -n "$$FILE" ]; then set -- "$$@" --file "$$FILE"; fi; \
 	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
 	if [ -n "$$L" ]; then set -- "$$@" --latency "$$L"; fi; \
@@ -75,8 +75,9 @@ random: configure ## run random streams of calls and DMA against the whole machi
 
 test: configure ## build and run all tests
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
-	@rm -rf '$(BUILD)/test'; mkdir -p '$(BUILD)/test/xml'
+	@rm -rf '$(BUILD)/test'; mkdir -p '$(BUILD)/test/xml' '$(BUILD)/test/contract'
 	@set -- ; [ -z "$$FILTER" ] || set -- -R "$$FILTER"; [ -z "$$CASE" ] || export GTEST_FILTER="$$CASE"; \
+	export GPUDMAR_CONTRACT_DIR="$$(realpath '$(BUILD)/test/contract')"; \
 	ctest --test-dir '$(BUILD)' -j$(JOBS) --no-tests=ignore --output-junit test/ctest.xml "$$@" || true
 	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; [ -z "$$CASE" ] || set -- "$$@" --case; \
 	exec python3 tests/report.py "$$@"

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Gather what the test programs left behind: junit.xml, rules.json, and the last line "N passed, N failed".
+"""Gather what the test programs left behind: junit.xml, rules.json, contract.json, and the last line "N passed, N failed".
 
-usage: report.py --build DIR [--rules FILE] [--filter REGEX] [--case]
+usage: report.py --build DIR [--rules FILE] [--contract FILE] [--filter REGEX] [--case]
 
 Each test program writes GoogleTest's XML to the path it was given with --gtest_output; CTest's own record
 (<build>/test/ctest.xml) tells how the process ended. A program that left no readable XML, ran no test, crashed, timed
-out or was never started counts as one failed test, so nothing passes by vanishing. Exit status: 0 when nothing
+out or was never started counts as one failed test, so nothing passes by vanishing. The programs also leave what they measured
+of the cycle contract (<build>/test/contract/*.jsonl); it is added up and printed. Exit status: 0 when nothing
 failed, 1 otherwise, 2 when the build directory cannot be read.
 """
 import argparse
@@ -15,6 +16,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -214,6 +216,54 @@ def uncovered(table, rules):
             for rule in sorted(rules.required - table.keys(), key=lambda r: (r[0], len(r), r))]
 
 
+def read_contract(directory):
+    """What the run's checkers measured, added up: {promise: {pipe: {"deviation": Counter, "cycles": Counter}}}."""
+    total = {}
+    for path in sorted(directory.glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                for name, measured in entry["promises"].items():
+                    own = total.setdefault(name, {}).setdefault(
+                        entry["pipe"], {"deviation": Counter(), "cycles": Counter()})
+                    for kind, counter in own.items():
+                        counter.update({int(key): count for key, count in measured[kind].items()})
+            except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as e:
+                raise ReportError(f"{path}:{number}: not a line of measurements: {e!r}") from None
+    return total
+
+
+def contract_promises(path):
+    """{name: whether its formula is a bound} of a contract file."""
+    try:
+        promises = json.loads(path.read_text(encoding="utf-8"))["promises"]
+        return {p["name"]: p.get("relation", "exact") == "at_most" for p in promises}
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as e:
+        raise ReportError(f"{path}: no contract: {e!r}") from None
+
+
+def histogram(counter, most=6):
+    """The frequent values of a counter in order, the rest as one sum."""
+    common = dict(counter.most_common(most))
+    parts = [f"{key:+d}: {common[key]}" if key else f"0: {common[key]}" for key in sorted(common)]
+    rest = sum(counter.values()) - sum(common.values())
+    return ", ".join(parts) + (f", other: {rest}" if rest else "")
+
+
+def contract_table(promises, total, pipes=(0, 1)):
+    """Lines for people, and the promises that never occurred, with the pipe."""
+    lines, missing = ["contract: occurrences, and cycles measured less cycles promised to how often"], []
+    for name, bound in promises.items():
+        for pipe in pipes:
+            deviation = total.get(name, {}).get(pipe, {}).get("deviation", Counter())
+            count = sum(deviation.values())
+            if not count:
+                missing.append(f"{name} (Pipe {pipe})")
+            shape = histogram(deviation)
+            lines.append(f"  {name + (' <=' if bound else ' =='):22} Pipe {pipe} {count:9}  {shape}".rstrip())
+    return lines, missing
+
+
 def junit(cases):
     """One JUnit document: a <testsuite> per program."""
     suites = {}
@@ -248,18 +298,24 @@ def printable(text):
     return re.sub(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD]", "?", text)
 
 
-def write_report(build, rules, programs, ends, allow_empty=False, out=sys.stdout, whole=False):
-    """Write junit.xml and rules.json, print what failed and the last line; the number of failures. In a whole run every
-    required rule must be covered."""
+def write_report(build, rules, programs, ends, allow_empty=False, out=sys.stdout, whole=False, promises=None):
+    """Write junit.xml, rules.json and contract.json, print what failed and the last line; the number of failures. In a
+    whole run every required rule must be covered and every promise of the contract have occurred."""
     cases = gather(programs, ends, allow_empty)
     table, unknown = rule_table(cases, rules)
     cases += unknown
+    contract = read_contract(build / "test" / "contract")
+    lines, missing = contract_table(promises or {}, contract)
     if whole:
         cases += uncovered(table, rules)
+        cases += [Case("contract", name, failure="the promise never occurred in this run") for name in missing]
     target = build / "test"
     target.mkdir(parents=True, exist_ok=True)
     (target / "junit.xml").write_text(junit(cases), encoding="utf-8")
     (target / "rules.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    (target / "contract.json").write_text(json.dumps(contract, indent=1) + "\n", encoding="utf-8")
+    if promises and contract:
+        print("\n".join(lines), file=out)
     failed = [c for c in cases if c.failure is not None]
     skipped = [c for c in cases if c.skipped]
     for case in failed:
@@ -276,6 +332,8 @@ def main(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=Path, required=True, help="the build directory")
     parser.add_argument("--rules", type=Path, default=Path(__file__).with_name("rules.txt"))
+    parser.add_argument("--contract", type=Path,
+                        default=Path(__file__).resolve().parents[1] / "sim" / "contract" / "contract.json")
     parser.add_argument("--filter", default="", help="the regular expression that ctest -R was given")
     parser.add_argument("--case", action="store_true", help="single cases were selected: a program may run none")
     args = parser.parse_args(argv)
@@ -284,7 +342,8 @@ def main(argv):
         programs = expected_programs(args.build, args.filter)
         ends = read_ctest(args.build / "test" / "ctest.xml")
         whole = not args.filter and not args.case
-        return 1 if write_report(args.build, rules, programs, ends, args.case, whole=whole) else 0
+        promises = contract_promises(args.contract)
+        return 1 if write_report(args.build, rules, programs, ends, args.case, whole=whole, promises=promises) else 0
     except (ReportError, OSError) as e:
         print(f"report.py: {e}")
         print("0 passed, 1 failed")

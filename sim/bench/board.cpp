@@ -45,7 +45,8 @@ Board::Board(const MachineConfig& config, MessageSink messages)
     monitors_.emplace_back(
         AxiMonitorConfig{fmt::format("m_axi_vram{}", n), bus_bytes, true, config.hang_cycles}, report);
   }
-  if (!config.waves.empty()) dut_->open_waves(config.waves, config.cycle_ps);
+  if (!config.waves.empty() && config.waves_window.first == 0)
+    dut_->open_waves(config.waves, config.cycle_ps);
   reset(false);
 }
 
@@ -65,6 +66,12 @@ void Board::observe(const DutOutputs& out) {
   for (CycleObserver* observer : observers_) observer->observe(view);
 }
 
+// Called before the edge that begins cycle_ + 1.
+void Board::switch_waves() {
+  if (cycle_ + 1 == config_.waves_window.first) dut_->open_waves(config_.waves, config_.cycle_ps);
+  if (cycle_ == config_.waves_window.last) dut_->close_waves();
+}
+
 void Board::cycle() {
   const DutOutputs& out = dut_->sample();
   observe(out);
@@ -77,6 +84,7 @@ void Board::cycle() {
     in_.vram[n] = vram_ports_[n]->step(out.vram[n]);
     in_.gpu[n] = gpu_[n].step(cycle_, out.gpu[n]);
   }
+  if (!config_.waves.empty()) switch_waves();
   dut_->clock(in_, DutReset::kNone);
   if (const unsigned failed = dut_->take_assertions(); failed != 0)
     violations_.add({cycle_, "rtl.assertion", "an assertion of the RTL failed (its text is on the console)"});

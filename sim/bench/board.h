@@ -66,6 +66,10 @@ class Board {
   void hold_iommu_reset(bool hold) { in_.iommu_reset = hold; }
   /// In reset, or what the adapter had begun is ending.
   [[nodiscard]] bool adapter_busy(unsigned adapter) const { return adapter_busy_.at(adapter); }
+  /// Where a cycle begins on the time axis of the waves, ps; counts from the first reset.
+  [[nodiscard]] std::uint64_t wave_time(std::uint64_t cycle) const {
+    return (config_.reset_cycles + cycle) * config_.cycle_ps;
+  }
   /// Cycles since reset.
   [[nodiscard]] std::uint64_t cycles() const { return cycle_; }
 
@@ -93,6 +97,7 @@ class Board {
 
  private:
   void observe(const DutOutputs& out);
+  void switch_waves();
   void restart(DutReset kind);
 
   MachineConfig config_;

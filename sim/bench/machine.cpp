@@ -17,7 +17,8 @@ std::vector<std::uint16_t> source_ids(unsigned adapters) {
 
 ContractSetup contract_setup(const DutInfo& info) {
   // The unit fetches descriptors with the highest id.
-  return {info.pipe, info.adapters, info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1};
+  return {info.pipe,  info.adapters,  info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1,
+          info.walks, info.iotlb_sets};
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       host_("host"),
       iommu_window_(host_, "iommu", kIommuBase, kWindowBytes),
       time_(std::make_unique<EngineTime>(board_, engine_)),
-      contract_(Contract::standard(), contract_setup(board_.info()),
+      contract_(config.contract_file.empty() ? Contract::standard() : Contract::load(config.contract_file),
+                contract_setup(board_.info()),
                 [this](const Violation& violation) { board_.violations().add(violation); }),
       scoreboard_(board_.info(), source_ids(board_.info().adapters), board_.memory(),
                   [this](const Violation& violation) { board_.violations().add(violation); }) {

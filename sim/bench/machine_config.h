@@ -25,6 +25,12 @@ struct ReservedMemory {
   std::vector<unsigned> adapters;
 };
 
+/// Cycles from `first` up to and including `last`.
+struct CycleWindow {
+  std::uint64_t first = 0;
+  std::uint64_t last = ~std::uint64_t{0};
+};
+
 struct MachineConfig {
   unsigned adapters = 2;
   std::vector<hw::MemoryRange> ram = default_memory_map();
@@ -37,6 +43,7 @@ struct MachineConfig {
   AxiMemoryConfig vram;             ///< timing of local memory
   std::uint64_t seed = 1;           ///< of every random stream, and of register values before reset
   std::string waves;                ///< FST path; empty: none
+  CycleWindow waves_window;         ///< cycles that it shows
   std::uint64_t cycle_ps = 10'000;  ///< length of a clock cycle
   unsigned reset_cycles = 8;
   std::uint64_t hang_cycles = 100'000;  ///< a burst unanswered for so long is a violation
@@ -45,6 +52,7 @@ struct MachineConfig {
   bool monitors = true;                 ///< AXI rules
   bool scoreboard = true;               ///< every translation against the reference model
   bool contract = true;                 ///< cycle contract
+  std::string contract_file;            ///< another one than the project's; empty: that
 
   /// Throws std::invalid_argument with one line that says what cannot be, given the RTL that was built.
   void check(const DutInfo& info) const;

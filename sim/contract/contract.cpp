@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -18,8 +20,12 @@ using nlohmann::json;
 
 PromiseKind kind_of(const std::string& text) {
   static const std::map<std::string, PromiseKind> kinds{{"hit", PromiseKind::kHit},
+                                                        {"hit_behind_miss", PromiseKind::kHitBehindMiss},
                                                         {"miss", PromiseKind::kMiss},
+                                                        {"miss_among_others", PromiseKind::kMissAmongOthers},
+                                                        {"walk_step", PromiseKind::kWalkStep},
                                                         {"invalidate", PromiseKind::kInvalidate},
+                                                        {"invalidate_batch", PromiseKind::kInvalidateBatch},
                                                         {"read_fault", PromiseKind::kReadFault},
                                                         {"write_fault", PromiseKind::kWriteFault}};
   const auto found = kinds.find(text);
@@ -39,6 +45,10 @@ Formula formula_of(const json& value) {
       formula.constant = cycles;
     } else if (key == "wlast") {
       formula.wlast = cycles;
+    } else if (key == "extra") {
+      formula.extra = cycles;
+    } else if (key == "round") {
+      formula.round = cycles;
     } else {
       throw std::invalid_argument("unknown term '" + key + "' in a formula");
     }
@@ -166,5 +176,17 @@ Contract Contract::parse(std::string_view text) {
 }
 
 Contract Contract::standard() { return parse(kContractJson); }
+
+Contract Contract::load(const std::string& path) {
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad())
+    throw std::invalid_argument(fmt::format("contract: {}: cannot be read", path));
+  try {
+    return parse(text);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("{}: {}", path, error.what()));
+  }
+}
 
 }  // namespace gpudmar::sim

@@ -10,22 +10,48 @@
 
 namespace gpudmar::sim {
 
-/// cycles = latency * (sum of the measured table latencies) + reads * (number of table reads) + constant,
-/// and, where `wlast` is set, at least `wlast` cycles after WLAST.
+/// One operation that was measured; what its promise's formula refers to.
+struct Occurrence {
+  std::uint64_t start = 0;    ///< cycle
+  std::uint64_t end = 0;      ///< cycle
+  unsigned reads = 0;         ///< table reads
+  std::uint64_t latency = 0;  ///< sum of their cycles from AR to first R
+  std::uint64_t wlast = 0;    ///< cycle of WLAST, for formulas with that term
+  std::uint64_t extra = 0;    ///< cycles for the work of others, or for further descriptors
+  std::uint64_t rounds = 0;   ///< times that all walks were taken by others
+};
+
+/// cycles = latency * (sum of the measured table latencies) + reads * (number of table reads) + constant
+/// + extra * (cycles for others) + rounds * (the latencies + round), and, where `wlast` is set, at least
+/// `wlast` cycles after WLAST.
 struct Formula {
   unsigned latency = 0;
   unsigned reads = 0;
   unsigned constant = 0;
   unsigned wlast = 0;
+  unsigned extra = 0;
+  unsigned round = 0;
 
-  /// Without the term of WLAST; `latencies` is the sum over `table_reads` reads.
-  [[nodiscard]] std::uint64_t cycles(std::uint64_t latencies, std::uint64_t table_reads) const {
-    return latency * latencies + reads * table_reads + constant;
+  /// Cycles promised.
+  [[nodiscard]] std::uint64_t cycles(const Occurrence& of) const {
+    const std::uint64_t promised = latency * of.latency + reads * std::uint64_t{of.reads} + constant +
+                                   extra * of.extra + of.rounds * (of.latency + round);
+    return wlast != 0 && of.wlast + wlast > of.start + promised ? of.wlast + wlast - of.start : promised;
   }
 };
 
 /// What the checker knows how to recognise on the buses.
-enum class PromiseKind { kHit, kMiss, kInvalidate, kReadFault, kWriteFault };
+enum class PromiseKind {
+  kHit,
+  kHitBehindMiss,
+  kMiss,
+  kMissAmongOthers,
+  kWalkStep,
+  kInvalidate,
+  kInvalidateBatch,
+  kReadFault,
+  kWriteFault
+};
 
 struct Promise {
   std::string name;
@@ -75,6 +101,8 @@ class Contract {
   [[nodiscard]] static Contract parse(std::string_view json);
   /// sim/contract/contract.json, as built in.
   [[nodiscard]] static Contract standard();
+  /// From a file; throws std::invalid_argument, with its path, also when it cannot be read.
+  [[nodiscard]] static Contract load(const std::string& path);
 
   [[nodiscard]] const std::vector<Promise>& promises() const { return promises_; }
   [[nodiscard]] const std::vector<Rate>& rates() const { return rates_; }

@@ -29,6 +29,7 @@ struct DutInfo {
   unsigned table_id_bits = 0;  ///< AXI id bits of m_axi_table
   bool snoop_control = false;  ///< ECAP.SC
   bool zlr = false;            ///< CAP.ZLR
+  unsigned iotlb_sets = 1;     ///< of the IOTLB; 1: fully associative
 };
 
 /// One requester port of the IOMMU in one cycle; each flag is a handshake.

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gpu-dmar program: builds a machine from the command line, runs the demonstration, reports.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +33,9 @@ namespace {
 
 constexpr std::size_t kStackBytes = 8U << 20;
 constexpr std::uint64_t kDefaultBytes = 4ULL << 20;
+// Cycles that are kept before a failure, some walks long, and behind it.
+constexpr std::uint64_t kWavesBefore = 1500;
+constexpr std::uint64_t kWavesAfter = 200;
 
 /// The file, checked before anything runs.
 std::vector<std::uint8_t> load(const std::string& given) {
@@ -83,12 +93,23 @@ int info() {
   return 0;
 }
 
-void print_details(const RunResult& result, const ContractChecker& contract) {
-  for (const auto& [name, count] : result.ddi_calls) fmt::print("{:>8} {}\n", count, name);
+/// Each promise that occurred: how often, and in how many cycles; its histogram on demand.
+void print_contract(const ContractChecker& contract, bool histograms) {
+  fmt::print("cycle contract         occurrences    cycles\n");
   for (const auto& [name, m] : contract.measurements()) {
-    fmt::print("contract {}: {} occurrences, {} breaches\n", name, m.occurrences, m.breaches);
+    if (m.occurrences == 0) continue;
+    const std::uint64_t least = m.histogram.begin()->first;
+    const std::uint64_t most = m.histogram.rbegin()->first;
+    fmt::print("  {:20} {:>11}    {}{}\n", name, m.occurrences,
+               least == most ? fmt::format("{}", least) : fmt::format("{} to {}", least, most),
+               m.breaches != 0 ? fmt::format(", {} BREACHES", m.breaches) : "");
+    if (!histograms) continue;
     for (const auto& [cycles, count] : m.histogram) fmt::print("    {:>6} cycles: {}\n", cycles, count);
   }
+}
+
+void print_details(const RunResult& result) {
+  for (const auto& [name, count] : result.ddi_calls) fmt::print("{:>8} {}\n", count, name);
 }
 
 /// Runs `body` as the machine's software, then closes the waves.
@@ -97,18 +118,77 @@ void simulate(Machine& machine, const std::function<void()>& body) {
   sc_core::sc_start();
   if (!software.ended)
     throw std::runtime_error("the simulation ended before the software did: every thread waits");
-  const std::string& waves = machine.config().waves;
-  if (waves.empty()) return;
+  const MachineConfig& config = machine.config();
+  if (config.waves.empty()) return;
   machine.board().dut().close_waves();
-  write_gtkw(waves, machine.board().info(), machine.config().cycle_ps);
+  WaveView view{config.cycle_ps, 0, 0};
+  if (config.waves_window.first != 0) {
+    const std::uint64_t failure = config.waves_window.first + kWavesBefore;
+    view.start = machine.board().wave_time(config.waves_window.first);
+    view.marker = machine.board().wave_time(std::min(failure, config.waves_window.last));
+  }
+  write_gtkw(config.waves, machine.board().info(), view);
+}
+
+/// The cycles around the first violation.
+CycleWindow window_of(std::uint64_t cycle) {
+  return {cycle > kWavesBefore ? cycle - kWavesBefore : 0, cycle + kWavesAfter};
+}
+
+/// This run once more, for its waves alone: the same seed gives the same cycles.
+void run_again(const Options& options, const CycleWindow& window) {
+  std::vector<std::string> words;
+  bool skip = false;
+  for (const std::string& word : options.words) {
+    const bool value_follows = word == "--json" || word == "--summary" || word == "--failure-waves";
+    const bool drop = skip || value_follows || word.rfind("--json=", 0) == 0 ||
+                      word.rfind("--summary=", 0) == 0 || word.rfind("--failure-waves=", 0) == 0;
+    skip = value_follows && !skip;
+    if (!drop) words.push_back(word);
+  }
+  for (std::string word : {std::string("--waves"), options.failure_waves, std::string("--waves-window"),
+                           fmt::format("{}:{}", window.first, window.last)})
+    words.push_back(std::move(word));
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int stream : {1, 2})
+    posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    throw std::runtime_error(fmt::format("cannot run again for the waves: {}", strerror(error)));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!std::filesystem::exists(options.failure_waves))
+    throw std::runtime_error("the run for the waves wrote none: " + options.failure_waves);
+  fmt::print(stderr, "cycles {} to {} in {}\n", window.first, window.last, options.failure_waves);
+}
+
+/// Where to look after a failure.
+void show_failure(const Options& options, Machine& machine) {
+  if (machine.violations().list().empty() || !machine.config().waves.empty()) return;
+  const CycleWindow window = window_of(machine.violations().list().front().cycle);
+  if (!options.failure_waves.empty()) {
+    run_again(options, window);
+    return;
+  }
+  fmt::print(stderr, "for the waves around the first one: --waves FILE --waves-window {}:{}\n", window.first,
+             window.last);
 }
 
 int report(const Options& options, Machine& machine, const RunResult& result,
            std::chrono::steady_clock::time_point begin, const ScenarioResult* scenario) {
+  print_contract(machine.contract(), options.verbose);
   fmt::print("{}", run_table(result, machine.engine().khz()));
-  if (options.verbose) print_details(result, machine.contract());
+  if (options.verbose) print_details(result);
   const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
   if (!options.summary.empty()) write_summary(options.summary, result, machine, duration.count(), scenario);
+  if (!result.passed) show_failure(options, machine);
   return result.passed ? 0 : 1;
 }
 
@@ -142,6 +222,7 @@ int run_file(const Options& options) {
 int sc_main(int argc, char* argv[]) {
   using namespace gpudmar::sim;
   Options options;
+  options.words.assign(argv, argv + argc);
   if (const int code = parse_options(argc, argv, options); code >= 0) return code;
   // The default stream reports "stopped by user" at every end.
   sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);

@@ -91,6 +91,19 @@ void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
   }
 }
 
+CycleWindow parse_window(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  try {
+    const CycleWindow window{
+        number<std::uint64_t>("", text.substr(0, colon)),
+        number<std::uint64_t>("", colon == std::string::npos ? "" : text.substr(colon + 1))};
+    if (window.first <= window.last) return window;
+  } catch (const std::invalid_argument&) {  // told below
+  }
+  throw std::invalid_argument(
+      fmt::format("--waves-window: '{}' is not FIRST:LAST, two cycles in order", text));
+}
+
 int parse_options(int argc, char** argv, Options& options) {
   CLI::App app{"A GPU DMA engine and a VT-d IOMMU in Verilog under a model of the Windows graphics kernel",
                "gpu-dmar"};
@@ -99,6 +112,7 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::App* info = app.add_subcommand("info", "what this build consists of");
   const CLI::App* random = add_random(app, options.random);
   std::string memory;
+  std::string window;
   unsigned latency = 0;
   MachineConfig given;  // only what stands on the command line counts
   run->add_option("scenario", options.scenario, "a scenario, JSON (default: the demonstration)");
@@ -114,6 +128,11 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::Option* width = run->add_option("--host-width", given.host_address_width, "host address bits");
   for (CLI::Option* option : {adapters, seed, pipe, width}) option->capture_default_str();
   run->add_option("--waves", given.waves, "write an FST and its GTKWave view");
+  CLI::Option* window_option =
+      run->add_option("--waves-window", window, "only these cycles of it: FIRST:LAST")->needs("--waves");
+  run->add_option("--failure-waves", options.failure_waves,
+                  "after a failure run again and write the cycles around it, an FST and its view");
+  run->add_option("--contract", given.contract_file, "another cycle contract (sim/contract/contract.json)");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
   run->add_flag("-v,--verbose", options.verbose, "list DDI calls and contract histograms");
   try {
@@ -122,6 +141,7 @@ int parse_options(int argc, char** argv, Options& options) {
       throw std::invalid_argument(options.scenario +
                                   ": a scenario brings its own data, --file is for the demonstration");
     const auto there = [](const CLI::Option* option) { return option->count() > 0; };
+    if (window_option->count() > 0) given.waves_window = parse_window(window);
     options.apply = [given, memory, latency, adapters = there(adapters), seed = there(seed),
                      pipe = there(pipe), width = there(width),
                      latency_given = there(latency_option)](MachineConfig& machine) {
@@ -130,6 +150,8 @@ int parse_options(int argc, char** argv, Options& options) {
       if (pipe) machine.pipe = given.pipe;
       if (width) machine.host_address_width = given.host_address_width;
       if (!given.waves.empty()) machine.waves = given.waves;
+      machine.waves_window = given.waves_window;
+      if (!given.contract_file.empty()) machine.contract_file = given.contract_file;
       if (!memory.empty()) parse_memory(memory, machine.memory);
       if (latency_given) machine.memory.latency = latency;
     };

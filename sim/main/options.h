@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "sim/bench/machine_config.h"
 #include "sim/main/random.h"
@@ -14,12 +15,14 @@ namespace gpudmar::sim {
 struct Options {
   enum class Command { kRun, kInfo, kRandom };
   Command command = Command::kRun;
-  MachineConfig machine;  ///< the default one as the options change it
+  std::vector<std::string> words;  ///< the command line as it was given
+  MachineConfig machine;           ///< the default one as the options change it
   /// Makes the same changes to another machine.
   std::function<void(MachineConfig&)> apply;
-  std::string scenario;  ///< JSON path; empty: the demonstration
-  std::string file;      ///< empty: this program itself
-  std::string summary;   ///< JSON path; empty: none
+  std::string scenario;       ///< JSON path; empty: the demonstration
+  std::string file;           ///< empty: this program itself
+  std::string summary;        ///< JSON path; empty: none
+  std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
   bool verbose = false;
   RandomOptions random;
 };
@@ -27,6 +30,9 @@ struct Options {
 /// Fills `memory` from "latency=100,jitter=8,..."; throws std::invalid_argument naming the key or value that
 /// is wrong.
 void parse_memory(const std::string& text, AxiMemoryConfig& memory);
+
+/// "1000:1200"; throws std::invalid_argument when it is no window.
+[[nodiscard]] CycleWindow parse_window(const std::string& text);
 
 /// -1: go on with `options`. Otherwise the exit code: 0 after --help, not 0 after an error, told in one line
 /// on stderr.

@@ -85,14 +85,14 @@ std::vector<Signal> requesters(const DutInfo& info) {
 
 }  // namespace
 
-std::string gtkw_text(const std::string& fst_path, const DutInfo& info, std::uint64_t cycle_ps) {
+std::string gtkw_text(const std::string& fst_path, const DutInfo& info, const WaveView& view) {
   const unsigned bits = info.bus_bytes * 8;
-  std::string text = fmt::format("[dumpfile] \"{}\"\n[timestart] 0\n[size] 1600 900\n[pos] -1 -1\n",
-                                 std::filesystem::absolute(fst_path).string());
+  std::string text = fmt::format("[dumpfile] \"{}\"\n[timestart] {}\n[size] 1600 900\n[pos] -1 -1\n",
+                                 std::filesystem::absolute(fst_path).string(), view.start);
   // Zoom to 100 to 200 cycles of a usual window: GTKWave shows some five times 2^zoom units of the dump.
   unsigned zoom = 0;
-  while ((1ULL << zoom) < cycle_ps * 25) ++zoom;
-  text += fmt::format("*-{}.000000 0 -1 -1\n[treeopen] gpu_dmar.\n", zoom);
+  while ((1ULL << zoom) < view.cycle_ps * 25) ++zoom;
+  text += fmt::format("*-{}.000000 {} -1 -1\n[treeopen] gpu_dmar.\n", zoom, view.marker);
   text += std::string(kBit) + "gpu_dmar.clk_i\ngpu_dmar.rst_ni\n";
   text += group("IOMMU requesters", requesters(info), true);
   text += group("IOMMU to memory", axi("data", info.id_bits + 2, bits, 1), true);
@@ -105,11 +105,11 @@ std::string gtkw_text(const std::string& fst_path, const DutInfo& info, std::uin
   return text;
 }
 
-void write_gtkw(const std::string& fst_path, const DutInfo& info, std::uint64_t cycle_ps) {
+void write_gtkw(const std::string& fst_path, const DutInfo& info, const WaveView& view) {
   std::filesystem::path path(fst_path);
   path.replace_extension(".gtkw");
   std::ofstream file(path);
-  file << gtkw_text(fst_path, info, cycle_ps);
+  file << gtkw_text(fst_path, info, view);
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 

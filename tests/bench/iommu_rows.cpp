@@ -79,7 +79,8 @@ void IommuRows::cycles(const std::string& name, const std::vector<std::uint64_t>
   const sim::Promise& promised = contract_.promise(promise);
   if (variant_.pipe >= promised.pipe.size())
     throw std::invalid_argument(promise + ": no formula for the pipe");
-  const std::uint64_t bound = promised.pipe[variant_.pipe].cycles(std::uint64_t{latency} * reads, reads);
+  const std::uint64_t bound =
+      promised.pipe[variant_.pipe].cycles({0, 0, reads, std::uint64_t{latency} * reads, 0, 0, 0});
   const auto worse = [&](std::uint64_t a, std::uint64_t b) {
     return promised.at_most ? a < b : distance(a, bound) < distance(b, bound);
   };

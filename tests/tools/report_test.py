@@ -153,6 +153,42 @@ class ReportTest(unittest.TestCase):
         report.write_report(self.build, self.rules, {"script": None}, {"script": (False, "Failed", "why")}, out=out)
         self.assertEqual(out.getvalue().splitlines()[-1], "0 passed, 1 failed")
 
+    def contract_run(self, lines, whole=True):
+        directory = self.build / "test" / "contract"
+        directory.mkdir(parents=True, exist_ok=True)
+        for number, line in enumerate(lines):
+            (directory / f"{number}.jsonl").write_text(line + "\n")
+        (self.build / "adl.xml").write_text(GOOD)
+        out = io.StringIO()
+        failures = report.write_report(self.build, report.Rules("R120\nvtd.fault.05\n"), {"adl": self.build / "adl.xml"},
+                                       {"adl": ENDED_WELL}, out=out, whole=whole, promises={"hit": False, "flush": True})
+        return failures, out.getvalue(), json.loads((self.build / "test/contract.json").read_text())
+
+    def test_measurements_of_all_programs_add_up(self):
+        line = """{"pipe": %d, "promises": {"hit": {"deviation": {"0": 3}, "cycles": {"2": 3}},
+                   "flush": {"deviation": {"-2": 1, "0": 1}, "cycles": {"20": 2}}}}""".replace("\n", " ")
+        failures, out, contract = self.contract_run([line % 0, line % 0, line % 1])
+        self.assertEqual(failures, 0)
+        self.assertEqual(contract["hit"]["0"]["deviation"], {"0": 6})
+        self.assertRegex(out, r"hit == +Pipe 0 +6 +0: 6\n")
+        self.assertRegex(out, r"flush <= +Pipe 1 +2 +-2: 1, 0: 1\n")
+
+    def test_a_promise_that_never_occurred_fails_a_whole_run(self):
+        line = '{"pipe": 0, "promises": {"hit": {"deviation": {"0": 3}, "cycles": {"2": 3}}}}'
+        failures, out, _ = self.contract_run([line])
+        self.assertEqual(failures, 3)
+        self.assertIn("FAILED contract.flush (Pipe 0): the promise never occurred", out)
+        self.assertEqual(self.contract_run([line], whole=False)[0], 0)
+
+    def test_rare_values_are_one_sum(self):
+        self.assertEqual(report.histogram(report.Counter({0: 9, 1: 8, 2: 7, 3: 1, 4: 1}), most=3),
+                         "0: 9, +1: 8, +2: 7, other: 2")
+
+    def test_broken_measurements_are_named(self):
+        for line in ('{"pipe"', '{"pipe": 0, "promises": {"hit": {}}}', '[]'):
+            with self.assertRaisesRegex(report.ReportError, "0.jsonl:1: not a line of measurements"):
+                self.contract_run([line])
+
     def test_junit_is_wellformed_and_counts(self):
         control = BAD.replace("got 2", "got &#x1B;[31m").replace("&#x1B;", "?")
         self.run_report({"adl": GOOD, "other": control, "wave": SKIPPED},
@@ -215,8 +251,9 @@ class CtestTest(unittest.TestCase):
             subprocess.run(["ctest", "--test-dir", name, "-Q", "--output-junit", str(build / "test/ctest.xml")],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=60)
             (build / "rules.txt").write_text("R120\nvtd.fault.05\n")
+            (build / "contract.json").write_text('{"promises": []}')
             done = subprocess.run([sys.executable, str(ROOT / "tests/report.py"), "--build", name,
-                                   "--rules", str(build / "rules.txt")],
+                                   "--rules", str(build / "rules.txt"), "--contract", str(build / "contract.json")],
                                   capture_output=True, text=True, check=False, timeout=60)
             self.assertEqual(done.stdout.splitlines()[-1], "2 passed, 2 failed", done.stdout + done.stderr)
             self.assertEqual(done.returncode, 1)

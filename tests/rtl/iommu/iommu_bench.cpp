@@ -35,7 +35,7 @@ sim::AxiMonitorConfig monitor_config(const char* name) {
 IommuBench::IommuBench(unsigned latency, std::uint64_t seed)
     : memory(),
       tables(memory),
-      w_(std::make_unique<Wires>(seed)),
+      w_(std::make_unique<Wires>(seed, [this](const sim::Violation& v) { violations.push_back(v); })),
       bus_(memory,
            [this](hw::MessageTarget m) {
              messages.push_back(m);
@@ -79,6 +79,7 @@ bool IommuBench::quiesced() const { return w_->dut.quiesced_o != 0; }
 
 void IommuBench::hold_reset(bool hold) {
   hold_reset_ = hold;
+  w_->contract.reset();
   tail_ = 0;
   te = false;
 }
@@ -120,6 +121,7 @@ bool IommuBench::unit_idle() const { return w_->dut.idle_o != 0; }
 
 void IommuBench::reset_unit(unsigned cycles) {
   auto& d = w_->dut;
+  w_->contract.reset();
   tail_ = 0;
   te = false;
   d.rst_ni = 0;
@@ -137,10 +139,14 @@ void IommuBench::reset_unit(unsigned cycles) {
   d.eval();
 }
 
-IommuBench::~IommuBench() { w_->dut.final(); }
+IommuBench::~IommuBench() {
+  w_->contract.finish(cycle_);
+  w_->dut.final();
+}
 
 void IommuBench::step() {
   sample();
+  check_contract();
   if (observer) observe();
   auto& d = w_->dut;
   data_monitor_.observe(cycle_, w_->data, data_.out());

@@ -217,6 +217,7 @@ class IommuBench {
   void sample();
   void sample_memory();
   void observe();
+  void check_contract();
   void drive();
   bool chance(double p) { return p >= 1.0 || std::uniform_real_distribution<double>()(random_) < p; }
 

@@ -2,20 +2,41 @@
 // The Verilated unit of IommuBench; for the bench's own sources.
 #pragma once
 
+#include <utility>
+
 #include GPUDMAR_MODEL_HEADER
+#include "sim/contract/contract_checker.h"
 #include "tests/rtl/iommu/iommu_bench.h"
+
+// Of the variant, as the parameters' defaults if the build says nothing.
+#ifndef GPUDMAR_PIPE
+#define GPUDMAR_PIPE 0
+#endif
+#ifndef GPUDMAR_WALKS
+#define GPUDMAR_WALKS 16
+#endif
+#ifndef GPUDMAR_IOTLB_SETS
+#define GPUDMAR_IOTLB_SETS 1
+#endif
 
 namespace gpudmar::test {
 
 struct IommuBench::Wires {
   VerilatedContext context;
   GPUDMAR_MODEL dut;
-  sim::AxiMasterOut data, table;
+  sim::DutOutputs out;  ///< of the present cycle
+  sim::DutInputs in;    ///< what the contract's checker looks at
+  sim::AxiMasterOut& data = out.data;
+  sim::AxiMasterOut& table = out.table;
+  sim::ContractChecker contract;
   // Before the model exists: it would start worker threads otherwise, and takes its power-on values from the
   // seed.
-  explicit Wires(std::uint64_t seed)
+  Wires(std::uint64_t seed, sim::ContractChecker::Report report)
       : dut((context.threads(1), context.randReset(2),
-             context.randSeed(static_cast<int>(seed % 0x7FFFFFFF) + 1), &context)) {}
+             context.randSeed(static_cast<int>(seed % 0x7FFFFFFF) + 1), &context)),
+        contract(sim::Contract::standard(),
+                 {GPUDMAR_PIPE, kPorts, kBusBytes, kIdBits, kTableQueueId, GPUDMAR_WALKS, GPUDMAR_IOTLB_SETS},
+                 std::move(report)) {}
 };
 
 }  // namespace gpudmar::test

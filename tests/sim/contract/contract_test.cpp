@@ -4,10 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <vector>
+#include <string>
 
-#include "sim/contract/contract_checker.h"
+#include "tests/sim/contract/contract_fixture.h"
 #include "tests/support/covers.h"
 
 namespace gpudmar::sim {
@@ -17,106 +16,6 @@ using test::covers;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr std::uint64_t kQueue = 0x10000;
-constexpr std::uint32_t kQueueId = 0x7F;
-
-/// Drives the signals of a unit by hand, one cycle after the other.
-class ContractTest : public ::testing::Test {
- protected:
-  ContractTest() { idle(); }
-  void idle() {
-    out = {};
-    in = {};
-    out.data.rready = out.data.bready = out.table.rready = out.table.bready = true;
-    in.data.arready = in.data.awready = in.data.wready = true;
-    in.table.arready = in.table.awready = in.table.wready = true;
-    out.iommu.wready = true;
-  }
-  void step() {
-    checker.observe({cycle++, out, in});
-    idle();
-  }
-  void step(unsigned count) {
-    for (unsigned i = 0; i < count; ++i) step();
-  }
-  void write_register(std::uint32_t offset, std::uint64_t value, std::uint8_t strobe) {
-    in.iommu.wvalid = true;
-    in.iommu.awaddr = offset;
-    in.iommu.wdata = value;
-    in.iommu.wstrb = strobe;
-    step();
-  }
-  void remapping_on() { write_register(0x18, 0x8000'0000, 0x0F); }
-  void read_in(unsigned port, std::uint32_t id) {
-    out.probe[port].ar = true;
-    out.probe[port].arid = id;
-  }
-  void write_in(unsigned port, std::uint32_t id) {
-    out.probe[port].aw = true;
-    out.probe[port].awid = id;
-  }
-  void read_out(unsigned port, std::uint32_t id) {
-    out.data.arvalid = true;
-    out.data.arid = port << 4 | id;
-  }
-  /// One table read of `latency` cycles; the next one may follow in the cycle after `gap`.
-  void table_read(unsigned latency, unsigned gap = 1) {
-    out.table.arvalid = true;
-    step();
-    step(latency - 1);
-    in.table.rvalid = true;
-    in.table.rlast = true;
-    for (unsigned i = 0; i < gap; ++i) step();
-  }
-  void read_answer(unsigned port, std::uint32_t id, AxiResp resp) {
-    out.probe[port].r = true;
-    out.probe[port].rid = id;
-    out.probe[port].rresp = resp;
-    out.probe[port].rlast = true;
-  }
-  /// A miss of `reads` table reads that leaves `extra` cycles later than promised at pipe 0.
-  void miss(unsigned reads, unsigned extra) {
-    remapping_on();
-    read_in(0, 1);
-    step();  // in at t
-    step(2);
-    for (unsigned i = 0; i < reads; ++i) table_read(10);
-    // 10 n + n after t + 3 here; promised 10 n + n + 6 after t.
-    step(3 + extra);
-    read_out(0, 1);
-    step();
-  }
-  /// A doorbell for two descriptors; the status write comes `cycles` after it.
-  void invalidate(std::uint64_t type, unsigned latency, unsigned cycles) {
-    write_register(0x90, kQueue, 0xFF);
-    step(5);
-    write_register(0x88, 0x20, 0x0F);
-    const std::uint64_t at = cycle - 1;
-    step(2);
-    out.table.arvalid = true;
-    out.table.araddr = kQueue;
-    out.table.arsize = 5;
-    step();
-    step(latency - 1);
-    in.table.rvalid = in.table.rlast = true;
-    const std::array<std::uint64_t, 4> descriptors{type | 1U << 4, 0, 5U | 1U << 5 | 1ULL << 32, 0x5000};
-    std::memcpy(in.table.rdata.data(), descriptors.data(), 32);
-    step();
-    while (cycle < at + cycles) step();
-    out.table.wvalid = true;
-    step();
-  }
-  const Measurement& of(const std::string& name) { return checker.measurements().at(name); }
-
-  DutOutputs out;
-  DutInputs in;
-  std::uint64_t cycle = 100;
-  std::vector<std::string> broken;
-  ContractChecker checker{Contract::standard(), {0, 2, 32, 4, kQueueId}, [this](const Violation& v) {
-                            broken.push_back(v.rule + ": " + v.message);
-                          }};
-};
 
 TEST_F(ContractTest, HitOnTime) {
   covers("contract.iotlb_hit");
@@ -373,7 +272,7 @@ TEST(Contract, RatesFollowTheirFormulas) {
   EXPECT_THROW((void)further.promised(2, {}), std::invalid_argument);
   EXPECT_THROW((void)contract.rate("miss_leaf"), std::invalid_argument);
   EXPECT_THROW((void)contract.promise("miss_stream"), std::invalid_argument);
-  EXPECT_EQ(contract.promise("miss_leaf").pipe[1].cycles(100, 1), 108U);
+  EXPECT_EQ(contract.promise("miss_leaf").pipe[1].cycles({0, 0, 1, 100, 0, 0, 0}), 108U);
 }
 
 std::string refusal(const std::string& text) {

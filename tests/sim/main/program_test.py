@@ -9,6 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.environ.get("GPUDMAR_PROGRAM", "")
 MAX_BYTES = 64 << 20
 BYTES = 20_001  # odd, and a last page that is not full
@@ -94,6 +95,12 @@ class BadInput(ProgramTest):
         self.run_refused("--seed", "-1", reason="--seed")
         self.run_refused("--adapters", "-1", reason="--adapters = -1")
         self.run_refused("--latency", reason="--latency")
+
+    def test_bad_windows_and_contracts(self):
+        for window in ("5", "9:3", "a:b", ":", "-1:4"):
+            self.run_refused("--waves", "w.fst", "--waves-window", window, reason="--waves-window")
+        self.run_refused("--waves-window", "1:2", reason="--waves")
+        self.run_refused("--contract", "missing.json", reason="missing.json: cannot be read")
 
     def test_outputs_that_cannot_be_written(self):
         for option in ("--waves", "--summary"):
@@ -192,6 +199,32 @@ class Waves(ProgramTest):
         dumped, clock = self.read(tool, fst)
         self.assertEqual(sorted(shown - dumped), [])
         self.assertGreater(clock, 1000)  # edges: time passed in the waves
+
+    def test_a_breach_of_the_contract_shows_its_cycles(self):
+        contract = json.loads((ROOT / "sim/contract/contract.json").read_text())
+        hit = next(p for p in contract["promises"] if p["name"] == "iotlb_hit")
+        hit["pipe"][0]["const"] += 1
+        (self.dir / "late.json").write_text(json.dumps(contract))
+        fst, path = self.dir / "failure.fst", self.dir / "summary.json"
+        done = self.program("run", "--file", self.file, "--latency", 20, "--contract", "late.json", "--summary", path,
+                            "--failure-waves", fst)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"iotlb_hit +\d+ +2, \d+ BREACHES")
+        first = json.loads(path.read_text())["violations"][0]
+        self.assertEqual(first["rule"], "contract.iotlb_hit")
+        self.assertIn(f"cycles {first['cycle'] - 1500} to {first['cycle'] + 200} in {fst}", done.stderr)
+        _, edges = self.read(shutil.which("fst2vcd"), fst)
+        self.assertEqual(edges // 2, 1500 + 200 + 1)
+        self.assertTrue(fst.with_suffix(".gtkw").exists())
+
+    def test_a_failure_tells_its_window(self):
+        contract = json.loads((ROOT / "sim/contract/contract.json").read_text())
+        for promise in contract["promises"]:
+            promise["pipe"][0]["const"] += 1
+        (self.dir / "late.json").write_text(json.dumps(contract))
+        done = self.program("run", "--file", self.file, "--latency", 20, "--contract", "late.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"--waves FILE --waves-window \d+:\d+\n\Z")
 
     def read(self, tool, fst):
         """The names of all signals, as GTKWave spells them, and how often the clock changed."""

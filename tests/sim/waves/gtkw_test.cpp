@@ -36,13 +36,13 @@ std::vector<std::string> lines(const std::string& text) {
 }
 
 TEST(Gtkw, NamesTheDumpByItsWholePath) {
-  const std::string text = gtkw_text("some/waves.fst", info(), 10'000);
+  const std::string text = gtkw_text("some/waves.fst", info(), WaveView{});
   const std::string path = (std::filesystem::current_path() / "some/waves.fst").string();
   EXPECT_EQ(lines(text)[0], "[dumpfile] \"" + path + "\"");
 }
 
 TEST(Gtkw, WidthsFollowTheBuild) {
-  const auto all = lines(gtkw_text("w.fst", info(), 10'000));
+  const auto all = lines(gtkw_text("w.fst", info(), WaveView{}));
   EXPECT_THAT(all, Contains("gpu_dmar.clk_i"));
   EXPECT_THAT(all, Contains("gpu_dmar.probe_ar_o[2:0]"));            // a bit per adapter
   EXPECT_THAT(all, Contains("gpu_dmar.probe_arid_o[14:0]"));         // 3 * 5
@@ -57,7 +57,7 @@ TEST(Gtkw, WidthsFollowTheBuild) {
 TEST(Gtkw, EverySignalHasItsRadixAndStandsOnce) {
   std::set<std::string> seen;
   std::string flag;
-  for (const std::string& line : lines(gtkw_text("w.fst", info(), 10'000))) {
+  for (const std::string& line : lines(gtkw_text("w.fst", info(), WaveView{}))) {
     if (line[0] == '@') flag = line;
     if (line.rfind("gpu_dmar.", 0) != 0) continue;
     EXPECT_TRUE(seen.insert(line).second) << line << " twice";
@@ -70,7 +70,7 @@ TEST(Gtkw, GroupsOpenAndCloseInTurn) {
   std::vector<std::string> open;
   std::set<std::string> titles;
   std::string flag;
-  for (const std::string& line : lines(gtkw_text("w.fst", info(), 10'000))) {
+  for (const std::string& line : lines(gtkw_text("w.fst", info(), WaveView{}))) {
     if (line[0] == '@') flag = line;
     if (line[0] != '-') continue;
     if (flag == "@800200" || flag == "@c00200") {
@@ -89,21 +89,27 @@ TEST(Gtkw, GroupsOpenAndCloseInTurn) {
 
 TEST(Gtkw, ZoomGrowsWithTheCycle) {
   // 2^11 = 2048 ns hold 200 cycles of 10 ns; 2^14 hold 200 of 80 ns.
-  EXPECT_THAT(gtkw_text("w.fst", info(), 10'000), HasSubstr("\n*-18.000000 "));
-  EXPECT_THAT(gtkw_text("w.fst", info(), 80'000), HasSubstr("\n*-21.000000 "));
+  EXPECT_THAT(gtkw_text("w.fst", info(), WaveView{}), HasSubstr("\n*-18.000000 "));
+  EXPECT_THAT(gtkw_text("w.fst", info(), WaveView{80'000, 0, 0}), HasSubstr("\n*-21.000000 "));
 }
 
 TEST(Gtkw, IsWrittenBesideTheDumpOrThrows) {
   const std::filesystem::path directory = std::filesystem::path(::testing::TempDir()) / "gtkw_test";
   std::filesystem::create_directories(directory);
   const std::string fst = (directory / "a.b.fst").string();
-  write_gtkw(fst, info(), 10'000);
+  write_gtkw(fst, info(), WaveView{});
   std::ifstream file(directory / "a.b.gtkw");
   std::stringstream content;
   content << file.rdbuf();
-  EXPECT_EQ(content.str(), gtkw_text(fst, info(), 10'000));
+  EXPECT_EQ(content.str(), gtkw_text(fst, info(), WaveView{}));
   std::filesystem::remove_all(directory);
-  EXPECT_THROW(write_gtkw(fst, info(), 10'000), std::runtime_error);
+  EXPECT_THROW(write_gtkw(fst, info(), WaveView{}), std::runtime_error);
+}
+
+TEST(Gtkw, StartsWhereItIsTold) {
+  const std::string text = gtkw_text("w.fst", info(), WaveView{10'000, 70'000, 90'000});
+  EXPECT_THAT(text, HasSubstr("\n[timestart] 70000\n"));
+  EXPECT_THAT(text, HasSubstr("\n*-18.000000 90000 "));
 }
 
 }  // namespace
