@@ -41,8 +41,11 @@ def is_number(value):
 def check_row(row, program):
     if not isinstance(row, dict) or set(row) != FIELDS:
         raise BenchError(f"{program}: a row without exactly {sorted(FIELDS)}: {row}")
-    if not is_number(row["value"]) or not is_number(row["promise"]) or not isinstance(row["ok"], bool):
+    promised = row["promise"] is not None  # null: reported without one
+    if not is_number(row["value"]) or not isinstance(row["ok"], bool) or (promised and not is_number(row["promise"])):
         raise BenchError(f"{program}: {row['name']}: no number")
+    if not promised and not row["ok"]:
+        raise BenchError(f"{program}: {row['name']}: nothing was promised, so nothing can be missed")
 
 
 def read_json(path, program):
@@ -125,7 +128,7 @@ def table(results, peers, measured):
     for row in results:
         peer = peers["rows"].get(row["name"].partition(".pipe")[0])
         lines.append((row["name"] + ("" if row["name"] in measured else " *"), number(row["value"]),
-                      number(row["promise"]), f"{number(peer['value'])} ({peer['formula']})" if peer else "",
+                      "" if row["promise"] is None else number(row["promise"]), f"{number(peer['value'])} ({peer['formula']})" if peer else "",
                       row["unit"], "" if row["ok"] else "MISSED"))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:

@@ -98,6 +98,13 @@ class BenchTest(unittest.TestCase):
         self.assertTrue(out.endswith("2 measured, 1 missed: b\n"), out)
         self.assertFalse(self.summary()["results"][1]["ok"])
 
+    def test_a_row_without_a_promise(self):
+        self.program("one", [{**row("a", 0.25), "promise": None}])
+        status, out, _ = self.run_bench()
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"a +0\.25 +cycles\n")
+        self.assertIsNone(self.summary()["results"][0]["promise"])
+
     def test_a_filtered_run_replaces_only_what_it_measured(self):
         self.program("one", [row("a", 1), row("b", 1)])
         self.run_bench()
@@ -139,7 +146,8 @@ class BenchTest(unittest.TestCase):
         for rows, commit_status, words in (([row("a")], 2, "ended with status 2"),
                                            ([row("a", 3, 2, False)], 0, "contradicts"),
                                            ([row("a")], 1, "contradicts"),
-                                           ([{**row("a"), "promise": None}], 0, "no number"),
+                                           ([{**row("a"), "promise": "x"}], 0, "no number"),
+                                           ([{**row("a", ok=False), "promise": None}], 0, "nothing was promised"),
                                            ([{"name": "a"}], 0, "without exactly"),
                                            ([row("a"), row("a")], None, "measured twice"),
                                            ([], None, "no row matches")):

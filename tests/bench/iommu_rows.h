@@ -24,7 +24,7 @@ class IommuRows {
       : variant_(variant), contract_(contract), results_(results) {}
 
   void all();
-  /// The cost of further invalidations, as "invalidate.extra.<entries>": for units whose IOTLB is large.
+  /// The cost of further invalidations and what is kept, as "...<entries>": for units whose IOTLB is large.
   void large_iotlb();
 
  private:
@@ -40,6 +40,8 @@ class IommuRows {
   void invalidate_pair(unsigned latency);
   void invalidate_extra(const std::string& name, unsigned filled);
   void fault_latency(unsigned latency);
+  /// What the IOTLB's replacement keeps of pages that come again.
+  void replacement(const std::string& suffix);
 
   /// Adds the worst of `values` against a promise in cycles whose occurrence makes `reads` table reads; where
   /// the promise is exact, the value that is furthest from it.

@@ -77,16 +77,22 @@ bool Results::wanted_any(const std::vector<std::string>& names) const {
   return std::any_of(names.begin(), names.end(), [this](const std::string& name) { return wanted(name); });
 }
 
-void Results::add(const std::string& name, double value, const std::string& unit, double promise,
-                  Relation relation) {
+void Results::append(const std::string& name, const std::string& unit, double value, const json& promise,
+                     bool ok) {
   if (!wanted(name)) return;
   for (const auto& row : rows_)
     if (row["name"] == name + suffix_) throw std::logic_error(name + suffix_ + " was measured twice");
-  rows_.push_back({{"name", name + suffix_},
-                   {"value", value},
-                   {"unit", unit},
-                   {"promise", promise},
-                   {"ok", keeps(value, promise, relation)}});
+  rows_.push_back(
+      {{"name", name + suffix_}, {"value", value}, {"unit", unit}, {"promise", promise}, {"ok", ok}});
+}
+
+void Results::add(const std::string& name, double value, const std::string& unit, double promise,
+                  Relation relation) {
+  append(name, unit, value, promise, keeps(value, promise, relation));
+}
+
+void Results::report(const std::string& name, double value, const std::string& unit) {
+  append(name, unit, value, nullptr, true);
 }
 
 bool Results::all_kept() const {

@@ -35,12 +35,18 @@ class Results {
   /// Drops what is not wanted. Throws std::logic_error when a name comes twice.
   void add(const std::string& name, double value, const std::string& unit, double promise, Relation relation);
 
+  /// The same for a value without a promise: null in the row, and always ok.
+  void report(const std::string& name, double value, const std::string& unit);
+
   [[nodiscard]] const nlohmann::json& rows() const { return rows_; }
   [[nodiscard]] bool all_kept() const;
   /// The summary with its head. Throws std::runtime_error when it cannot be written.
   void write(const std::string& path, const nlohmann::json& config, std::uint64_t seed) const;
 
  private:
+  void append(const std::string& name, const std::string& unit, double value, const nlohmann::json& promise,
+              bool ok);
+
   std::regex filter_;
   std::string suffix_;
   nlohmann::json rows_ = nlohmann::json::array();

@@ -60,6 +60,15 @@ TEST(Results, RowsAndTheirFile) {
   EXPECT_THROW(results.write("/nowhere/at/all.json", {}, 0), std::runtime_error);
 }
 
+TEST(Results, AValueWithoutAPromise) {
+  Results results("", "");
+  results.report("a", 0.5, "hits/request");
+  EXPECT_TRUE(results.all_kept());
+  EXPECT_TRUE(results.rows()[0]["promise"].is_null());
+  EXPECT_EQ(results.rows()[0]["value"], 0.5);
+  EXPECT_THROW(results.report("a", 1, "hits/request"), std::logic_error);
+}
+
 TEST(Results, Arguments) {
   const auto parse = [](std::vector<std::string> words) {
     words.insert(words.begin(), "program");
