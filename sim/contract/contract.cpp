@@ -22,6 +22,7 @@ PromiseKind kind_of(const std::string& text) {
   static const std::map<std::string, PromiseKind> kinds{{"hit", PromiseKind::kHit},
                                                         {"hit_behind_miss", PromiseKind::kHitBehindMiss},
                                                         {"miss", PromiseKind::kMiss},
+                                                        {"miss_cold", PromiseKind::kMissCold},
                                                         {"miss_among_others", PromiseKind::kMissAmongOthers},
                                                         {"walk_step", PromiseKind::kWalkStep},
                                                         {"invalidate", PromiseKind::kInvalidate},

@@ -45,6 +45,7 @@ enum class PromiseKind {
   kHit,
   kHitBehindMiss,
   kMiss,
+  kMissCold,  ///< root and context entries are read, too
   kMissAmongOthers,
   kWalkStep,
   kInvalidate,

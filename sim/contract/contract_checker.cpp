@@ -11,6 +11,12 @@ namespace gpudmar::sim {
 namespace {
 
 constexpr std::uint32_t kGcmd = 0x18;  // VT-d 11.4.4
+constexpr unsigned kEntrySize = 3;     // log2 of the bytes of a second-stage entry; those above it are larger
+// So many writes may have shown their address at m_axi_data and not all of their data, less what is in
+// registers.
+constexpr unsigned kUnsentWrites = 12;
+// Cycles that the steps of a command take when there is nothing to drain.
+constexpr std::uint64_t kCommand = 16;
 
 }  // namespace
 
@@ -25,6 +31,8 @@ void ContractChecker::reset() {
   table_reads_.clear();
   table_writes_ = 0;
   remapping_ = false;
+  command_.reset();
+  unsent_writes_ = 0;
   for (auto& ends : wlast_) ends.clear();
   queue_.reset();
   traffic_.reset();
@@ -39,7 +47,8 @@ void ContractChecker::observe(const CycleView& view) {
   arrivals(view);
   write_data(view);
   registers(view);
-  traffic_.observe(view, remapping_, queue_.busy());
+  if (command_ && requests_.empty() && view.cycle > *command_ + kCommand) command_.reset();
+  traffic_.observe(view, remapping_ && !command_, queue_.busy());
 }
 
 bool ContractChecker::quiet() const {
@@ -78,6 +87,8 @@ void ContractChecker::responses(const CycleView& view) {
       if (!request->out && !request->failing && resp != AxiResp::kOkay) {
         request->failing = true;
         fault(view.cycle, *request);
+        for (Request& other : requests_)  // may have waited behind it
+          if (other.write == write) other.hit_so_far = false;
       }
       if (!last) return;
       requests_.erase(
@@ -114,6 +125,7 @@ void ContractChecker::table_bus(const CycleView& view) {
         continue;
       }
       ++request.reads;
+      request.cold = request.cold || m.arsize != kEntrySize || m.arlen != 0;
       request.hit_so_far = false;
     }
   }
@@ -137,12 +149,25 @@ void ContractChecker::departure(std::uint64_t cycle, bool write, bool valid, boo
   if (request->hit_so_far) {
     measurements_.record(PromiseKind::kHit, {request->cycle, cycle, 0, 0, 0, 0, 0});
   } else if (request->alone && request->reads > 0) {
-    measurements_.record(PromiseKind::kMiss,
+    measurements_.record(request->cold ? PromiseKind::kMissCold : PromiseKind::kMiss,
                          {request->cycle, cycle, request->reads, request->latency, 0, 0, 0});
   }
 }
 
+// Addresses of writes stand only while there is room for their data.
+void ContractChecker::write_room(const CycleView& view) {
+  const AxiMasterOut& m = view.out.data;
+  if (unsent_writes_ >= kUnsentWrites) {
+    for (Request& request : requests_)
+      if (request.write) request.hit_so_far = request.alone = false;
+    traffic_.hold_writes();
+  }
+  if (m.awvalid && view.in.data.awready) ++unsent_writes_;
+  if (m.wvalid && m.wlast && view.in.data.wready && unsent_writes_ > 0) --unsent_writes_;
+}
+
 void ContractChecker::departures(const CycleView& view) {
+  write_room(view);
   const AxiMasterOut& m = view.out.data;
   departure(view.cycle, false, m.arvalid, view.in.data.arready, m.arid);
   departure(view.cycle, true, m.awvalid, view.in.data.awready, m.awid);
@@ -171,8 +196,8 @@ void ContractChecker::arrivals(const CycleView& view) {
       request.port = port;
       request.id = write ? probe.awid : probe.arid;
       request.write = write;
-      request.hit_so_far = remapping_ && still && hits_only && count == 1;
-      request.alone = remapping_ && still && !inside && count == 1;
+      request.hit_so_far = remapping_ && !command_ && still && hits_only && count == 1;
+      request.alone = remapping_ && !command_ && still && !inside && count == 1;
       requests_.push_back(request);
     }
   }
@@ -200,7 +225,11 @@ void ContractChecker::registers(const CycleView& view) {
   const bool still = quiet();
   for (Request& request : requests_) request.alone = false;
   queue_.register_write(view, still);
-  if (m.awaddr == kGcmd && (m.wstrb & 0x8U) != 0) remapping_ = (m.wdata >> 31U & 1U) != 0;
+  if (m.awaddr != kGcmd || (m.wstrb & 0x8U) == 0) return;
+  remapping_ = (m.wdata >> 31U & 1U) != 0;
+  command_ = view.cycle;
+  for (Request& request : requests_) request.hit_so_far = false;
+  traffic_.disturb();
 }
 
 }  // namespace gpudmar::sim

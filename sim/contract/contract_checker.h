@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "sim/bench/cycle_view.h"
@@ -53,6 +54,7 @@ class ContractChecker final : public CycleObserver {
     bool has_wlast = false;
     std::uint64_t wlast = 0;  ///< cycle of WLAST
     unsigned reads = 0;       ///< table reads since arrival
+    bool cold = false;        ///< root and context entries among them
     std::uint64_t latency = 0;
   };
   struct TableRead {
@@ -64,6 +66,7 @@ class ContractChecker final : public CycleObserver {
   void responses(const CycleView& view);
   void table_bus(const CycleView& view);
   void departures(const CycleView& view);
+  void write_room(const CycleView& view);
   void departure(std::uint64_t cycle, bool write, bool valid, bool ready, std::uint32_t data_id);
   void arrivals(const CycleView& view);
   void write_data(const CycleView& view);
@@ -81,7 +84,10 @@ class ContractChecker final : public CycleObserver {
   std::deque<TableRead> table_reads_;
   unsigned table_writes_ = 0;                                  ///< not answered yet
   std::array<std::deque<std::uint64_t>, kMaxAdapters> wlast_;  ///< WLASTs without their address, by port
+  unsigned unsent_writes_ = 0;                                 ///< at m_axi_data, their data to come
   bool remapping_ = false;
+  /// A command was given in that cycle, and the unit has not been empty since.
+  std::optional<std::uint64_t> command_;
 };
 
 }  // namespace gpudmar::sim

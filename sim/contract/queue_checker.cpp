@@ -54,14 +54,18 @@ void QueueChecker::table_bus(const CycleView& view) {
   const AxiSlaveOut& s = view.in.table;
   if (s.rvalid && m.rready && s.rid == setup_.queue_id && !reads_.empty()) {
     Read& read = reads_.front();  // one id: in order
-    if (read.beat == 0 && batch_) batch_->latency = std::max(batch_->latency, view.cycle - read.cycle);
+    const std::uint64_t latency = view.cycle - read.cycle;
+    if (read.beat == 0 && batch_)
+      batch_->latency = std::max(batch_->latency, latency - std::min(latency, read.behind));
     if (busy_) take(read, s.rdata);
     ++read.beat;
     if (s.rlast) reads_.pop_front();
   }
   if (m.arvalid && s.arready) {
     if (m.arid == setup_.queue_id) {
-      reads_.push_back({view.cycle, m.araddr, m.arsize, 0});
+      std::uint64_t behind = 0;
+      for (const Read& read : reads_) behind += read.beats - read.beat;
+      reads_.push_back({view.cycle, m.araddr, m.arsize, m.arlen + 1U, 0, behind});
       if (batch_) ++batch_->reads;
     } else {
       disturb();

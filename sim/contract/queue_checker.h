@@ -40,14 +40,16 @@ class QueueChecker {
     std::uint64_t cycle = 0;
     std::uint64_t address = 0;
     unsigned size = 0;
+    unsigned beats = 1;
     unsigned beat = 0;
+    std::uint64_t behind = 0;  ///< beats of others that came first
   };
   struct Batch {
     std::uint64_t cycle = 0;  ///< of the tail write
     std::uint64_t first = 0;  ///< byte offset in the queue
     unsigned count = 0;
     unsigned reads = 0;
-    std::uint64_t latency = 0;  ///< longest
+    std::uint64_t latency = 0;  ///< longest, without the time for the beats of earlier reads
     bool valid = true;
   };
 

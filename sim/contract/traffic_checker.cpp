@@ -24,6 +24,16 @@ void TrafficChecker::reset() {
   steps_.clear();
 }
 
+void TrafficChecker::hold_writes() {
+  for (Request& request : requests_)
+    if (request.write) request.on_time = request.miss = false;
+}
+
+void TrafficChecker::disturb() {
+  ++disturbance_count_;
+  for (Request& request : requests_) request.on_time = request.miss = false;
+}
+
 void TrafficChecker::observe(const CycleView& view, bool remapping, bool queue_busy) {
   remapping_ = remapping;
   queue_busy_ = queue_busy;
@@ -46,6 +56,8 @@ void TrafficChecker::responses(const CycleView& view) {
       if (!request->out && resp != AxiResp::kOkay && !request->failing) {
         request->failing = true;
         ++disturbance_count_;
+        for (Request& other : requests_)  // may have waited behind it
+          if (other.write == write && !other.out) other.on_time = false;
       }
       if (last) requests_.erase(request);
     };
@@ -78,7 +90,7 @@ void TrafficChecker::beat(std::uint64_t cycle, TableRead& read, const BeatData& 
   for (Request& request : requests_)
     if (request.leaves != 0 && request.issued == read.cycle && request.answered == 0)
       request.answered = cycle;
-  if (read.entry16 || read.id >= setup_.walks || queue_busy_) return;
+  if (read.entry16 || read.id >= setup_.walks || read.disturbances != disturbance_count_) return;
   std::uint64_t entry = 0;
   std::memcpy(&entry, data.data() + (read.address & (setup_.bus_bytes - 1)), sizeof(entry));
   steps_[read.id] = {cycle, entry & kTableMask, disturbance_count_};
@@ -101,7 +113,8 @@ void TrafficChecker::table_bus(const CycleView& view) {
     return;
   }
   ++read_count_;
-  reads_.push_back({view.cycle, m.arid, m.araddr, m.arsize != kEntrySize || m.arlen != 0, false, 0});
+  reads_.push_back(
+      {view.cycle, m.arid, m.araddr, m.arsize != kEntrySize || m.arlen != 0, disturbance_count_, false, 0});
   for (Request& request : requests_)
     if (!request.out && !request.failing) fit(request, reads_.back());
   const auto step = steps_.find(m.arid);

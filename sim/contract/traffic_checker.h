@@ -23,6 +23,10 @@ class TrafficChecker {
 
   /// `queue_busy`: invalidations may be under way.
   void observe(const CycleView& view, bool remapping, bool queue_busy);
+  /// Writes wait for the data of those before them.
+  void hold_writes();
+  /// A command changes what requests wait for.
+  void disturb();
   void reset();
 
  private:
@@ -49,6 +53,7 @@ class TrafficChecker {
     std::uint32_t id = 0;
     std::uint64_t address = 0;
     bool entry16 = false;  ///< root or context entry
+    std::uint64_t disturbances = 0;
     bool answered = false;
     std::uint64_t first = 0;  ///< cycle of its first beat
   };

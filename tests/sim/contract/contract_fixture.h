@@ -43,7 +43,11 @@ class ContractTest : public ::testing::Test {
     in.iommu.wstrb = strobe;
     step();
   }
-  void remapping_on() { write_register(0x18, 0x8000'0000, 0x0F); }
+  /// Remapping is on, and the command over.
+  void remapping_on() {
+    write_register(0x18, 0x8000'0000, 0x0F);
+    step(20);
+  }
   void read_in(unsigned port, std::uint32_t id) {
     out.probe[port].ar = true;
     out.probe[port].arid = id;
@@ -62,8 +66,9 @@ class ContractTest : public ::testing::Test {
     out.data.arid = port << 4 | id;
   }
   /// One table read of `latency` cycles; the next one may follow in the cycle after `gap`.
-  void table_read(unsigned latency, unsigned gap = 1) {
+  void table_read(unsigned latency, unsigned gap = 1, unsigned size = 3) {
     out.table.arvalid = true;
+    out.table.arsize = static_cast<std::uint8_t>(size);
     step();
     step(latency - 1);
     in.table.rvalid = true;
@@ -76,13 +81,14 @@ class ContractTest : public ::testing::Test {
     out.probe[port].rresp = resp;
     out.probe[port].rlast = true;
   }
-  /// A miss of `reads` table reads that leaves `extra` cycles later than promised at pipe 0.
-  void miss(unsigned reads, unsigned extra) {
+  /// A miss of `reads` table reads, the first `cold` of them above the second stage, that leaves `extra`
+  /// cycles later than promised at pipe 0.
+  void miss(unsigned reads, unsigned extra, unsigned cold = 0) {
     remapping_on();
     read_in(0, 1);
     step();  // in at t
     step(2);
-    for (unsigned i = 0; i < reads; ++i) table_read(10);
+    for (unsigned i = 0; i < reads; ++i) table_read(10, 1, i < cold ? 4 : 3);
     // 10 n + n after t + 3 here; promised 10 n + n + 6 after t.
     step(3 + extra);
     read_out(0, 1);

@@ -141,14 +141,26 @@ TEST_F(ContractTest, MissWithTwoAndThreeReads) {
 
 TEST_F(ContractTest, MissWithSixReads) {
   covers("contract.miss_all_cold");
-  miss(6, 0);
+  miss(6, 0, 2);
   EXPECT_EQ(of("miss_all_cold").histogram.at(72), 1U);
   EXPECT_THAT(broken, IsEmpty());
 }
 
 TEST_F(ContractTest, MissWithSixReadsLate) {
   covers("contract.miss_all_cold");
-  miss(6, 1);
+  miss(6, 1, 2);
+  EXPECT_THAT(broken, SizeIs(1));
+}
+
+TEST_F(ContractTest, PassThroughWithColdContexts) {
+  covers("contract.pass_through_cold");
+  miss(2, 0, 2);
+  EXPECT_EQ(of("pass_through_cold").histogram.at(28), 1U);
+  EXPECT_EQ(of("miss_2_levels").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+  read_answer(0, 1, AxiResp::kOkay);
+  step();
+  miss(2, 1, 2);
   EXPECT_THAT(broken, SizeIs(1));
 }
 
