@@ -95,6 +95,7 @@ void AxiMemory::sample(Read& read) {
 }
 
 void AxiMemory::commit(Write& write) {
+  write.committed = true;
   for (unsigned i = 0; i < write.beats.size(); ++i) {
     const Beat& beat = write.beats[i];
     const std::uint64_t address = beat_address(write.address, write.size, i);
@@ -218,7 +219,7 @@ void AxiMemory::drive_write() {
   const std::size_t index = pick(writes_);
   if (index == kNone || chance(config_.b_stall)) return;
   Write& write = writes_[index];
-  if (!config_.write_at_wlast) commit(write);
+  if (!write.committed) commit(write);
   current_write_ = index;
   out_.bvalid = true;
   out_.bid = write.id;

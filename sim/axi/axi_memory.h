@@ -92,7 +92,8 @@ class AxiMemory {
     std::uint64_t address = 0;
     unsigned len = 0;
     unsigned size = 0;
-    bool complete = false;  ///< all data here
+    bool complete = false;   ///< all data here
+    bool committed = false;  ///< memory has changed
     std::uint64_t ready_at = 0;
     AxiResp resp = AxiResp::kOkay;
     std::vector<Beat> beats;

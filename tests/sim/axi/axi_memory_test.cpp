@@ -269,6 +269,199 @@ TEST(AxiMemory, RefusesImpossibleConfigurations) {
   refused([](auto& c) { c.max_reads = 0; });
 }
 
+TEST(AxiMemory, ANewTimingHoldsForBurstsFromTheNextCycleOn) {
+  AxiMemoryConfig config;
+  config.latency = 40;
+  config.b_latency = 30;
+  Bench bench(config);
+  const std::uint64_t read = bench.ar(1, 0x100);
+  bench.aw(1, 0x200);
+  bench.w(0x11, 0xFFFF'FFFF, true);
+  bench.step();
+  const std::uint64_t write = bench.cycle - 1;
+  config.latency = 3;
+  config.b_latency = 2;
+  bench.slave.configure(config);
+  EXPECT_EQ(bench.slave.config().latency, 3U);
+  bench.run(50);
+  ASSERT_EQ(bench.r.size(), 1U);
+  ASSERT_EQ(bench.b.size(), 1U);
+  EXPECT_EQ(bench.r[0].cycle, read + 40) << "in flight: the time that it was given";
+  EXPECT_EQ(bench.b[0].cycle, write + 30);
+  const std::uint64_t again = bench.ar(1, 0x100);
+  bench.aw(1, 0x200);
+  bench.w(0x22, 0xFFFF'FFFF, true);
+  bench.step();
+  const std::uint64_t write_again = bench.cycle - 1;
+  bench.run(10);
+  ASSERT_EQ(bench.r.size(), 2U);
+  ASSERT_EQ(bench.b.size(), 2U);
+  EXPECT_EQ(bench.r[1].cycle, again + 3);
+  EXPECT_EQ(bench.b[1].cycle, write_again + 2);
+  EXPECT_THAT(bench.violations, IsEmpty());
+}
+
+TEST(AxiMemory, ANewTimingCanStallAndLetGo) {
+  AxiMemoryConfig config;
+  config.latency = 2;
+  Bench bench(config);
+  AxiMemoryConfig stalled = config;
+  stalled.ar_stall = stalled.aw_stall = stalled.w_stall = 1.0;
+  bench.slave.configure(stalled);
+  bench.step();  // the READYs of this cycle were promised before
+  bench.m.arvalid = true;
+  bench.m.araddr = 0x40;
+  bench.m.arsize = 5;
+  bench.aw(2, 0x80);
+  bench.w(0x33, 0xFFFF'FFFF, true);
+  bench.run(200);
+  EXPECT_TRUE(bench.m.arvalid && bench.m.awvalid && bench.m.wvalid) << "taken while stalled";
+  EXPECT_TRUE(bench.slave.idle());
+  bench.slave.configure(config);
+  bench.run(8);
+  EXPECT_FALSE(bench.m.arvalid || bench.m.awvalid || bench.m.wvalid);
+  EXPECT_EQ(bench.r.size(), 1U);
+  EXPECT_EQ(bench.b.size(), 1U);
+  EXPECT_EQ(bench.memory.load64(0x80), 0x3333333333333333U);
+  EXPECT_THAT(bench.violations, IsEmpty());
+}
+
+TEST(AxiMemory, ReconfiguringKeepsTheOrderWithinAnId) {
+  AxiMemoryConfig config;
+  config.latency = 30;
+  Bench bench(config);
+  bench.ar(4, 0x100);
+  bench.ar(5, 0x140);
+  config.latency = 1;
+  config.out_of_order = true;
+  bench.slave.configure(config);
+  bench.ar(4, 0x180);  // may not overtake the first of its id
+  bench.ar(6, 0x1C0);
+  bench.run(60);
+  ASSERT_EQ(bench.r.size(), 4U);
+  std::vector<std::uint32_t> ids;
+  for (const auto& beat : bench.r) ids.push_back(beat.id);
+  EXPECT_THAT(ids, ElementsAre(6, 4, 5, 4));
+  EXPECT_THAT(bench.violations, IsEmpty());
+}
+
+// A write under way while the sampling point changes is done once.
+TEST(AxiMemory, ReconfiguringNeitherLosesNorRepeatsAWrite) {
+  for (const bool at_wlast : {false, true}) {
+    AxiMemoryConfig config;
+    config.b_latency = 10;
+    config.write_at_wlast = at_wlast;
+    Bench bench(config);
+    bench.aw(0, 0x80);
+    bench.w(0x44, 0xFFFF'FFFF, true);
+    bench.run(3);
+    EXPECT_EQ(bench.memory.load64(0x80) != 0, at_wlast);
+    config.write_at_wlast = !at_wlast;
+    bench.slave.configure(config);
+    if (at_wlast) bench.memory.store64(0x80, 5);  // by somebody else, later
+    bench.run(15);
+    ASSERT_EQ(bench.b.size(), 1U);
+    EXPECT_EQ(bench.memory.load64(0x80), at_wlast ? 5U : 0x4444444444444444U);
+  }
+}
+
+TEST(AxiMemory, ReconfiguringTakesNoImpossibleTimingAndNoOtherBus) {
+  AxiMemoryConfig config;
+  config.latency = 5;
+  Bench bench(config);
+  const auto refused = [&](auto change) {
+    AxiMemoryConfig other = config;
+    change(other);
+    EXPECT_THROW(bench.slave.configure(other), std::invalid_argument);
+    EXPECT_EQ(bench.slave.config().latency, 5U) << "nothing of it was taken";
+  };
+  refused([](auto& c) { c.latency = 0; });
+  refused([](auto& c) {
+    c.latency = 9;
+    c.ar_stall = -0.1;
+  });
+  refused([](auto& c) {
+    c.latency = 9;
+    c.bus_bytes = 64;
+  });
+}
+
+TEST(AxiMemory, ANewSeedCountsFromResetOn) {
+  AxiMemoryConfig config;
+  config.latency = 1;
+  config.jitter = 50;
+  config.out_of_order = true;
+  const auto times = [](Bench& bench) {
+    bench.r.clear();
+    std::vector<std::uint64_t> gaps;
+    for (std::uint32_t id = 0; id < 8; ++id) {
+      const std::uint64_t at = bench.ar(id, id * 64);
+      bench.run(60);
+      EXPECT_EQ(bench.r.size(), id + 1);
+      gaps.push_back(bench.r.back().cycle - at);
+    }
+    return gaps;
+  };
+  Bench bench(config), other(config);
+  const auto first = times(bench);
+  config.seed = 99;
+  bench.slave.configure(config);
+  EXPECT_NE(times(bench), first);
+  bench.slave.reset();
+  bench.step();
+  const auto with_99 = times(bench);
+  bench.slave.reset();
+  bench.step();
+  EXPECT_EQ(times(bench), with_99) << "the same stream again";
+  EXPECT_EQ(times(other), first) << "the first seed as it was";
+}
+
+TEST(AxiMemory, AReadDelayIsAddedByIdAndAddress) {
+  AxiMemoryConfig config;
+  config.latency = 4;
+  config.out_of_order = true;
+  Bench bench(config);
+  bench.slave.set_read_delay([](std::uint32_t id, std::uint64_t address) {
+    return id == 7 ? 25U : address == 0x2000 ? 10U : 0U;
+  });
+  const auto beat_of = [&](std::uint32_t id) {
+    for (const auto& beat : bench.r)
+      if (beat.id == id) return beat.cycle;
+    return std::uint64_t{0};
+  };
+  const std::uint64_t slow = bench.ar(7, 0x1000);
+  const std::uint64_t far = bench.ar(2, 0x2000);
+  const std::uint64_t plain = bench.ar(3, 0x3000);
+  bench.run(40);
+  EXPECT_EQ(beat_of(7), slow + 4 + 25);
+  EXPECT_EQ(beat_of(2), far + 4 + 10);
+  EXPECT_EQ(beat_of(3), plain + 4) << "overtakes both";
+  bench.r.clear();
+  const std::uint64_t under_way = bench.ar(7, 0x1000);
+  bench.slave.set_read_delay(nullptr);
+  bench.run(3);
+  const std::uint64_t undelayed = bench.ar(8, 0x2000);
+  bench.run(40);
+  EXPECT_EQ(beat_of(7), under_way + 4 + 25) << "keeps what it was given";
+  EXPECT_EQ(beat_of(8), undelayed + 4);
+  EXPECT_THAT(bench.violations, IsEmpty());
+}
+
+// Without out_of_order a delayed read holds up those behind it.
+TEST(AxiMemory, AReadDelayHoldsUpTheOthersInOrder) {
+  AxiMemoryConfig config;
+  config.latency = 4;
+  Bench bench(config);
+  bench.slave.set_read_delay([](std::uint32_t id, std::uint64_t) { return id == 7 ? 25U : 0U; });
+  const std::uint64_t slow = bench.ar(7, 0x1000);
+  bench.ar(3, 0x3000);
+  bench.run(40);
+  ASSERT_EQ(bench.r.size(), 2U);
+  EXPECT_EQ(bench.r[0].id, 7U);
+  EXPECT_EQ(bench.r[0].cycle, slow + 29);
+  EXPECT_EQ(bench.r[1].cycle, slow + 30);
+}
+
 std::uint64_t test_seed() {
   const char* text = std::getenv("GPUDMAR_SEED");
   return text != nullptr ? std::strtoull(text, nullptr, 0) : 20'240'601;
