@@ -349,7 +349,7 @@ void IommuBench::drive() {
       set_bits(d.s_axi_awsize_i, p * 3, 3, b.size);
       set_bits(d.s_axi_awuser_i, p * 27, 27, b.user);
     }
-    const bool wv = !beats_[p].empty() && !(hold_w[p] && beats_[p].front().second > 0);
+    const bool wv = !beats_[p].empty() && !hold_all_w[p] && !(hold_w[p] && beats_[p].front().second > 0);
     set_bits(d.s_axi_wvalid_i, p, 1, wv);
     if (wv) {
       const auto& [burst, index] = beats_[p].front();

@@ -199,8 +199,9 @@ class IommuBench {
   std::uint64_t tail_cycle = 0;              ///< W handshake of the last register write
   double r_ready[4] = {1.0, 1.0, 1.0, 1.0};  ///< chance that a requester takes a beat
   double b_ready[4] = {1.0, 1.0, 1.0, 1.0};
-  bool hold_w[kPorts] = {};   ///< withhold write data beyond the first beat of a burst
-  bool hold_aw[kPorts] = {};  ///< withhold write addresses, not their data
+  bool hold_w[kPorts] = {};      ///< withhold write data beyond the first beat of a burst
+  bool hold_all_w[kPorts] = {};  ///< withhold all write data
+  bool hold_aw[kPorts] = {};     ///< withhold write addresses, not their data
   /// A register access that nobody waits for.
   std::shared_ptr<const sim::LiteAccess> start_read(std::uint32_t offset, unsigned bytes) {
     return lite_.read(offset, bytes);

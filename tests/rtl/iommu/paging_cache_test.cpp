@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paging-structure caches: what they save, what removes them, and that no walk comes through an entry that an
-// invalidation has taken.
-#include <fmt/format.h>
+// Paging-structure caches: what they save and what removes them. That no walk comes through an entry that an
+// invalidation has taken: race_sweep_test.cpp.
 #include <gtest/gtest.h>
 
 #include "tests/rtl/iommu/iommu_bench.h"
@@ -11,8 +10,6 @@ namespace gpudmar::test {
 namespace {
 
 constexpr std::uint64_t kOld = 0x4000'0000;
-constexpr std::uint64_t kNew = 0x5000'0000;
-constexpr std::uint64_t kFreed = 0x6000'0000;  // where the old tables lead once they are no tables any more
 constexpr std::uint64_t kIova = 0x10'0000'0000;
 constexpr std::uint64_t k2M = 1ULL << 21;
 constexpr std::uint64_t k1G = 1ULL << 30;
@@ -151,116 +148,6 @@ TEST_F(PagingCache, HintsFillIt) {
   bench.run(200);
   EXPECT_EQ(fetches(kIova + 6 * 4096, kOld + 6 * 4096), 1U);
 }
-
-// An upper entry changes and is invalidated with IH = 0, while walks that found it in the cache are under
-// way. The old table is no table any more once the wait has completed: whoever still goes through it is seen.
-struct UpperRace {
-  unsigned level;  // of the entry that changes
-  enum class Flush { kSamePage, kOtherPage, kDomain, kGlobal } flush;
-  bool is_write;
-};
-class UpperRaceSweep : public ::testing::TestWithParam<UpperRace> {};
-
-TEST_P(UpperRaceSweep, NobodyComesThroughTheOldTable) {
-  covers("vtd.race.paging-cache", "vtd.invalidation.paging", "G5");
-  const auto [level, flush, is_write] = GetParam();
-  constexpr int kFirst = -50, kLast = 50;
-  for (int offset = kFirst; offset <= kLast; ++offset) {
-    SCOPED_TRACE(offset);
-    IommuBench bench(10, static_cast<std::uint64_t>(offset + 2000));
-    const std::uint64_t table = bench.tables.page();
-    const std::uint64_t other = bench.tables.page();
-    bench.tables.context(kSid[0], 7, table);
-    bench.tables.context(kSid[1], 7, table);
-    for (unsigned i = 0; i < 16; ++i) {
-      bench.tables.map(table, kIova + i * 4096ULL, kOld + i * 4096ULL);
-      bench.tables.map(other, kIova + i * 4096ULL, kNew + i * 4096ULL);
-    }
-    const std::uint64_t leaf_table = bench.tables.entry(table, 4, kIova) & ~0xFFFULL;
-    ASSERT_TRUE(bench.bring_up());
-    bench.read(0, 0, kIova + 15 * 4096);
-    bench.write(1, 0, kIova + 15 * 4096);
-    ASSERT_TRUE(bench.settle());
-    std::vector<BurstPtr> early;
-    const auto request = [&] {
-      for (unsigned i = 0; i < 4; ++i) {
-        const std::uint64_t page = kIova + i * 4096ULL;
-        early.push_back(is_write ? bench.write(i % 2, 3, page) : bench.read(i % 2, i, page));
-      }
-    };
-    std::uint32_t wait = 0;
-    const auto change = [&] {
-      const std::uint64_t from = bench.tables.entry(other, 4, kIova, level);
-      bench.memory.store64(bench.tables.entry(table, 4, kIova, level), bench.memory.load64(from));
-      switch (flush) {
-        case UpperRace::Flush::kSamePage:
-          bench.flush_pages(7, kIova, 2, false);
-          break;
-        case UpperRace::Flush::kOtherPage:  // nothing of it is in the IOTLB
-          bench.flush_pages(7, kIova + 100 * 4096, 0, false);
-          break;
-        case UpperRace::Flush::kDomain:
-          bench.flush_domain(7);
-          break;
-        default:
-          bench.flush_global();
-      }
-      wait = bench.push_wait();
-      bench.ring();
-    };
-    bench.at_status = [&] {  // the old table is somebody else's now
-      for (unsigned i = 0; i < 16; ++i) {
-        const std::uint64_t at = leaf_table + (((kIova >> 12) & 511) + i) * 8;
-        bench.memory.store64(at, (kFreed + i * 4096ULL) | 3);
-      }
-    };
-    if (offset < 0) {
-      request();
-      bench.run(static_cast<std::uint64_t>(-offset));
-      change();
-    } else {
-      change();
-      bench.run(static_cast<std::uint64_t>(offset));
-      request();
-    }
-    ASSERT_TRUE(bench.run_until([&] { return bench.waited(wait); }, 3000)) << "the wait never completed";
-    std::vector<BurstPtr> late;
-    for (unsigned i = 8; i < 12; ++i) {
-      const std::uint64_t page = kIova + i * 4096ULL;
-      late.push_back(is_write ? bench.write(i % 2, 3, page) : bench.read(i % 2, i, page));
-    }
-    ASSERT_TRUE(bench.settle(3000)) << "a request was lost";
-    for (unsigned i = 0; i < 4; ++i) {
-      ASSERT_TRUE(early[i]->out);
-      const std::uint64_t to = early[i]->out_address - i * 4096ULL;
-      EXPECT_TRUE(to == kOld || to == kNew) << fmt::format("{:x}", to);
-      if (to == kOld && flush != UpperRace::Flush::kOtherPage) {
-        EXPECT_LT(early[i]->out_cycle, bench.status_cycle);
-      }
-      EXPECT_EQ(late[i]->out_address, kNew + (i + 8) * 4096ULL) << fmt::format("{:x}", late[i]->out_address);
-    }
-    EXPECT_TRUE(bench.faults.empty());
-    for (const auto& v : bench.violations) ADD_FAILURE() << v.cycle << " " << v.rule << ": " << v.message;
-    if (HasFailure()) break;
-  }
-}
-
-std::string upper_race_name(const ::testing::TestParamInfo<UpperRace>& info) {
-  const char* const flushes[] = {"SamePage", "OtherPage", "Domain", "Global"};
-  return fmt::format("Level{}{}{}", info.param.level, flushes[static_cast<unsigned>(info.param.flush)],
-                     info.param.is_write ? "Write" : "Read");
-}
-
-INSTANTIATE_TEST_SUITE_P(All, UpperRaceSweep,
-                         ::testing::Values(UpperRace{2, UpperRace::Flush::kSamePage, false},
-                                           UpperRace{2, UpperRace::Flush::kSamePage, true},
-                                           UpperRace{2, UpperRace::Flush::kOtherPage, false},
-                                           UpperRace{2, UpperRace::Flush::kDomain, true},
-                                           UpperRace{3, UpperRace::Flush::kSamePage, false},
-                                           UpperRace{3, UpperRace::Flush::kOtherPage, true},
-                                           UpperRace{4, UpperRace::Flush::kGlobal, false},
-                                           UpperRace{4, UpperRace::Flush::kOtherPage, false}),
-                         upper_race_name);
 
 }  // namespace
 }  // namespace gpudmar::test

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gpudmar::test::race {
 
 const char* to_string(Warm warm) {
@@ -70,7 +72,9 @@ const std::vector<Flush>& flushes() {
       {"page_am9_ih0", C::kNone, T::kPage, 9, false},
       {"page_am18_ih1", C::kNone, T::kPage, 18, true},
       {"page_am18_ih0", C::kNone, T::kPage, 18, false},
+      {"page_beside_ih0", C::kNone, T::kPage, 0, false, true},
       {"domain", C::kNone, T::kDomain, 0, false},
+      {"domain_x4", C::kNone, T::kDomain, 0, false, false, 4},
       {"global", C::kNone, T::kGlobal, 0, false},
       {"context_device_domain", C::kDevice, T::kDomain, 0, false},
       {"context_device_global", C::kDevice, T::kGlobal, 0, false},
@@ -92,6 +96,11 @@ const char* why_illegal(const Change& change, const Flush& flush) {
   }
   if (flush.context != Flush::Context::kNone) return "no context changed";
   if (flush.iotlb != Flush::Iotlb::kPage) return nullptr;
+  if (flush.beside) {
+    if (change.what == Change::What::kRepair || change.old_leaf != 1 || change.level == 1)
+      return "the pages themselves changed";
+    return nullptr;
+  }
   if (flush.am < change.span) return "pages outside the range changed too";
   if (flush.ih && !change.leaf_only()) return "IH = 1 leaves the ways through the entry that changed";
   return nullptr;
@@ -211,6 +220,52 @@ const std::vector<Drain>& drains() {
 std::string RaceCase::name() const {
   return fmt::format("{}.{}.{}.{}.{}.{}", change->name, flush->name, to_string(warm), pattern->name,
                      timing->name, drain->name);
+}
+
+const std::vector<Program>& programs() {
+  static const std::vector<Program> all{{"rtl_iommu_race0_test", 0, 2},
+                                        {"rtl_iommu_race1_test", 1, 2},
+                                        {"rtl_iommu_race_sets0_test", 0, 4},
+                                        {"rtl_iommu_race_sets1_test", 1, 4},
+                                        {"rtl_iommu_race_small_test", 2, 4}};
+  return all;
+}
+
+std::size_t combinations() { return patterns().size() * timings().size() * drains().size(); }
+
+std::vector<RaceCase> cases(const Program& program, std::size_t change, std::size_t depth) {
+  std::vector<RaceCase> list;
+  const Change& what = changes()[change];
+  const std::size_t p = patterns().size(), t = timings().size(), all = combinations();
+  struct Start {
+    const Flush* flush;
+    Warm warm;
+    std::size_t square;  // of a chessboard: neighbours are of different parts
+  };
+  std::vector<Start> legal, starts;
+  std::size_t square = change;
+  for (const Flush& flush : flushes()) {
+    if (why_illegal(what, flush) != nullptr) continue;
+    ++square;
+    for (const Warm warm : kWarms) {
+      if (why_impossible(what, warm) == nullptr)
+        legal.push_back({&flush, warm, square + static_cast<unsigned>(warm)});
+    }
+  }
+  for (const Start& start : legal)
+    if (depth != 0 || start.square % program.of == program.part) starts.push_back(start);
+  if (starts.empty()) starts.push_back(legal.at(program.part % legal.size()));
+  // Goes through all combinations before it repeats one: the step has no factor in common with their number.
+  const auto number = static_cast<std::size_t>(&program - programs().data());
+  std::size_t turn = change * 9 + number / 2 * 25;
+  for (const Start& start : starts) {
+    for (std::size_t n = std::max<std::size_t>(1, depth); n > 0; --n) {
+      turn = (turn + 137) % all;
+      list.push_back({&what, start.flush, start.warm, &patterns()[turn % p], &timings()[turn / p % t],
+                      &drains()[turn / p / t]});
+    }
+  }
+  return list;
 }
 
 }  // namespace gpudmar::test::race

@@ -23,7 +23,9 @@ inline constexpr unsigned kTargets = 4;                     ///< kT0 and the pag
 inline constexpr std::uint64_t kFresh1 = kT0 + 24 * kPage;  ///< same leaf table; read only at the end
 inline constexpr std::uint64_t kFresh2 = kT0 + k2M;         ///< same level-2 table
 inline constexpr std::uint64_t kFresh3 = kT0 + k1G;         ///< same level-3 table
-inline constexpr std::uint64_t kFar = 0x80'3000'3000;       ///< another entry of the top table
+inline constexpr std::uint64_t kFresh4 =
+    kFresh1 + kPage;                                   ///< same leaf table; outside every page flush of AM 0
+inline constexpr std::uint64_t kFar = 0x80'3000'3000;  ///< another entry of the top table
 // Where they lead.
 inline constexpr std::uint64_t kOldBase = 0x100'0000'0000;
 inline constexpr std::uint64_t kNewBase = kOldBase + 2 * k1G;
@@ -78,6 +80,15 @@ struct Flush {
   Iotlb iotlb;
   unsigned am;
   bool ih;
+  /// Names kFresh1, which nobody has cached, and not kT0: it takes the ways through the entry that changed
+  /// and nothing else, so what is cached of the other pages may stay, and does.
+  bool beside = false;
+  unsigned times = 1;  ///< one after the other: generations of a domain come round
+  [[nodiscard]] std::uint64_t page() const { return beside ? kFresh1 : kT0; }
+  /// Whether the old translation of `page` ends with the status.
+  [[nodiscard]] bool ends(std::uint64_t page) const {
+    return !beside || page == kFresh1 || page == kFresh2 || page == kFresh3 || page == kFresh4;
+  }
 };
 [[nodiscard]] const std::vector<Flush>& flushes();
 /// nullptr if `flush` is what software may do after `change`; otherwise why not.
@@ -136,5 +147,18 @@ struct RaceCase {
   const Drain* drain;
   [[nodiscard]] std::string name() const;
 };
+
+/// A program that plays cases. Of the legal combinations of change, invalidation and warm cache it has every
+/// `of`th, those whose turn is `part`, each with another combination of the remaining axes.
+struct Program {
+  const char* name;
+  unsigned part, of;
+};
+[[nodiscard]] const std::vector<Program>& programs();
+/// What `program` plays of the change. `depth` 0: its default; otherwise all legal combinations of change,
+/// invalidation and warm cache, each with `depth` of the combinations of the remaining axes.
+[[nodiscard]] std::vector<RaceCase> cases(const Program& program, std::size_t change, std::size_t depth);
+/// How many combinations of pattern, timing and drain there are.
+[[nodiscard]] std::size_t combinations();
 
 }  // namespace gpudmar::test::race

@@ -58,6 +58,7 @@ class Judge {
       return;
     }
     // The old translation.
+    if (!r.ends) return;
     if (late(r)) {
       add("stale", fmt::format("{} was handed in in cycle {}, after {}, and went to the old page {:x}",
                                r.name, r.in_cycle, seen_.boundary, *r.out_address));

@@ -26,6 +26,7 @@ struct SeenRequest {
   std::uint16_t source = 0;
   std::uint64_t page = 0;
   Verdict before, after;  ///< of the change
+  bool ends = true;  ///< the invalidation covers the page; otherwise a cached translation may stay in use
   std::uint64_t in_cycle = 0;
   std::optional<std::uint64_t> out_address;
   std::uint64_t out_cycle = 0;

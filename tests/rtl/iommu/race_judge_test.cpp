@@ -71,6 +71,11 @@ TEST(RaceJudge, EveryRuleFires) {
        }},
       {"unknown_address", [](Observed& o) { o.requests[0].out_address = 0xC000; }},
       {"unknown_address", [](Observed& o) { o.requests[2].after = o.requests[2].before; }},
+      {"unknown_address",
+       [](Observed& o) {
+         o.requests[1].ends = false;
+         o.requests[1].out_address = 0xC000;
+       }},
       {"drain", [](Observed& o) { o.requests[0].performed_cycle = 100; }},
       {"drain", [](Observed& o) { o.requests[0].performed_cycle.reset(); }},
       {"drain",
@@ -139,6 +144,10 @@ TEST(RaceJudge, WhatIsAllowedIsNotReported) {
   seen.requests[2].after.reason = 0x0C;
   seen.requests[2].after.alternate = 6;
   EXPECT_TRUE(judge(seen).empty());
+  seen = good();
+  seen.requests[1].out_address = 0xA000;  // cached, and outside the range of the invalidation
+  seen.requests[1].ends = false;
+  EXPECT_TRUE(judge(seen).empty());
 }
 
 struct Wrong {
@@ -187,6 +196,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ContextsForgotten", Mistake::kNoContext, "context_table", "context_device_domain",
               Warm::kContexts, "equal7", "unknown_address"},
         Wrong{"LeafOnlyAfterATableChanged", Mistake::kLeavesWays, "table_moved_2", "page_am0_ih0",
+              Warm::kTables, "equal7", "unknown_address"},
+        Wrong{"LeafOnlyBesideATableChanged", Mistake::kLeavesWays, "table_swap_3", "page_beside_ih0",
               Warm::kTables, "equal7", "unknown_address"},
         Wrong{"StatusNotAwaited", Mistake::kNoWait, "leaf_swap", "page_am0_ih1", Warm::kHit, "equal7",
               "stale"},

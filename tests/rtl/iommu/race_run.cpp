@@ -38,6 +38,7 @@ void Race::map_region(std::uint64_t table, unsigned leaf, std::uint64_t base) {
   if (leaf == 1) {
     for (unsigned i = 0; i < kTargets; ++i) map(kT0 + i * kPage, 1);
     map(kFresh1, 1);
+    map(kFresh4, 1);
   } else {
     map(kT0, leaf);
   }
@@ -86,8 +87,8 @@ void Race::apply(const RaceCase& c) {
   const bool drops = change.what == W::kSwap || change.what == W::kMove || change.what == W::kGone ||
                      (change.of_context() && change.what != W::kContextFromPass);
   if (drops && change.level > old_leaf_) {
-    for (unsigned i = 0; i <= kTargets; ++i) {
-      const std::uint64_t page = i == kTargets ? kFresh1 : kT0 + i * kPage;
+    for (unsigned i = 0; i < kTargets + 2; ++i) {
+      const std::uint64_t page = i < kTargets ? kT0 + i * kPage : i == kTargets ? kFresh1 : kFresh4;
       const std::uint64_t to = (kFreedBase + i * kPage) & ~(leaf_size(old_leaf_) - 1);
       freed_.emplace_back(t.entry(old_, 4, page, old_leaf_), to | (old_leaf_ > 1 ? 0x83 : 3));
     }
@@ -144,7 +145,7 @@ void Race::poison() {
 Race::Verdicts Race::verdicts() const {
   Verdicts all;
   for (unsigned port = 0; port < 2; ++port) {
-    for (const std::uint64_t page : {kT0, kT1, kFresh1, kFresh2, kFresh3, kFar, neighbour()}) {
+    for (const std::uint64_t page : {kT0, kT1, kFresh1, kFresh2, kFresh3, kFresh4, kFar, neighbour()}) {
       for (const bool write : {false, true}) {
         const model::Outcome outcome = bench_.expected(port, page, write);
         Verdict v;
@@ -234,10 +235,10 @@ void Race::issue(const Step& step) {
     request("raced", step.port, step.kind == Step::Kind::kWrite, step.id, step.page, step.beats);
 }
 
-void Race::late_requests() {
+void Race::late_requests(std::uint64_t page) {
   for (unsigned port = 0; port < 2; ++port) {
-    request("late", port, false, 5, kT0, 1);
-    request("late", port, true, 5, kT0, 1);
+    request("late", port, false, 5, page, 1);
+    request("late", port, true, 5, page, 1);
   }
 }
 
@@ -263,7 +264,7 @@ void Race::invalidate(const RaceCase& c, Mistake mistake) {
           break;
       }
     }
-    const std::uint64_t page = mistake == Mistake::kWrongPage ? kT0 + (leaf_size(3) << 4) : kT0;
+    const std::uint64_t page = mistake == Mistake::kWrongPage ? kT0 + (leaf_size(3) << 4) : flush.page();
     const bool ih = flush.ih || mistake == Mistake::kLeavesWays;
     switch (flush.iotlb) {
       case Flush::Iotlb::kNone:
@@ -272,7 +273,7 @@ void Race::invalidate(const RaceCase& c, Mistake mistake) {
         bench_.push_descriptor(0x32 | bits | did, page | (ih ? 0x40 : 0) | flush.am);
         break;
       case Flush::Iotlb::kDomain:
-        bench_.push_descriptor(0x22 | bits | did, 0);
+        for (unsigned i = 0; i < flush.times; ++i) bench_.push_descriptor(0x22 | bits | did, 0);
         break;
       case Flush::Iotlb::kGlobal:
         bench_.push_descriptor(0x12 | bits, 0);
@@ -307,7 +308,7 @@ Observed Race::run(const RaceCase& c, int distance, Mistake mistake) {
     over = true;
     seen.boundary = cycle;
     if (seen.invalidates) poison();
-    late_requests();
+    late_requests(c.flush->page());
     if (c.timing->jitter == 0) set_fast();
   };
   bench_.at_table_write = [&](const TableWrite& write) {
@@ -350,7 +351,7 @@ Observed Race::run(const RaceCase& c, int distance, Mistake mistake) {
     seen.idle = bench_.run_until([this] { return bench_.unit_idle(); }, kLimit);
     look_at_caches(c, seen);
   }
-  collect(seen);
+  collect(c, seen);
   return seen;
 }
 
@@ -362,8 +363,8 @@ void Race::look_at_caches(const RaceCase& c, Observed& seen) {
     const std::uint64_t before = bench_.walk_reads;
     const auto look = [&](unsigned port, std::uint64_t page) {
       const bool covered =
-          (port == 0 || !c.pattern->other_domain) && ((page ^ kT0) >> (12 + c.flush->am)) == 0;
-      if (covered || !after_.at({port, page, false}).address) return;
+          (port == 0 || !c.pattern->other_domain) && ((page ^ c.flush->page()) >> (12 + c.flush->am)) == 0;
+      if (covered || (!c.flush->beside && !after_.at({port, page, false}).address)) return;
       request("cached", port, false, 6, page, 1);
       names += (names.empty() ? "" : ", ") + issued_.back().name;
     };
@@ -372,6 +373,7 @@ void Race::look_at_caches(const RaceCase& c, Observed& seen) {
     if (c.pattern->other_domain) look(1, kT0);
     if (c.warm >= Warm::kTables) look(0, neighbour());
     if (c.warm >= Warm::kHit) look(0, kT1);
+    if (c.warm >= Warm::kHit && c.flush->beside) look(0, kT0);
     seen.finished = bench_.settle(kLimit) && seen.finished;
     seen.hits.push_back({names, bench_.walk_reads - before});
   }
@@ -382,13 +384,13 @@ void Race::look_at_caches(const RaceCase& c, Observed& seen) {
     }
     request("second", port, false, 8, kFar, 1);
   }
-  for (const std::uint64_t page : {kFresh1, kFresh2, kFresh3, neighbour()})
+  for (const std::uint64_t page : {kFresh1, kFresh2, kFresh3, kFresh4, neighbour()})
     request("fresh", 0, false, 9, page, 1);
   seen.finished = bench_.settle(kLimit) && seen.finished;
   seen.idle = bench_.run_until([this] { return bench_.unit_idle(); }, kLimit) && seen.idle;
 }
 
-void Race::collect(Observed& seen) {
+void Race::collect(const RaceCase& c, Observed& seen) {
   for (const auto& [name, b] : issued_) {
     SeenRequest r;
     r.name = name;
@@ -401,6 +403,7 @@ void Race::collect(Observed& seen) {
     };
     r.before = shifted(before_.at({b->port, r.page, b->write}));
     r.after = shifted(after_.at({b->port, r.page, b->write}));
+    r.ends = c.flush->ends(r.page);
     r.in_cycle = b->in_cycle;
     if (b->out) r.out_address = b->out_address;
     r.out_cycle = b->out_cycle;

@@ -69,11 +69,11 @@ class Race {
   void issue(const Step& step);
   void request(const std::string& name, unsigned port, bool write, unsigned id, std::uint64_t page,
                unsigned beats);
-  void late_requests();
+  void late_requests(std::uint64_t page);
   void look_at_caches(const RaceCase& c, Observed& seen);
   [[nodiscard]] Verdicts verdicts() const;
   [[nodiscard]] std::uint64_t neighbour() const;
-  void collect(Observed& seen);
+  void collect(const RaceCase& c, Observed& seen);
   [[nodiscard]] int request_cycles(const RaceCase& c);
   [[nodiscard]] int invalidation_cycles(const RaceCase& c);
 

@@ -8,19 +8,26 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+#include <string>
 
 #include "tests/support/covers.h"
 
 namespace gpudmar::test::race {
 namespace {
 
-/// How many of the combinations of pattern, timing and drain each combination of change, invalidation and
-/// warm cache meets. 0: one, and of the latter every second, the others being those of the program for the
-/// other Pipe.
-std::size_t depth(std::size_t all) {
-  if (std::getenv("GPUDMAR_RACE_FULL") != nullptr || only_case()) return all;
+/// Of the combinations of pattern, timing and drain; 0: the program's default.
+std::size_t depth() {
+  if (std::getenv("GPUDMAR_RACE_FULL") != nullptr || only_case()) return combinations();
   const char* text = std::getenv("GPUDMAR_RACE_DEPTH");
-  return text == nullptr ? 0 : std::min(all, static_cast<std::size_t>(std::strtoul(text, nullptr, 0)));
+  return text == nullptr ? 0
+                         : std::min(combinations(), static_cast<std::size_t>(std::strtoul(text, nullptr, 0)));
+}
+
+const Program& this_program() {
+  for (const Program& program : programs())
+    if (std::string(program.name) == GPUDMAR_PROGRAM) return program;
+  throw std::logic_error("not in the list of race_case.cpp: " GPUDMAR_PROGRAM);
 }
 
 class RaceSweep : public ::testing::TestWithParam<std::size_t> {};
@@ -29,27 +36,10 @@ TEST_P(RaceSweep, NothingOldAfterTheStatus) {
   covers("G3", "G5", "vtd.race", "vtd.race.sweep", "vtd.drain", "vtd.wait.status", "vtd.invalidation.page",
          "vtd.invalidation.domain", "vtd.invalidation.global", "vtd.invalidation.context",
          "vtd.invalidation.paging");
-  const Change& change = changes()[GetParam()];
-  const std::size_t p = patterns().size(), t = timings().size(), d = drains().size(), all = p * t * d;
   Race race;
   Tally tally;
-  // Goes through all combinations before it repeats one: the step has no factor in common with their number.
-  std::size_t turn = GetParam() * 31, square = GetParam() + GPUDMAR_PIPE;
-  for (const Flush& flush : flushes()) {
-    if (why_illegal(change, flush) != nullptr) continue;
-    ++square;
-    for (const Warm warm : kWarms) {
-      if (why_impossible(change, warm) != nullptr) continue;
-      const std::size_t wanted = depth(all);
-      if (wanted == 0 && (square + static_cast<unsigned>(warm)) % 2 != 0) continue;
-      for (std::size_t n = std::max<std::size_t>(1, wanted); n > 0; --n) {
-        turn = (turn + 91) % all;
-        const RaceCase c{
-            &change, &flush, warm, &patterns()[turn % p], &timings()[turn / p % t], &drains()[turn / p / t]};
-        if (only_case().value_or(c.name()) == c.name()) sweep(race, c, tally);
-      }
-    }
-  }
+  for (const RaceCase& c : cases(this_program(), GetParam(), depth()))
+    if (only_case().value_or(c.name()) == c.name()) sweep(race, c, tally);
   record(tally);
   EXPECT_GT(tally.offsets, 0U);
 }
