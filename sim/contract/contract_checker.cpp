@@ -15,6 +15,8 @@ constexpr unsigned kEntrySize = 3;     // log2 of the bytes of a second-stage en
 // So many writes may have shown their address at m_axi_data and not all of their data, less what is in
 // registers.
 constexpr unsigned kUnsentWrites = 12;
+// Cycles from a hint to the first table read of its walk, in an idle unit.
+constexpr std::uint64_t kHint = 8;
 // Cycles that the steps of a command take when there is nothing to drain.
 constexpr std::uint64_t kCommand = 16;
 
@@ -32,7 +34,9 @@ void ContractChecker::reset() {
   table_writes_ = 0;
   remapping_ = false;
   command_.reset();
+  hint_.reset();
   unsent_writes_ = 0;
+  hint_.reset();
   for (auto& ends : wlast_) ends.clear();
   queue_.reset();
   traffic_.reset();
@@ -174,6 +178,12 @@ void ContractChecker::departures(const CycleView& view) {
 }
 
 void ContractChecker::arrivals(const CycleView& view) {
+  for (unsigned port = 0; port < setup_.adapters; ++port)
+    if (view.out.probe[port].hint) hint_ = view.cycle;
+  // Its walk may read for a request, or serve one that comes before its first read.
+  const bool hinted = hint_ && view.cycle <= *hint_ + kHint;
+  if (hinted)
+    for (Request& request : requests_) request.alone = false;
   for (const bool write : {false, true}) {
     unsigned count = 0;
     for (unsigned port = 0; port < setup_.adapters; ++port)
@@ -197,7 +207,7 @@ void ContractChecker::arrivals(const CycleView& view) {
       request.id = write ? probe.awid : probe.arid;
       request.write = write;
       request.hit_so_far = remapping_ && !command_ && still && hits_only && count == 1;
-      request.alone = remapping_ && !command_ && still && !inside && count == 1;
+      request.alone = remapping_ && !command_ && !hinted && still && !inside && count == 1;
       requests_.push_back(request);
     }
   }

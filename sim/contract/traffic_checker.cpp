@@ -113,8 +113,10 @@ void TrafficChecker::table_bus(const CycleView& view) {
     return;
   }
   ++read_count_;
+  // An invalidation may start the walk again, also after its status.
+  const std::uint64_t disturbances = queue_busy_ ? ~std::uint64_t{0} : disturbance_count_;
   reads_.push_back(
-      {view.cycle, m.arid, m.araddr, m.arsize != kEntrySize || m.arlen != 0, disturbance_count_, false, 0});
+      {view.cycle, m.arid, m.araddr, m.arsize != kEntrySize || m.arlen != 0, disturbances, false, 0});
   for (Request& request : requests_)
     if (!request.out && !request.failing) fit(request, reads_.back());
   const auto step = steps_.find(m.arid);

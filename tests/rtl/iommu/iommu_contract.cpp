@@ -28,6 +28,7 @@ void IommuBench::check_contract() {
       probe.awid = bits(d.s_axi_awid_i, kIdBits);
       probe.awaddr = get_bits(d.s_axi_awaddr_i, p * 64, 64);
     }
+    probe.hint = both(d.hint_valid_i, d.hint_ready_o);
     probe.wlast = both(d.s_axi_wvalid_i, d.s_axi_wready_o) && bits(d.s_axi_wlast_i, 1);
     if (both(d.s_axi_rvalid_o, d.s_axi_rready_i)) {
       probe.r = true;
