@@ -3,11 +3,14 @@
 // interface version that the kit knows.
 #pragma once
 
-#include <cstddef>
-
 #include "dispmprt.h"
 
+#ifdef __cplusplus
+#define GPUDMAR_CHECK(what, text) static_assert(what, text)
+#else
+#define GPUDMAR_CHECK(what, text) _Static_assert(what, text)
+#endif
 #define GPUDMAR_OFFSET(type, member, offset) \
-  static_assert(offsetof(type, member) == (offset), #type "." #member " is not at byte " #offset)
+  GPUDMAR_CHECK(offsetof(type, member) == (offset), #type "." #member " is not at byte " #offset)
 #define GPUDMAR_SIZE(type, bytes) \
-  static_assert(sizeof(type) == (bytes), #type " is not " #bytes " bytes long")
+  GPUDMAR_CHECK(sizeof(type) == (bytes), #type " is not " #bytes " bytes long")

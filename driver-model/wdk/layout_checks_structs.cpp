@@ -3,8 +3,6 @@
 // tests/driver-model/wdk.
 #include "driver-model/wdk/layout_checks.h"
 
-namespace {
-
 GPUDMAR_SIZE(DXGK_PHYSICAL_MEMORY_CAPS, 8);
 GPUDMAR_OFFSET(DXGK_PHYSICAL_MEMORY_CAPS, HighestVisibleAddress, 0);
 
@@ -396,5 +394,3 @@ GPUDMAR_OFFSET(PHYSICAL_ADDRESS, QuadPart, 0);
 GPUDMAR_SIZE(D3DGPU_PHYSICAL_ADDRESS, 16);
 GPUDMAR_OFFSET(D3DGPU_PHYSICAL_ADDRESS, SegmentId, 0);
 GPUDMAR_OFFSET(D3DGPU_PHYSICAL_ADDRESS, SegmentOffset, 8);
-
-}  // namespace

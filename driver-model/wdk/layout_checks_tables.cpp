@@ -2,8 +2,6 @@
 // Order of the two big tables: the callbacks a driver receives and the entry points it registers.
 #include "driver-model/wdk/layout_checks.h"
 
-namespace {
-
 #define AT(member, offset) GPUDMAR_OFFSET(DXGKRNL_INTERFACE, member, offset)
 AT(Size, 0x0);
 AT(Version, 0x4);
@@ -271,5 +269,3 @@ GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x510);
 #else
 GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x4F0);
 #endif
-
-}  // namespace

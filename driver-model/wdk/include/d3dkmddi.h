@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adapter information, capabilities, interrupt notification and escapes of the display miniport interface.
-// The memory objects stand in d3dkmddi_memory.h, which this file includes.
+// Everything else stands in the d3dkmddi_*.h files, which this file includes.
 #pragma once
 
 #include "d3dkmdt.h"
@@ -440,5 +440,8 @@ typedef struct _DXGK_ALLOCATIONINFOFLAGS_WDDM2_0 {
   };
 } DXGK_ALLOCATIONINFOFLAGS_WDDM2_0;
 
+#include "d3dkmddi_allocation.h"
 #include "d3dkmddi_memory.h"
+#include "d3dkmddi_paging.h"
 #include "d3dkmddi_runtime.h"
+#include "d3dkmddi_submit.h"

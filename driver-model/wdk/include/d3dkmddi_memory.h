@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of d3dkmddi.h: physical memory objects, address descriptor lists, the callbacks of 2.4 and the
-// aperture paging operations. Callbacks run at PASSIVE_LEVEL.
+// Part of d3dkmddi.h: physical memory objects, address descriptor lists and the callbacks of 2.4. Callbacks
+// run at PASSIVE_LEVEL.
 #pragma once
 
 #include "d3dkmddi.h"
@@ -269,89 +269,3 @@ typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_MAPFRAMEBUFFERPOINTER)(
     IN_CONST_HANDLE hAdapter, INOUT_PDXGKARGCB_MAPFRAMEBUFFERPOINTER pMapFrameBufferPointer);
 typedef NTSTATUS(APIENTRY CALLBACK* DXGKCB_UNMAPFRAMEBUFFERPOINTER)(
     IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARGCB_UNMAPFRAMEBUFFERPOINTER pUnmapFrameBufferPointer);
-
-// ---- Aperture paging operations
-// ------------------------------------------------------------------------------------
-
-typedef enum _DXGK_BUILDPAGINGBUFFER_OPERATION {
-  DXGK_OPERATION_TRANSFER = 0,
-  DXGK_OPERATION_FILL = 1,
-  DXGK_OPERATION_DISCARD_CONTENT = 2,
-  DXGK_OPERATION_READ_PHYSICAL = 3,
-  DXGK_OPERATION_WRITE_PHYSICAL = 4,
-  DXGK_OPERATION_MAP_APERTURE_SEGMENT = 5,
-  DXGK_OPERATION_UNMAP_APERTURE_SEGMENT = 6,
-  DXGK_OPERATION_SPECIAL_LOCK_TRANSFER = 7,
-  DXGK_OPERATION_VIRTUAL_TRANSFER = 8,
-  DXGK_OPERATION_VIRTUAL_FILL = 9,
-  DXGK_OPERATION_INIT_CONTEXT_RESOURCE = 10,
-  DXGK_OPERATION_UPDATE_PAGE_TABLE = 11,
-  DXGK_OPERATION_FLUSH_TLB = 12,
-  DXGK_OPERATION_UPDATE_CONTEXT_ALLOCATION = 13,
-  DXGK_OPERATION_COPY_PAGE_TABLE_ENTRIES = 14,
-  DXGK_OPERATION_NOTIFY_RESIDENCY = 15,
-  DXGK_OPERATION_SIGNAL_MONITORED_FENCE = 16,
-  DXGK_OPERATION_MAP_APERTURE_SEGMENT2 = 17,
-} DXGK_BUILDPAGINGBUFFER_OPERATION;
-
-typedef struct _DXGK_MAPAPERTUREFLAGS {
-  union {
-    struct {
-      UINT CacheCoherent : 1;
-      UINT Reserved : 31;
-    };
-    UINT Value;
-  };
-} DXGK_MAPAPERTUREFLAGS;
-
-/// Of the union only the aperture operations are declared; Reserved gives it its full size.
-typedef struct _DXGKARG_BUILDPAGINGBUFFER {
-  VOID* pDmaBuffer;
-  UINT DmaSize;
-  VOID* pDmaBufferPrivateData;
-  UINT DmaBufferPrivateDataSize;
-  DXGK_BUILDPAGINGBUFFER_OPERATION Operation;
-  UINT MultipassOffset;
-  union {
-    struct {
-      HANDLE hDevice;
-      HANDLE hAllocation;
-      UINT SegmentId;
-      SIZE_T OffsetInPages;
-      SIZE_T NumberOfPages;
-      PMDL pMdl;
-      DXGK_MAPAPERTUREFLAGS Flags;
-      ULONG MdlOffset;
-    } MapApertureSegment;
-    struct {
-      HANDLE hDevice;
-      HANDLE hAllocation;
-      UINT SegmentId;
-      SIZE_T OffsetInPages;
-      SIZE_T NumberOfPages;
-      DXGK_ADL Adl;
-      DXGK_MAPAPERTUREFLAGS Flags;
-      ULONG AdlOffset;
-      PVOID CpuVisibleAddress;
-    } MapApertureSegment2;
-    struct {
-      HANDLE hDevice;
-      HANDLE hAllocation;
-      UINT SegmentId;
-      SIZE_T OffsetInPages;
-      SIZE_T NumberOfPages;
-      PHYSICAL_ADDRESS DummyPage;
-    } UnmapApertureSegment;
-    struct {
-      UINT Reserved[64];
-    } Reserved;
-  };
-  HANDLE hSystemContext;
-  D3DGPU_VIRTUAL_ADDRESS DmaBufferGpuVirtualAddress;
-  UINT DmaBufferWriteOffset;
-} DXGKARG_BUILDPAGINGBUFFER;
-typedef _In_ DXGKARG_BUILDPAGINGBUFFER* IN_PDXGKARG_BUILDPAGINGBUFFER;
-
-typedef NTSTATUS APIENTRY DXGKDDI_BUILDPAGINGBUFFER(IN_CONST_HANDLE hAdapter,
-                                                    IN_PDXGKARG_BUILDPAGINGBUFFER pBuildPagingBuffer);
-typedef DXGKDDI_BUILDPAGINGBUFFER* PDXGKDDI_BUILDPAGINGBUFFER;

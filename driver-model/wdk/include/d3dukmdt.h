@@ -31,6 +31,50 @@
 typedef ULONGLONG D3DGPU_VIRTUAL_ADDRESS;
 typedef UINT D3DKMT_HANDLE;
 typedef UINT D3DDDI_VIDEO_PRESENT_TARGET_ID;
+typedef UINT D3DDDI_VIDEO_PRESENT_SOURCE_ID;
+
+#define D3DDDI_ID_UNINITIALIZED ((UINT)~0u)
+
+typedef enum _D3DDDI_FLIPINTERVAL_TYPE {
+  D3DDDI_FLIPINTERVAL_IMMEDIATE = 0,
+  D3DDDI_FLIPINTERVAL_ONE = 1,
+  D3DDDI_FLIPINTERVAL_TWO = 2,
+  D3DDDI_FLIPINTERVAL_THREE = 3,
+  D3DDDI_FLIPINTERVAL_FOUR = 4,
+  D3DDDI_FLIPINTERVAL_IMMEDIATE_ALLOW_TEARING = 5
+} D3DDDI_FLIPINTERVAL_TYPE;
+
+/// The formats of a frame buffer; the others of the kit are not declared.
+typedef enum _D3DDDIFORMAT {
+  D3DDDIFMT_UNKNOWN = 0,
+  D3DDDIFMT_R8G8B8 = 20,
+  D3DDDIFMT_A8R8G8B8 = 21,
+  D3DDDIFMT_X8R8G8B8 = 22,
+  D3DDDIFMT_R5G6B5 = 23,
+  D3DDDIFMT_A8B8G8R8 = 32
+} D3DDDIFORMAT;
+
+typedef struct _D3DDDI_SEGMENTPREFERENCE {
+  union {
+    struct {
+      UINT SegmentId0 : 5;
+      UINT Direction0 : 1;
+      UINT SegmentId1 : 5;
+      UINT Direction1 : 1;
+      UINT SegmentId2 : 5;
+      UINT Direction2 : 1;
+      UINT SegmentId3 : 5;
+      UINT Direction3 : 1;
+      UINT SegmentId4 : 5;
+      UINT Direction4 : 1;
+      UINT Reserved : 2;
+    };
+    UINT Value;
+  };
+} D3DDDI_SEGMENTPREFERENCE;
+
+// Passed on by pointer only.
+typedef struct _D3DDDI_PATCHLOCATIONLIST D3DDDI_PATCHLOCATIONLIST;
 
 typedef struct _D3DGPU_PHYSICAL_ADDRESS {
   UINT SegmentId;

@@ -85,143 +85,172 @@ typedef struct _QUERY_INTERFACE {
 } QUERY_INTERFACE, *PQUERY_INTERFACE;
 typedef _In_ PQUERY_INTERFACE IN_PQUERY_INTERFACE;
 
-// Passed on by pointer only.
-typedef struct _VIDEO_REQUEST_PACKET* PVIDEO_REQUEST_PACKET;
-typedef _In_ PVIDEO_REQUEST_PACKET IN_PVIDEO_REQUEST_PACKET;
-typedef struct _DXGK_CHILD_DESCRIPTOR* PDXGK_CHILD_DESCRIPTOR;
+typedef struct _DXGK_PRE_START_INFO {
+  union {
+    UINT ReservedIn;
+    UINT Input;
+  };
+  union {
+    struct {
+      UINT SupportPreserveBootDisplay : 1;
+      UINT IsUEFIFrameBufferCpuAccessibleDuringStartup : 1;
+      UINT ReservedOut : 30;
+    };
+    UINT Output;
+  };
+} DXGK_PRE_START_INFO, *PDXGK_PRE_START_INFO;
+typedef _Inout_ PDXGK_PRE_START_INFO IN_OUT_PDXGK_PRE_START_INFO;
+
+// ---- Children and display
+// ------------------------------------------------------------------------------------------
+
+typedef struct _DXGK_DISPLAY_INFORMATION {
+  UINT Width;
+  UINT Height;
+  UINT Pitch;
+  D3DDDIFORMAT ColorFormat;
+  PHYSICAL_ADDRESS PhysicAddress;
+  D3DDDI_VIDEO_PRESENT_TARGET_ID TargetId;
+  ULONG AcpiId;
+} DXGK_DISPLAY_INFORMATION, *PDXGK_DISPLAY_INFORMATION;
+
+typedef enum _DXGK_CHILD_DEVICE_TYPE {
+  TypeUninitialized = 0,
+  TypeVideoOutput,
+  TypeOther,
+  TypeIntegratedDisplay
+} DXGK_CHILD_DEVICE_TYPE;
+
+typedef enum _DXGK_CHILD_DEVICE_HPD_AWARENESS {
+  HpdAwarenessUninitialized = 0,
+  HpdAwarenessAlwaysConnected = 1,
+  HpdAwarenessNone = 2,
+  HpdAwarenessPolled = 3,
+  HpdAwarenessInterruptible = 4
+} DXGK_CHILD_DEVICE_HPD_AWARENESS;
+
+typedef struct _DXGK_VIDEO_OUTPUT_CAPABILITIES {
+  D3DKMDT_VIDEO_OUTPUT_TECHNOLOGY InterfaceTechnology;
+  D3DKMDT_MONITOR_ORIENTATION_AWARENESS MonitorOrientationAwareness;
+  BOOLEAN SupportsSdtvModes;
+} DXGK_VIDEO_OUTPUT_CAPABILITIES, *PDXGK_VIDEO_OUTPUT_CAPABILITIES;
+
+typedef struct _DXGK_CHILD_CAPABILITIES {
+  union {
+    DXGK_VIDEO_OUTPUT_CAPABILITIES VideoOutput;
+    struct {
+      UINT MustBeZero;
+    } Other;
+  } Type;
+  DXGK_CHILD_DEVICE_HPD_AWARENESS HpdAwareness;
+} DXGK_CHILD_CAPABILITIES, *PDXGK_CHILD_CAPABILITIES;
+
+typedef struct _DXGK_CHILD_DESCRIPTOR {
+  DXGK_CHILD_DEVICE_TYPE ChildDeviceType;
+  DXGK_CHILD_CAPABILITIES ChildCapabilities;
+  ULONG AcpiUid;
+  ULONG ChildUid;
+} DXGK_CHILD_DESCRIPTOR, *PDXGK_CHILD_DESCRIPTOR;
 typedef _Inout_ PDXGK_CHILD_DESCRIPTOR INOUT_PDXGK_CHILD_DESCRIPTOR;
-typedef struct _DXGK_CHILD_STATUS* PDXGK_CHILD_STATUS;
+
+typedef enum _DXGK_CHILD_STATUS_TYPE {
+  StatusUninitialized = 0,
+  StatusConnection,
+  StatusRotation,
+  StatusMiracastConnection
+} DXGK_CHILD_STATUS_TYPE;
+
+typedef struct _DXGK_CHILD_STATUS {
+  DXGK_CHILD_STATUS_TYPE Type;
+  ULONG ChildUid;
+  union {
+    struct {
+      BOOLEAN Connected;
+    } HotPlug;
+    struct {
+      UCHAR Angle;
+    } Rotation;
+    struct {
+      BOOLEAN Connected;
+      D3DKMDT_VIDEO_OUTPUT_TECHNOLOGY MiracastMonitorType;
+    } Miracast;
+  };
+} DXGK_CHILD_STATUS, *PDXGK_CHILD_STATUS;
+typedef _In_ PDXGK_CHILD_STATUS IN_PDXGK_CHILD_STATUS;
 typedef _Inout_ PDXGK_CHILD_STATUS INOUT_PDXGK_CHILD_STATUS;
-typedef struct _DXGK_DEVICE_DESCRIPTOR* PDXGK_DEVICE_DESCRIPTOR;
+
+typedef struct _DXGK_DEVICE_DESCRIPTOR {
+  ULONG DescriptorOffset;
+  ULONG DescriptorLength;
+  PVOID DescriptorBuffer;
+} DXGK_DEVICE_DESCRIPTOR, *PDXGK_DEVICE_DESCRIPTOR;
 typedef _Inout_ PDXGK_DEVICE_DESCRIPTOR INOUT_PDXGK_DEVICE_DESCRIPTOR;
-typedef struct _DXGK_DISPLAY_INFORMATION* PDXGK_DISPLAY_INFORMATION;
+
+typedef struct _DXGK_CHILD_CONTAINER_ID {
+  GUID ContainerId;
+  struct {
+    ULONG64 PortId;
+    USHORT ManufacturerName;
+    USHORT ProductCode;
+  } EldInfo;
+} DXGK_CHILD_CONTAINER_ID, *PDXGK_CHILD_CONTAINER_ID;
+typedef _Inout_ PDXGK_CHILD_CONTAINER_ID INOUT_PDXGK_CHILD_CONTAINER_ID;
+
+typedef enum _DXGK_SURPRISE_REMOVAL_TYPE {
+  DxgkRemovalHibernation = 0,
+  DxgkRemovalPnPNotify = 1
+} DXGK_SURPRISE_REMOVAL_TYPE;
+
+#define ACPI_NOTIFY_DOCK_EVENT 0x77
+#define ACPI_NOTIFY_PANEL_SWITCH 0x80
+#define ACPI_NOTIFY_DEVICE_HOTPLUG 0x81
+#define ACPI_NOTIFY_CYCLE_DISPLAY_HOTKEY 0x82
+#define ACPI_NOTIFY_NEXT_DISPLAY_HOTKEY 0x83
+#define ACPI_NOTIFY_PREV_DISPLAY_HOTKEY 0x84
+
+typedef struct _STATUS_BLOCK* PSTATUS_BLOCK;  // by pointer only
+typedef struct _VIDEO_REQUEST_PACKET {
+  ULONG IoControlCode;
+  PSTATUS_BLOCK StatusBlock;
+  PVOID InputBuffer;
+  ULONG InputBufferLength;
+  PVOID OutputBuffer;
+  ULONG OutputBufferLength;
+} VIDEO_REQUEST_PACKET, *PVIDEO_REQUEST_PACKET;
+typedef _In_ PVIDEO_REQUEST_PACKET IN_PVIDEO_REQUEST_PACKET;
+
+#if (DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_6)
+typedef enum _DXGK_DIAGNOSTICINFO_TYPE {
+  DXGK_DI_ADDDEVICE = 0,
+  DXGK_DI_STARTDEVICE = 1
+} DXGK_DIAGNOSTICINFO_TYPE;
+
+typedef struct _DXGKARG_COLLECTDIAGNOSTICINFO {
+  HANDLE hAdapter;
+  DXGK_DIAGNOSTICINFO_TYPE Type;
+  CHAR BucketingString[64];
+  CHAR DescriptionString[128];
+  union {
+    PVOID pReserved;
+  };
+  UINT BufferSizeIn;
+  UINT BufferSizeOut;
+  PVOID pBuffer;
+} DXGKARG_COLLECTDIAGNOSTICINFO;
+typedef _Inout_ DXGKARG_COLLECTDIAGNOSTICINFO* INOUT_PDXGKARG_COLLECTDIAGNOSTICINFO;
+#endif
+
+// Passed on by pointer only.
+typedef struct _DXGKARG_SYSTEM_DISPLAY_ENABLE_FLAGS* PDXGKARG_SYSTEM_DISPLAY_ENABLE_FLAGS;
 typedef struct _ACPI_EVAL_INPUT_BUFFER_COMPLEX* PACPI_EVAL_INPUT_BUFFER_COMPLEX;
 typedef struct _ACPI_EVAL_OUTPUT_BUFFER* PACPI_EVAL_OUTPUT_BUFFER;
 typedef struct _PCI_DEVICE_PRESENCE_PARAMETERS* PPCI_DEVICE_PRESENCE_PARAMETERS;
 
-// ---- Callbacks of the port; those of memory objects stand in d3dkmddi_memory.h
-// ---------------------------------------
+EXTERN_C_END
 
-typedef VOID DXGKDDI_PROTECTED_CALLBACK(IN_CONST_PVOID MiniportDeviceContext, PVOID ProtectedCallbackContext,
-                                        NTSTATUS ProtectionStatus);
-typedef DXGKDDI_PROTECTED_CALLBACK* PDXGKDDI_PROTECTED_CALLBACK;
+#include "dispmprt_interface.h"
 
-typedef NTSTATUS(APIENTRY* DXGKCB_EVAL_ACPI_METHOD)(HANDLE DeviceHandle, ULONG DeviceUid,
-                                                    PACPI_EVAL_INPUT_BUFFER_COMPLEX AcpiInputBuffer,
-                                                    ULONG AcpiInputSize,
-                                                    PACPI_EVAL_OUTPUT_BUFFER AcpiOutputBuffer,
-                                                    ULONG AcpiOutputSize);
-typedef NTSTATUS(APIENTRY* DXGKCB_GET_DEVICE_INFORMATION)(HANDLE DeviceHandle, PDXGK_DEVICE_INFO DeviceInfo);
-typedef NTSTATUS(APIENTRY* DXGKCB_INDICATE_CHILD_STATUS)(HANDLE DeviceHandle, PDXGK_CHILD_STATUS ChildStatus);
-typedef NTSTATUS(APIENTRY* DXGKCB_MAP_MEMORY)(HANDLE DeviceHandle, PHYSICAL_ADDRESS TranslatedAddress,
-                                              ULONG Length, BOOLEAN InIoSpace, BOOLEAN MapToUserMode,
-                                              MEMORY_CACHING_TYPE CacheType, PVOID* VirtualAddress);
-/// TRUE = queued, FALSE = one is pending already. Any IRQL, also from the interrupt routine.
-typedef BOOLEAN(APIENTRY* DXGKCB_QUEUE_DPC)(HANDLE DeviceHandle);
-typedef NTSTATUS(APIENTRY* DXGKCB_QUERY_SERVICES)(HANDLE DeviceHandle, DXGK_SERVICES ServicesType,
-                                                  PINTERFACE Interface);
-typedef NTSTATUS(APIENTRY* DXGKCB_READ_DEVICE_SPACE)(HANDLE DeviceHandle, ULONG DataType, PVOID Buffer,
-                                                     ULONG Offset, ULONG Length, PULONG BytesRead);
-/// The routine runs at the device's interrupt level.
-typedef NTSTATUS(APIENTRY* DXGKCB_SYNCHRONIZE_EXECUTION)(HANDLE DeviceHandle,
-                                                         PKSYNCHRONIZE_ROUTINE SynchronizeRoutine,
-                                                         PVOID Context, ULONG MessageNumber,
-                                                         PBOOLEAN ReturnValue);
-typedef NTSTATUS(APIENTRY* DXGKCB_UNMAP_MEMORY)(HANDLE DeviceHandle, PVOID VirtualAddress);
-typedef NTSTATUS(APIENTRY* DXGKCB_WRITE_DEVICE_SPACE)(HANDLE DeviceHandle, ULONG DataType, PVOID Buffer,
-                                                      ULONG Offset, ULONG Length, PULONG BytesWritten);
-typedef NTSTATUS(APIENTRY* DXGKCB_IS_DEVICE_PRESENT)(HANDLE DeviceHandle,
-                                                     PPCI_DEVICE_PRESENCE_PARAMETERS DevicePresenceParameters,
-                                                     PBOOLEAN DevicePresent);
-typedef VOID(APIENTRY* DXGKCB_LOG_ETW_EVENT)(CONST LPCGUID EventGuid, UCHAR Type, USHORT EventBufferSize,
-                                             PVOID EventBuffer);
-typedef NTSTATUS(APIENTRY* DXGKCB_EXCLUDE_ADAPTER_ACCESS)(HANDLE DeviceHandle, ULONG Attributes,
-                                                          PDXGKDDI_PROTECTED_CALLBACK DxgkProtectedCallback,
-                                                          PVOID ProtectedCallbackContext);
-typedef NTSTATUS(APIENTRY* DXGKCB_ACQUIRE_POST_DISPLAY_OWNERSHIP)(HANDLE DeviceHandle,
-                                                                  PDXGK_DISPLAY_INFORMATION DisplayInfo);
-// Members whose arguments no driver here needs: a function pointer in the right place, under its right name.
-typedef VOID(APIENTRY* DXGKCB_UNTYPED)(VOID);
-
-/// What StartDevice receives and the driver copies: Size bytes of it.
-typedef struct _DXGKRNL_INTERFACE {
-  ULONG Size;
-  ULONG Version;
-  HANDLE DeviceHandle;
-  DXGKCB_EVAL_ACPI_METHOD DxgkCbEvalAcpiMethod;
-  DXGKCB_GET_DEVICE_INFORMATION DxgkCbGetDeviceInformation;
-  DXGKCB_INDICATE_CHILD_STATUS DxgkCbIndicateChildStatus;
-  DXGKCB_MAP_MEMORY DxgkCbMapMemory;
-  DXGKCB_QUEUE_DPC DxgkCbQueueDpc;
-  DXGKCB_QUERY_SERVICES DxgkCbQueryServices;
-  DXGKCB_READ_DEVICE_SPACE DxgkCbReadDeviceSpace;
-  DXGKCB_SYNCHRONIZE_EXECUTION DxgkCbSynchronizeExecution;
-  DXGKCB_UNMAP_MEMORY DxgkCbUnmapMemory;
-  DXGKCB_WRITE_DEVICE_SPACE DxgkCbWriteDeviceSpace;
-  DXGKCB_IS_DEVICE_PRESENT DxgkCbIsDevicePresent;
-  DXGKCB_UNTYPED DxgkCbGetHandleData;
-  DXGKCB_UNTYPED DxgkCbGetHandleParent;
-  DXGKCB_UNTYPED DxgkCbEnumHandleChildren;
-  DXGKCB_NOTIFY_INTERRUPT DxgkCbNotifyInterrupt;
-  DXGKCB_NOTIFY_DPC DxgkCbNotifyDpc;
-  DXGKCB_UNTYPED DxgkCbQueryVidPnInterface;
-  DXGKCB_UNTYPED DxgkCbQueryMonitorInterface;
-  DXGKCB_UNTYPED DxgkCbGetCaptureAddress;
-  DXGKCB_LOG_ETW_EVENT DxgkCbLogEtwEvent;
-  DXGKCB_EXCLUDE_ADAPTER_ACCESS DxgkCbExcludeAdapterAccess;
-  DXGKCB_UNTYPED DxgkCbCreateContextAllocation;
-  DXGKCB_UNTYPED DxgkCbDestroyContextAllocation;
-  DXGKCB_UNTYPED DxgkCbSetPowerComponentActive;
-  DXGKCB_UNTYPED DxgkCbSetPowerComponentIdle;
-  DXGKCB_ACQUIRE_POST_DISPLAY_OWNERSHIP DxgkCbAcquirePostDisplayOwnership;
-  DXGKCB_UNTYPED DxgkCbPowerRuntimeControlRequest;
-  DXGKCB_UNTYPED DxgkCbSetPowerComponentLatency;
-  DXGKCB_UNTYPED DxgkCbSetPowerComponentResidency;
-  DXGKCB_UNTYPED DxgkCbCompleteFStateTransition;
-  DXGKCB_UNTYPED DxgkCbCompletePStateTransition;
-  DXGKCB_UNTYPED DxgkCbMapContextAllocation;
-  DXGKCB_UNTYPED DxgkCbUpdateContextAllocation;
-  DXGKCB_UNTYPED DxgkCbReserveGpuVirtualAddressRange;
-  DXGKCB_UNTYPED DxgkCbAcquireHandleData;
-  DXGKCB_UNTYPED DxgkCbReleaseHandleData;
-  DXGKCB_UNTYPED DxgkCbHardwareContentProtectionTeardown;
-  DXGKCB_UNTYPED DxgkCbMultiPlaneOverlayDisabled;
-  DXGKCB_UNTYPED DxgkCbMitigatedRangeUpdate;
-  DXGKCB_UNTYPED DxgkCbInvalidateHwContext;
-  DXGKCB_UNTYPED DxgkCbIndicateConnectorChange;
-  DXGKCB_UNTYPED DxgkCbUnblockUEFIFrameBufferRanges;
-  DXGKCB_UNTYPED DxgkCbAcquirePostDisplayOwnership2;
-  DXGKCB_UNTYPED DxgkCbSetProtectedSessionStatus;
-  DXGKCB_ALLOCATECONTIGUOUSMEMORY DxgkCbAllocateContiguousMemory;
-  DXGKCB_FREECONTIGUOUSMEMORY DxgkCbFreeContiguousMemory;
-  DXGKCB_ALLOCATEPAGESFORMDL DxgkCbAllocatePagesForMdl;
-  DXGKCB_FREEPAGESFROMMDL DxgkCbFreePagesFromMdl;
-  DXGKCB_PINFRAMEBUFFERFORSAVE DxgkCbPinFrameBufferForSave;
-  DXGKCB_UNPINFRAMEBUFFERFORSAVE DxgkCbUnpinFrameBufferForSave;
-  DXGKCB_MAPFRAMEBUFFERPOINTER DxgkCbMapFrameBufferPointer;
-  DXGKCB_UNMAPFRAMEBUFFERPOINTER DxgkCbUnmapFrameBufferPointer;
-  DXGKCB_MAPMDLTOIOMMU DxgkCbMapMdlToIoMmu;
-  DXGKCB_UNMAPMDLFROMIOMMU DxgkCbUnmapMdlFromIoMmu;
-  DXGKCB_UNTYPED DxgkCbReportDiagnostic;
-  DXGKCB_UNTYPED DxgkCbSignalEvent;
-  DXGKCB_UNTYPED DxgkCbIsFeatureEnabled;
-  DXGKCB_UNTYPED DxgkCbSaveMemoryForHotUpdate;
-  DXGKCB_UNTYPED DxgkCbNotifyCursorSupportChange;
-  DXGKCB_UNTYPED DxgkCbQueryFeatureSupport;
-  DXGKCB_CREATEPHYSICALMEMORYOBJECT DxgkCbCreatePhysicalMemoryObject;
-  DXGKCB_DESTROYPHYSICALMEMORYOBJECT DxgkCbDestroyPhysicalMemoryObject;
-  DXGKCB_MAPPHYSICALMEMORY DxgkCbMapPhysicalMemory;
-  DXGKCB_UNMAPPHYSICALMEMORY DxgkCbUnmapPhysicalMemory;
-  DXGKCB_ALLOCATEADL DxgkCbAllocateAdl;
-  DXGKCB_FREEADL DxgkCbFreeAdl;
-  DXGKCB_OPENPHYSICALMEMORYOBJECT DxgkCbOpenPhysicalMemoryObject;
-  DXGKCB_CLOSEPHYSICALMEMORYOBJECT DxgkCbClosePhysicalMemoryObject;
-  DXGKCB_PINFRAMEBUFFERFORSAVE2 DxgkCbPinFrameBufferForSave2;
-#if (DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM3_1)
-  DXGKCB_UNTYPED DxgkCbDisconnectDoorbell;
-#endif
-} DXGKRNL_INTERFACE, *PDXGKRNL_INTERFACE;
-typedef _In_ PDXGKRNL_INTERFACE IN_PDXGKRNL_INTERFACE;
+EXTERN_C_START
 
 // ---- Entry points
 // --------------------------------------------------------------------------------------------------
@@ -258,6 +287,36 @@ typedef VOID DXGKDDI_CONTROL_ETW_LOGGING(IN_BOOLEAN Enable, IN_ULONG Flags, IN_U
 typedef NTSTATUS DXGKDDI_LINK_DEVICE(IN_CONST_PDEVICE_OBJECT PhysicalDeviceObject,
                                      IN_CONST_PVOID MiniportDeviceContext, INOUT_PLINKED_DEVICE LinkedDevice);
 #undef MP
+typedef NTSTATUS DXGKDDI_EXCHANGEPRESTARTINFO(IN_CONST_HANDLE hAdapter,
+                                              IN_OUT_PDXGK_PRE_START_INFO pPreStartInfo);
+typedef NTSTATUS DXGKDDI_STOP_DEVICE_AND_RELEASE_POST_DISPLAY_OWNERSHIP(
+    PVOID MiniportDeviceContext, D3DDDI_VIDEO_PRESENT_TARGET_ID TargetId,
+    PDXGK_DISPLAY_INFORMATION DisplayInfo);
+typedef NTSTATUS DXGKDDI_NOTIFY_SURPRISE_REMOVAL(PVOID MiniportDeviceContext,
+                                                 DXGK_SURPRISE_REMOVAL_TYPE RemovalType);
+typedef NTSTATUS DXGKDDI_GET_CHILD_CONTAINER_ID(PVOID MiniportDeviceContext, ULONG ChildUid,
+                                                PDXGK_CHILD_CONTAINER_ID ContainerId);
+/// Any IRQL: the system may be going down.
+typedef NTSTATUS DXGKDDI_SYSTEM_DISPLAY_ENABLE(PVOID MiniportDeviceContext,
+                                               D3DDDI_VIDEO_PRESENT_TARGET_ID TargetId,
+                                               PDXGKARG_SYSTEM_DISPLAY_ENABLE_FLAGS Flags, UINT* Width,
+                                               UINT* Height, D3DDDIFORMAT* ColorFormat);
+typedef VOID DXGKDDI_SYSTEM_DISPLAY_WRITE(PVOID MiniportDeviceContext, PVOID Source, UINT SourceWidth,
+                                          UINT SourceHeight, UINT SourceStride, UINT PositionX,
+                                          UINT PositionY);
+#if (DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_6)
+typedef NTSTATUS APIENTRY
+DXGKDDI_COLLECTDIAGNOSTICINFO(IN_CONST_PDEVICE_OBJECT PhysicalDeviceObject,
+                              INOUT_PDXGKARG_COLLECTDIAGNOSTICINFO pCollectDiagnosticInfo);
+typedef DXGKDDI_COLLECTDIAGNOSTICINFO* PDXGKDDI_COLLECTDIAGNOSTICINFO;
+#endif
+typedef DXGKDDI_EXCHANGEPRESTARTINFO* PDXGKDDI_EXCHANGEPRESTARTINFO;
+typedef DXGKDDI_STOP_DEVICE_AND_RELEASE_POST_DISPLAY_OWNERSHIP*
+    PDXGKDDI_STOP_DEVICE_AND_RELEASE_POST_DISPLAY_OWNERSHIP;
+typedef DXGKDDI_NOTIFY_SURPRISE_REMOVAL* PDXGKDDI_NOTIFY_SURPRISE_REMOVAL;
+typedef DXGKDDI_GET_CHILD_CONTAINER_ID* PDXGKDDI_GET_CHILD_CONTAINER_ID;
+typedef DXGKDDI_SYSTEM_DISPLAY_ENABLE* PDXGKDDI_SYSTEM_DISPLAY_ENABLE;
+typedef DXGKDDI_SYSTEM_DISPLAY_WRITE* PDXGKDDI_SYSTEM_DISPLAY_WRITE;
 
 typedef DXGKDDI_ADD_DEVICE* PDXGKDDI_ADD_DEVICE;
 typedef DXGKDDI_START_DEVICE* PDXGKDDI_START_DEVICE;
@@ -302,25 +361,25 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   PDXGKDDI_QUERY_INTERFACE DxgkDdiQueryInterface;
   PDXGKDDI_CONTROL_ETW_LOGGING DxgkDdiControlEtwLogging;
   PDXGKDDI_QUERYADAPTERINFO DxgkDdiQueryAdapterInfo;
-  PVOID DxgkDdiCreateDevice;
-  PVOID DxgkDdiCreateAllocation;
-  PVOID DxgkDdiDestroyAllocation;
-  PVOID DxgkDdiDescribeAllocation;
+  PDXGKDDI_CREATEDEVICE DxgkDdiCreateDevice;
+  PDXGKDDI_CREATEALLOCATION DxgkDdiCreateAllocation;
+  PDXGKDDI_DESTROYALLOCATION DxgkDdiDestroyAllocation;
+  PDXGKDDI_DESCRIBEALLOCATION DxgkDdiDescribeAllocation;
   PVOID DxgkDdiGetStandardAllocationDriverData;
   PVOID DxgkDdiAcquireSwizzlingRange;
   PVOID DxgkDdiReleaseSwizzlingRange;
-  PVOID DxgkDdiPatch;
-  PVOID DxgkDdiSubmitCommand;
-  PVOID DxgkDdiPreemptCommand;
+  PDXGKDDI_PATCH DxgkDdiPatch;
+  PDXGKDDI_SUBMITCOMMAND DxgkDdiSubmitCommand;
+  PDXGKDDI_PREEMPTCOMMAND DxgkDdiPreemptCommand;
   PDXGKDDI_BUILDPAGINGBUFFER DxgkDdiBuildPagingBuffer;
   PVOID DxgkDdiSetPalette;
   PVOID DxgkDdiSetPointerPosition;
   PVOID DxgkDdiSetPointerShape;
-  PVOID DxgkDdiResetFromTimeout;
-  PVOID DxgkDdiRestartFromTimeout;
+  PDXGKDDI_RESETFROMTIMEOUT DxgkDdiResetFromTimeout;
+  PDXGKDDI_RESTARTFROMTIMEOUT DxgkDdiRestartFromTimeout;
   PDXGKDDI_ESCAPE DxgkDdiEscape;
-  PVOID DxgkDdiCollectDbgInfo;
-  PVOID DxgkDdiQueryCurrentFence;
+  PDXGKDDI_COLLECTDBGINFO DxgkDdiCollectDbgInfo;
+  PDXGKDDI_QUERYCURRENTFENCE DxgkDdiQueryCurrentFence;
   PVOID DxgkDdiIsSupportedVidPn;
   PVOID DxgkDdiRecommendFunctionalVidPn;
   PVOID DxgkDdiEnumVidPnCofuncModality;
@@ -332,18 +391,18 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   PVOID DxgkDdiRecommendVidPnTopology;
   PVOID DxgkDdiGetScanLine;
   PVOID DxgkDdiStopCapture;
-  PVOID DxgkDdiControlInterrupt;
+  PDXGKDDI_CONTROLINTERRUPT DxgkDdiControlInterrupt;
   PVOID DxgkDdiCreateOverlay;
-  PVOID DxgkDdiDestroyDevice;
-  PVOID DxgkDdiOpenAllocation;
-  PVOID DxgkDdiCloseAllocation;
+  PDXGKDDI_DESTROYDEVICE DxgkDdiDestroyDevice;
+  PDXGKDDI_OPENALLOCATIONINFO DxgkDdiOpenAllocation;
+  PDXGKDDI_CLOSEALLOCATION DxgkDdiCloseAllocation;
   PVOID DxgkDdiRender;
   PVOID DxgkDdiPresent;
   PVOID DxgkDdiUpdateOverlay;
   PVOID DxgkDdiFlipOverlay;
   PVOID DxgkDdiDestroyOverlay;
-  PVOID DxgkDdiCreateContext;
-  PVOID DxgkDdiDestroyContext;
+  PDXGKDDI_CREATECONTEXT DxgkDdiCreateContext;
+  PDXGKDDI_DESTROYCONTEXT DxgkDdiDestroyContext;
   PDXGKDDI_LINK_DEVICE DxgkDdiLinkDevice;
   PVOID DxgkDdiSetDisplayPrivateDriverFormat;
   // WIN7
@@ -358,19 +417,19 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   PVOID DxgkDdiQueryVidPnHWCapability;
   // WIN8
   PVOID DxgkDdiSetPowerComponentFState;
-  PVOID DxgkDdiQueryDependentEngineGroup;
-  PVOID DxgkDdiQueryEngineStatus;
-  PVOID DxgkDdiResetEngine;
-  PVOID DxgkDdiStopDeviceAndReleasePostDisplayOwnership;
-  PVOID DxgkDdiSystemDisplayEnable;
-  PVOID DxgkDdiSystemDisplayWrite;
-  PVOID DxgkDdiCancelCommand;
-  PVOID DxgkDdiGetChildContainerId;
+  PDXGKDDI_QUERYDEPENDENTENGINEGROUP DxgkDdiQueryDependentEngineGroup;
+  PDXGKDDI_QUERYENGINESTATUS DxgkDdiQueryEngineStatus;
+  PDXGKDDI_RESETENGINE DxgkDdiResetEngine;
+  PDXGKDDI_STOP_DEVICE_AND_RELEASE_POST_DISPLAY_OWNERSHIP DxgkDdiStopDeviceAndReleasePostDisplayOwnership;
+  PDXGKDDI_SYSTEM_DISPLAY_ENABLE DxgkDdiSystemDisplayEnable;
+  PDXGKDDI_SYSTEM_DISPLAY_WRITE DxgkDdiSystemDisplayWrite;
+  PDXGKDDI_CANCELCOMMAND DxgkDdiCancelCommand;
+  PDXGKDDI_GET_CHILD_CONTAINER_ID DxgkDdiGetChildContainerId;
   PVOID DxgkDdiPowerRuntimeControlRequest;
   PVOID DxgkDdiSetVidPnSourceAddressWithMultiPlaneOverlay;
-  PVOID DxgkDdiNotifySurpriseRemoval;
+  PDXGKDDI_NOTIFY_SURPRISE_REMOVAL DxgkDdiNotifySurpriseRemoval;
   // WDDM1_3
-  PVOID DxgkDdiGetNodeMetadata;
+  PDXGKDDI_GETNODEMETADATA DxgkDdiGetNodeMetadata;
   PVOID DxgkDdiSetPowerPState;
   PVOID DxgkDdiControlInterrupt2;
   PVOID DxgkDdiCheckMultiPlaneOverlaySupport;
@@ -378,7 +437,7 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   PVOID DxgkDdiFormatHistoryBuffer;
   // WDDM2_0
   PVOID DxgkDdiRenderGdi;
-  PVOID DxgkDdiSubmitCommandVirtual;
+  PDXGKDDI_SUBMITCOMMANDVIRTUAL DxgkDdiSubmitCommandVirtual;
   PVOID DxgkDdiSetRootPageTable;
   PVOID DxgkDdiGetRootPageTableSize;
   PVOID DxgkDdiMapCpuHostAperture;
@@ -416,7 +475,7 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   PVOID DxgkDdiSetTargetAdjustedColorimetry;
   PVOID DxgkDdiDisplayDetectControl;
   PVOID DxgkDdiQueryConnectionChange;
-  PVOID DxgkDdiExchangePreStartInfo;
+  PDXGKDDI_EXCHANGEPRESTARTINFO DxgkDdiExchangePreStartInfo;
   PVOID DxgkDdiGetMultiPlaneOverlayCaps;
   PVOID DxgkDdiGetPostCompositionCaps;
   // WDDM2_3
@@ -445,7 +504,7 @@ typedef struct _DRIVER_INITIALIZATION_DATA {
   // WDDM2_6
   PVOID DxgkDdiSaveMemoryForHotUpdate;
   PVOID DxgkDdiRestoreMemoryForHotUpdate;
-  PVOID DxgkDdiCollectDiagnosticInfo;
+  PDXGKDDI_COLLECTDIAGNOSTICINFO DxgkDdiCollectDiagnosticInfo;
   PVOID Reserved3;
   // WDDM2_7
   PVOID DxgkDdiControlInterrupt3;

@@ -19,8 +19,16 @@
 #define _WIN64 1
 #endif
 
-static_assert(sizeof(void*) == 8 && sizeof(int) == 4, "the layouts of this kit are those of 64-bit Windows");
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit fields are laid out for little-endian hosts");
+// C11 knows the keyword only under its own name.
+#ifdef __cplusplus
+#define C_ASSERT(e) static_assert(e, #e)
+#else
+#define C_ASSERT(e) _Static_assert(e, #e)
+#endif
+
+// The layouts of this kit are those of 64-bit Windows, and bit fields are laid out for little-endian hosts.
+C_ASSERT(sizeof(void*) == 8 && sizeof(int) == 4);
+C_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 // Calling conventions and linkage: all alike on 64-bit hosts.
 #define NTAPI
@@ -28,13 +36,28 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit fields are laid ou
 #define CALLBACK
 #define FASTCALL
 #define WINAPI
+// Keywords of clang -fms-extensions and macros of MinGW, without effect either way.
+#if !defined(_MSC_EXTENSIONS) && !defined(__MINGW32__) && !(defined(__clang__) && defined(GPUDMAR_KMD))
+#define __cdecl
+#define __stdcall
+#define __fastcall
+#endif
 #define NTKERNELAPI
+#define NTHALAPI
 #define NTSYSAPI
 #define DECLSPEC_IMPORT
 #define DECLSPEC_NORETURN __attribute__((noreturn))
 #define DECLSPEC_ALIGN(n) __attribute__((aligned(n)))
+#define DECLSPEC_NOINLINE __attribute__((noinline))
+#define DECLSPEC_SELECTANY __attribute__((weak))
+#ifndef UNALIGNED
+#define UNALIGNED
+#endif
 #ifndef FORCEINLINE
 #define FORCEINLINE static inline __attribute__((always_inline))
+#endif
+#ifndef CFORCEINLINE
+#define CFORCEINLINE FORCEINLINE
 #endif
 #ifdef __cplusplus
 #define EXTERN_C extern "C"
@@ -74,47 +97,76 @@ typedef void* HANDLE;
 typedef HANDLE* PHANDLE;
 
 typedef char CHAR;
+typedef signed char SCHAR;
 typedef char CCHAR;
 typedef CHAR* PCHAR;
+typedef const CHAR* PCCHAR;
 typedef CHAR* PSTR;
 typedef const CHAR* PCSTR;
 typedef unsigned char UCHAR;
 typedef UCHAR* PUCHAR;
 typedef unsigned char BYTE;
+typedef BYTE* PBYTE;
 typedef UCHAR BOOLEAN;
 typedef BOOLEAN* PBOOLEAN;
 typedef int BOOL;
 typedef int16_t SHORT;
+typedef SHORT* PSHORT;
 typedef int16_t CSHORT;
+typedef float FLOAT;
+typedef double DOUBLE;
 typedef uint16_t USHORT;
 typedef USHORT* PUSHORT;
 typedef uint16_t WORD;
 typedef int INT;
 typedef int32_t INT32;
+typedef int8_t INT8;
+typedef int16_t INT16;
+typedef uint8_t UINT8;
+typedef uint16_t UINT16;
 typedef unsigned int UINT;
 typedef UINT* PUINT;
 typedef uint32_t UINT32;
-typedef int32_t LONG;
+typedef int LONG;  // of 32 bits: `long` has 64 here
 typedef LONG* PLONG;
-typedef uint32_t ULONG;
+typedef int LONG32;
+typedef unsigned int ULONG;
 typedef ULONG* PULONG;
-typedef uint32_t DWORD;
-typedef uint32_t ULONG32;
+typedef unsigned int DWORD;
+typedef DWORD* PDWORD;
+typedef unsigned int ULONG32;
+// A driver may mix these with `unsigned __int64`, which is `unsigned long long`; the bench itself mixes them
+// with uint64_t. C functions are the same for both.
+#ifdef GPUDMAR_KMD
+typedef long long INT64;
+typedef unsigned long long UINT64;
+#else
 typedef int64_t INT64;
 typedef uint64_t UINT64;
-typedef int64_t LONG64;
-typedef int64_t LONGLONG;
-typedef uint64_t ULONG64;
+#endif
+typedef INT64* PINT64;
+typedef UINT64* PUINT64;
+typedef INT64 LONG64;
+typedef LONG64* PLONG64;
+typedef INT64 LONGLONG;
+typedef LONGLONG* PLONGLONG;
+typedef UINT64 ULONG64;
 typedef ULONG64* PULONG64;
-typedef uint64_t ULONGLONG;
-typedef uint64_t DWORD64;
+typedef UINT64 ULONGLONG;
+typedef ULONGLONG* PULONGLONG;
+typedef UINT64 DWORDLONG;
+typedef UINT64 DWORD64;
 typedef intptr_t LONG_PTR;
+typedef intptr_t INT_PTR;
+typedef intptr_t SSIZE_T;
 typedef uintptr_t ULONG_PTR;
 typedef ULONG_PTR* PULONG_PTR;
 typedef uintptr_t UINT_PTR;
 typedef size_t SIZE_T;
 typedef SIZE_T* PSIZE_T;
 typedef ULONG_PTR KAFFINITY;
+typedef const void* LPCVOID;
+typedef void* LPVOID;
 typedef ULONG ACCESS_MASK;
 typedef LONG NTSTATUS;
 typedef NTSTATUS* PNTSTATUS;
@@ -133,6 +185,9 @@ typedef const WCHAR* PCWSTR;
 
 #define MAXUCHAR 0xFF
 #define MAXUSHORT 0xFFFF
+#define MAXLONG 0x7FFFFFFF
+#define MINLONG ((LONG)0x80000000)
+#define MAXUINT 0xFFFFFFFFu
 #define MAXULONG 0xFFFFFFFFu
 #define MAXULONG64 ((ULONGLONG)~0ull)
 #define MAXULONGLONG ((ULONGLONG)~0ull)
@@ -183,6 +238,10 @@ typedef struct _LUID {
   LONG HighPart;
 } LUID, *PLUID;
 
+typedef struct _SINGLE_LIST_ENTRY {
+  struct _SINGLE_LIST_ENTRY* Next;
+} SINGLE_LIST_ENTRY, *PSINGLE_LIST_ENTRY;
+
 typedef struct _LIST_ENTRY {
   struct _LIST_ENTRY* Flink;
   struct _LIST_ENTRY* Blink;
@@ -194,6 +253,17 @@ typedef struct _UNICODE_STRING {
   PWCH Buffer;
 } UNICODE_STRING, *PUNICODE_STRING;
 typedef const UNICODE_STRING* PCUNICODE_STRING;
+
+typedef struct _STRING {
+  USHORT Length;
+  USHORT MaximumLength;
+  PCHAR Buffer;
+} STRING, ANSI_STRING, *PSTRING, *PANSI_STRING;
+
+// The terminator counts in MaximumLength only.
+#define RTL_CONSTANT_STRING(literal) \
+  { sizeof(literal) - sizeof((literal)[0]), sizeof(literal), (PWCH)(literal) }
+#define DECLARE_CONST_UNICODE_STRING(var, literal) const UNICODE_STRING var = RTL_CONSTANT_STRING(literal)
 
 typedef struct _OBJECT_ATTRIBUTES {
   ULONG Length;
@@ -237,7 +307,6 @@ typedef struct _OBJECT_ATTRIBUTES {
 #define UNREFERENCED_PARAMETER(x) ((void)(x))
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(x) ((void)(x))
 #define NOTHING
-#define C_ASSERT(e) static_assert(e, #e)
 
 #define ALIGN_DOWN_BY(value, n) ((ULONG_PTR)(value) & ~((ULONG_PTR)(n)-1))
 #define ALIGN_UP_BY(value, n) (ALIGN_DOWN_BY(((ULONG_PTR)(value) + (n)-1), n))

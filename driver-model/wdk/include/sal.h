@@ -32,6 +32,11 @@
 #define _IRQL_restores_global_
 #define _IRQL_requires_same_
 #define _IRQL_uses_cancel_
+#define _COM_Outptr_
+#define _Points_to_data_
+#define _Literal_
+#define _Const_
+#define _Deref_out_range_(a, b)
 #define _Interlocked_operand_
 #define _Frees_ptr_
 #define _Frees_ptr_opt_
@@ -85,6 +90,22 @@
 #define __drv_allocatesMem(x)
 #define __drv_freesMem(x)
 #define __drv_strictTypeMatch(x)
+#define __drv_maxIRQL(x)
+#define __drv_requiresIRQL(x)
+#define __drv_functionClass(x)
+#define __drv_dispatchType(x)
+#define _Ret_writes_maybenull_(n)
+#define _Ret_writes_bytes_maybenull_(n)
+#define _Inout_updates_opt_(n)
+#define _Inout_updates_bytes_opt_(n)
+#define _Out_writes_opt_(n)
+#define _Out_writes_bytes_opt_(n)
+#define _Out_writes_all_(n)
+#define _Outptr_result_buffer_(n)
+#define _Outptr_result_buffer_maybenull_(n)
+#define _Analysis_mode_(x)
+#define _Kernel_clear_do_init_(x)
+#define _Prefast_operator_new_null_
 
 // The older spellings are off unless asked for: libstdc++ uses some of them as parameter names.
 #ifdef GPUDMAR_WDK_OLD_SAL

@@ -49,6 +49,24 @@ FORCEINLINE LONG64 InterlockedCompareExchange64(LONG64 volatile* Destination, LO
   __atomic_compare_exchange_n(Destination, &Comperand, ExChange, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return Comperand;
 }
+FORCEINLINE LONG64 InterlockedExchangeAdd64(LONG64 volatile* p, LONG64 v) {
+  return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
+}
+FORCEINLINE LONG64 InterlockedAdd64(LONG64 volatile* p, LONG64 v) {
+  return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST);
+}
+FORCEINLINE LONG64 InterlockedOr64(LONG64 volatile* p, LONG64 v) {
+  return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);
+}
+FORCEINLINE LONG64 InterlockedAnd64(LONG64 volatile* p, LONG64 v) {
+  return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);
+}
+FORCEINLINE SHORT InterlockedIncrement16(SHORT volatile* p) {
+  return __atomic_add_fetch(p, 1, __ATOMIC_SEQ_CST);
+}
+FORCEINLINE SHORT InterlockedDecrement16(SHORT volatile* p) {
+  return __atomic_sub_fetch(p, 1, __ATOMIC_SEQ_CST);
+}
 FORCEINLINE PVOID InterlockedExchangePointer(PVOID volatile* p, PVOID v) {
   return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
 }
@@ -96,6 +114,15 @@ FORCEINLINE VOID InsertHeadList(PLIST_ENTRY ListHead, PLIST_ENTRY Entry) {
   Entry->Blink = ListHead;
   first->Blink = Entry;
   ListHead->Flink = Entry;
+}
+/// Puts the entries of ListToAppend, which has no head of its own, at the end.
+FORCEINLINE VOID AppendTailList(PLIST_ENTRY ListHead, PLIST_ENTRY ListToAppend) {
+  PLIST_ENTRY last = ListHead->Blink;
+  if (last->Flink != ListHead) __builtin_trap();
+  ListHead->Blink->Flink = ListToAppend;
+  ListHead->Blink = ListToAppend->Blink;
+  ListToAppend->Blink->Flink = ListHead;
+  ListToAppend->Blink = last;
 }
 /// On an empty list returns the head itself.
 FORCEINLINE PLIST_ENTRY RemoveHeadList(PLIST_ENTRY ListHead) {
@@ -151,3 +178,6 @@ FORCEINLINE VOID RtlInitUnicodeString(PUNICODE_STRING Destination, PCWSTR Source
 #define PAGED_CODE()
 #endif
 #define ASSERT(e) NT_ASSERT(e)
+#define ASSERTMSG(m, e) NT_ASSERT(e)
+#define RTL_SOFT_ASSERT(e) NT_ASSERT(e)
+#define RTL_VERIFY(e) NT_VERIFY(e)
