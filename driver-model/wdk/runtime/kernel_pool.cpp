@@ -22,31 +22,39 @@ constexpr POOL_FLAGS kRequiredBits = 0xFFFFFFFF;
 extern "C" {
 
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
+  Runtime& runtime = Runtime::enter("ExAllocatePool2");
+  runtime.require_at_most((Flags & POOL_FLAG_PAGED) != 0 ? APC_LEVEL : DISPATCH_LEVEL, "ExAllocatePool2");
   const int kinds = ((Flags & POOL_FLAG_NON_PAGED) != 0) + ((Flags & POOL_FLAG_NON_PAGED_EXECUTE) != 0) +
                     ((Flags & POOL_FLAG_PAGED) != 0);
   PVOID address = nullptr;
   if ((Flags & kRequiredBits & ~kKnownRequired) == 0 && kinds == 1) {
-    address = Runtime::active().pool_allocate(NumberOfBytes, Tag, (Flags & POOL_FLAG_UNINITIALIZED) == 0);
+    address = runtime.pool_allocate(NumberOfBytes, Tag, (Flags & POOL_FLAG_UNINITIALIZED) == 0);
   }
   if (address == nullptr && (Flags & POOL_FLAG_RAISE_ON_FAILURE) != 0) raise_allocation_failure();
   return address;
 }
 
 PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+  Runtime& runtime = Runtime::enter("ExAllocatePoolWithTag");
+  runtime.require_at_most((static_cast<ULONG>(PoolType) & PagedPool) != 0 ? APC_LEVEL : DISPATCH_LEVEL,
+                          "ExAllocatePoolWithTag");
   const bool zero = (static_cast<ULONG>(PoolType) & POOL_ZERO_ALLOCATION) != 0;
-  PVOID address = Runtime::active().pool_allocate(NumberOfBytes, Tag, zero);
+  PVOID address = runtime.pool_allocate(NumberOfBytes, Tag, zero);
   if (address == nullptr && (static_cast<ULONG>(PoolType) & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
     raise_allocation_failure();
   }
   return address;
 }
 
-VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { Runtime::active().pool_free(P, Tag, true); }
+VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { Runtime::enter("ExFreePoolWithTag").pool_free(P, Tag, true); }
 
-VOID ExFreePool(PVOID P) { Runtime::active().pool_free(P, 0, false); }
+VOID ExFreePool(PVOID P) { Runtime::enter("ExFreePool").pool_free(P, 0, false); }
 
 VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4) {
-  throw BugCheck(BugCheckCode, P1, P2, P3, P4);
+  const BugCheck bugcheck(BugCheckCode, P1, P2, P3, P4);
+  const Runtime& runtime = Runtime::active();
+  if (runtime.options().on_rule_error) runtime.options().on_rule_error(bugcheck.what());
+  throw bugcheck;
 }
 
 }  // extern "C"

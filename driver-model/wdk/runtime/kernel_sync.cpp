@@ -7,70 +7,38 @@
 
 #include "driver-model/wdk/runtime/runtime.h"
 
-using gpudmar::wdk::KernelRuleError;
 using gpudmar::wdk::Runtime;
-using gpudmar::wdk::WaitBoundExceeded;
 
 namespace {
 
-// Let time pass until `take` succeeds; it is tried again after each wake-up, since another waiter may have
-// been faster. `ready` looks only. Throws WaitBoundExceeded.
-template <typename Ready, typename Take>
-void wait_bounded(Runtime& runtime, const void* object, const Ready& ready, const Take& take) {
-  const std::uint64_t bound = runtime.options().infinite_wait_cycles;
-  const std::uint64_t start = runtime.time().now();
-  while (!take()) {
-    const std::uint64_t gone = runtime.time().now() - start;
-    if (gone >= bound || !runtime.time().wait_until(ready, bound - gone)) {
-      throw WaitBoundExceeded(runtime.object_name(object), bound);
-    }
-  }
-}
+bool spin_free(const KSPIN_LOCK* lock) { return __atomic_load_n(lock, __ATOMIC_ACQUIRE) == 0; }
+bool spin_take(PKSPIN_LOCK lock) { return __atomic_exchange_n(lock, ULONG_PTR{1}, __ATOMIC_ACQUIRE) == 0; }
 
-bool signalled(const KEVENT* event) {
-  return __atomic_load_n(&event->Header.SignalState, __ATOMIC_ACQUIRE) != 0;
-}
-
-// A synchronization event releases one waiter and resets; a notification event stays.
-bool consume(PRKEVENT event) {
-  if (event->Header.Type == SynchronizationEvent) {
-    return __atomic_exchange_n(&event->Header.SignalState, 0, __ATOMIC_ACQ_REL) != 0;
-  }
-  return signalled(event);
-}
-
-void require_at_most(Runtime& runtime, KIRQL level, const char* what) {
-  if (runtime.irql() > level) {
-    throw KernelRuleError(fmt::format("{} at IRQL {}, allowed up to {}", what, runtime.irql(), level));
-  }
-}
-
-// The timeout of a wait in 100 ns from now.
-std::uint64_t ticks_from_now(const Runtime& runtime, LONGLONG timeout) {
-  if (timeout <= 0) return -static_cast<std::uint64_t>(timeout);
-  const auto due = static_cast<std::uint64_t>(timeout);
-  const std::uint64_t now = runtime.now_100ns();
-  return due > now ? due - now : 0;
+bool mutex_take(Runtime& runtime, PFAST_MUTEX mutex) {
+  if (InterlockedCompareExchange(&mutex->Count, 0, 1) != 1) return false;
+  mutex->Owner = reinterpret_cast<PVOID>(runtime.current_thread());
+  mutex->OldIrql = runtime.set_irql(APC_LEVEL);
+  return true;
 }
 
 }  // namespace
 
 extern "C" {
 
-KIRQL KeGetCurrentIrql(VOID) { return Runtime::active().irql(); }
+KIRQL KeGetCurrentIrql(VOID) { return Runtime::active().irql(); }  // PAGED_CODE: takes no time
 
 KIRQL KfRaiseIrql(KIRQL NewIrql) {
-  Runtime& runtime = Runtime::active();
+  Runtime& runtime = Runtime::enter("KfRaiseIrql");
   if (NewIrql < runtime.irql()) {
-    throw KernelRuleError(fmt::format("KeRaiseIrql from {} to the lower {}", runtime.irql(), NewIrql));
+    runtime.rule_broken(fmt::format("KeRaiseIrql from {} to the lower {}", runtime.irql(), NewIrql));
   }
   return runtime.set_irql(NewIrql);
 }
 
 VOID KeLowerIrql(KIRQL NewIrql) {
-  Runtime& runtime = Runtime::active();
+  Runtime& runtime = Runtime::enter("KeLowerIrql");
   if (NewIrql > runtime.irql()) {
-    throw KernelRuleError(fmt::format("KeLowerIrql from {} to the higher {}", runtime.irql(), NewIrql));
+    runtime.rule_broken(fmt::format("KeLowerIrql from {} to the higher {}", runtime.irql(), NewIrql));
   }
   runtime.set_irql(NewIrql);
 }
@@ -79,17 +47,20 @@ KIRQL KeRaiseIrqlToDpcLevel(VOID) { return KfRaiseIrql(DISPATCH_LEVEL); }
 
 VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock) { *SpinLock = 0; }
 
-BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) { return __atomic_load_n(SpinLock, __ATOMIC_ACQUIRE) == 0; }
+BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) {
+  Runtime::enter("KeTestSpinLock");
+  return spin_free(SpinLock);
+}
 
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  return __atomic_exchange_n(SpinLock, ULONG_PTR{1}, __ATOMIC_ACQUIRE) == 0;
+  Runtime::enter("KeTryToAcquireSpinLockAtDpcLevel");
+  return spin_take(SpinLock);
 }
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  Runtime& runtime = Runtime::active();
-  wait_bounded(
-      runtime, SpinLock, [SpinLock] { return KeTestSpinLock(SpinLock) != FALSE; },
-      [SpinLock] { return KeTryToAcquireSpinLockAtDpcLevel(SpinLock) != FALSE; });
+  Runtime::enter("KeAcquireSpinLockAtDpcLevel")
+      .wait_bounded(
+          SpinLock, [SpinLock] { return spin_free(SpinLock); }, [SpinLock] { return spin_take(SpinLock); });
 }
 
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
@@ -99,9 +70,10 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
 }
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) {
+  const Runtime& runtime = Runtime::enter("KeReleaseSpinLockFromDpcLevel");
   if (__atomic_exchange_n(SpinLock, ULONG_PTR{0}, __ATOMIC_RELEASE) == 0) {
-    throw KernelRuleError(
-        fmt::format("releasing {}, a spin lock that nobody holds", Runtime::active().object_name(SpinLock)));
+    runtime.rule_broken(
+        fmt::format("releasing {}, a spin lock that nobody holds", runtime.object_name(SpinLock)));
   }
 }
 
@@ -119,6 +91,7 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
 }
 
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY, BOOLEAN) {
+  Runtime::enter("KeSetEvent").require_at_most(DISPATCH_LEVEL, "KeSetEvent");
   return __atomic_exchange_n(&Event->Header.SignalState, 1, __ATOMIC_ACQ_REL);
 }
 
@@ -128,45 +101,25 @@ LONG KeResetEvent(PRKEVENT Event) {
 
 VOID KeClearEvent(PRKEVENT Event) { KeResetEvent(Event); }
 
-LONG KeReadStateEvent(PRKEVENT Event) { return signalled(Event) ? 1 : 0; }
-
-NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON, KPROCESSOR_MODE, BOOLEAN, PLARGE_INTEGER Timeout) {
-  Runtime& runtime = Runtime::active();
-  auto* event = static_cast<PRKEVENT>(Object);
-  const bool poll = Timeout != nullptr && Timeout->QuadPart == 0;
-  require_at_most(runtime, poll ? DISPATCH_LEVEL : APC_LEVEL, "KeWaitForSingleObject");
-  if (consume(event)) return STATUS_SUCCESS;
-  if (poll) return STATUS_TIMEOUT;
-
-  const auto ready = [event] { return signalled(event); };
-  if (Timeout == nullptr) {
-    wait_bounded(runtime, event, ready, [event] { return consume(event); });
-    return STATUS_SUCCESS;
-  }
-  const std::uint64_t budget = runtime.cycles_from_100ns(ticks_from_now(runtime, Timeout->QuadPart));
-  const std::uint64_t start = runtime.time().now();
-  for (;;) {
-    const std::uint64_t gone = runtime.time().now() - start;
-    if (gone >= budget) return STATUS_TIMEOUT;
-    if (!runtime.time().wait_until(ready, budget - gone)) return STATUS_TIMEOUT;
-    if (consume(event)) return STATUS_SUCCESS;
-  }
+LONG KeReadStateEvent(PRKEVENT Event) {
+  Runtime::enter("KeReadStateEvent");
+  return __atomic_load_n(&Event->Header.SignalState, __ATOMIC_ACQUIRE) != 0 ? 1 : 0;
 }
 
 NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE, BOOLEAN, PLARGE_INTEGER Interval) {
-  Runtime& runtime = Runtime::active();
-  require_at_most(runtime, APC_LEVEL, "KeDelayExecutionThread");
-  runtime.time().wait(runtime.cycles_from_100ns(ticks_from_now(runtime, Interval->QuadPart)));
+  Runtime& runtime = Runtime::enter("KeDelayExecutionThread");
+  runtime.require_at_most(APC_LEVEL, "KeDelayExecutionThread");
+  runtime.time().wait(runtime.cycles_from_now(Interval->QuadPart));
   return STATUS_SUCCESS;
 }
 
 VOID KeStallExecutionProcessor(ULONG MicroSeconds) {
-  Runtime& runtime = Runtime::active();
+  Runtime& runtime = Runtime::enter("KeStallExecutionProcessor");
   runtime.time().wait(runtime.cycles_from_100ns(std::uint64_t{MicroSeconds} * 10));
 }
 
 LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {
-  gpudmar::hw::Time& time = Runtime::active().time();
+  gpudmar::hw::Time& time = Runtime::enter("KeQueryPerformanceCounter").time();
   if (PerformanceFrequency != nullptr) {
     PerformanceFrequency->QuadPart = std::llround(1e9 / time.cycle_ns());
   }
@@ -175,7 +128,20 @@ LARGE_INTEGER KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {
   return counter;
 }
 
-ULONGLONG KeQueryInterruptTime(VOID) { return Runtime::active().now_100ns(); }
+ULONGLONG KeQueryInterruptTime(VOID) { return Runtime::enter("KeQueryInterruptTime").now_100ns(); }
+
+ULONG64 KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp) {
+  const Runtime& runtime = Runtime::enter("KeQueryInterruptTimePrecise");
+  if (QpcTimeStamp != nullptr) *QpcTimeStamp = runtime.time().now();
+  return runtime.now_100ns();
+}
+
+VOID KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime) {
+  CurrentTime->QuadPart = static_cast<LONGLONG>(Runtime::enter("KeQuerySystemTimePrecise").now_100ns());
+}
+
+// One tick of the system's clock: 15.625 ms.
+ULONG KeQueryTimeIncrement(VOID) { return 156'250; }
 
 VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex) {
   *FastMutex = FAST_MUTEX{};
@@ -184,32 +150,29 @@ VOID ExInitializeFastMutex(PFAST_MUTEX FastMutex) {
 }
 
 BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex) {
-  Runtime& runtime = Runtime::active();
-  require_at_most(runtime, APC_LEVEL, "ExTryToAcquireFastMutex");
-  if (InterlockedCompareExchange(&FastMutex->Count, 0, 1) != 1) return FALSE;
-  FastMutex->Owner = reinterpret_cast<PVOID>(runtime.current_thread());
-  FastMutex->OldIrql = runtime.set_irql(APC_LEVEL);
-  return TRUE;
+  Runtime& runtime = Runtime::enter("ExTryToAcquireFastMutex");
+  runtime.require_at_most(APC_LEVEL, "ExTryToAcquireFastMutex");
+  return mutex_take(runtime, FastMutex);
 }
 
 VOID ExAcquireFastMutex(PFAST_MUTEX FastMutex) {
-  Runtime& runtime = Runtime::active();
-  require_at_most(runtime, APC_LEVEL, "ExAcquireFastMutex");
+  Runtime& runtime = Runtime::enter("ExAcquireFastMutex");
+  runtime.require_at_most(APC_LEVEL, "ExAcquireFastMutex");
   if (FastMutex->Count == 0 && FastMutex->Owner == reinterpret_cast<PVOID>(runtime.current_thread())) {
-    throw KernelRuleError(
+    runtime.rule_broken(
         fmt::format("{} is a fast mutex and its holder acquires it again", runtime.object_name(FastMutex)));
   }
-  if (ExTryToAcquireFastMutex(FastMutex)) return;
+  if (mutex_take(runtime, FastMutex)) return;
   ++FastMutex->Contention;
-  wait_bounded(
-      runtime, FastMutex, [FastMutex] { return __atomic_load_n(&FastMutex->Count, __ATOMIC_ACQUIRE) == 1; },
-      [FastMutex] { return ExTryToAcquireFastMutex(FastMutex) != FALSE; });
+  runtime.wait_bounded(
+      FastMutex, [FastMutex] { return __atomic_load_n(&FastMutex->Count, __ATOMIC_ACQUIRE) == 1; },
+      [&runtime, FastMutex] { return mutex_take(runtime, FastMutex); });
 }
 
 VOID ExReleaseFastMutex(PFAST_MUTEX FastMutex) {
-  Runtime& runtime = Runtime::active();
+  Runtime& runtime = Runtime::enter("ExReleaseFastMutex");
   if (FastMutex->Count != 0 || FastMutex->Owner != reinterpret_cast<PVOID>(runtime.current_thread())) {
-    throw KernelRuleError(
+    runtime.rule_broken(
         fmt::format("releasing {}, a fast mutex held by somebody else", runtime.object_name(FastMutex)));
   }
   FastMutex->Owner = nullptr;

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "driver-model/wdk/runtime/kernel_objects.h"
+
 namespace gpudmar::wdk {
 
 namespace {
@@ -41,7 +43,7 @@ BugCheck::BugCheck(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_P
       parameters_{p1, p2, p3, p4} {}
 
 Runtime::Runtime(const hw::Platform& platform, Options options)
-    : platform_(platform), options_(std::move(options)) {
+    : platform_(platform), options_(std::move(options)), objects_(std::make_unique<Objects>()) {
   if (active_runtime != nullptr) throw std::logic_error("a WDK runtime is active already");
   if (platform_.time == nullptr) throw std::logic_error("the WDK runtime needs a platform with time");
   active_runtime = this;
@@ -60,6 +62,44 @@ Runtime& Runtime::active() {
 
 Runtime* Runtime::active_or_null() { return active_runtime; }
 
+Runtime& Runtime::enter(const char* routine) {
+  Runtime& runtime = active();
+  if (runtime.options_.on_call) runtime.options_.on_call(routine);
+  return runtime;
+}
+
+void Runtime::rule_broken(const std::string& what) const {
+  if (options_.on_rule_error) options_.on_rule_error(what);
+  throw KernelRuleError(what);
+}
+
+void Runtime::lend(const char* kind, const void* what, std::size_t bytes) const {
+  if (options_.on_loan) options_.on_loan(kind, what, bytes, true);
+}
+
+void Runtime::take_back(const char* kind, const void* what) const {
+  if (options_.on_loan) options_.on_loan(kind, what, 0, false);
+}
+
+void Runtime::require_at_most(KIRQL level, const char* what) const {
+  if (irql() > level) rule_broken(fmt::format("{} at IRQL {}, allowed up to {}", what, irql(), level));
+}
+
+void Runtime::wait_bounded(const void* object, const std::function<bool()>& ready,
+                           const std::function<bool()>& take) {
+  const std::uint64_t bound = options_.infinite_wait_cycles;
+  const std::uint64_t start = time().now();
+  while (!take()) {
+    const std::uint64_t gone = time().now() - start;
+    if (gone >= bound || !time().wait_until(ready, bound - gone)) {
+      if (options_.on_rule_error)
+        options_.on_rule_error(
+            fmt::format("waited {} cycles for {}, which nobody signalled", bound, object_name(object)));
+      throw WaitBoundExceeded(object_name(object), bound);
+    }
+  }
+}
+
 void* Runtime::map_mmio(hw::Mmio& mmio) {
   const std::size_t reserved = (mmio.size() + hw::kPageSize - 1) & ~(hw::kPageSize - 1);
   void* address = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -69,6 +109,7 @@ void* Runtime::map_mmio(hw::Mmio& mmio) {
         fmt::format("reserving {} bytes for the registers at {:#x}", reserved, mmio.base()));
   }
   windows_[reinterpret_cast<std::uintptr_t>(address)] = {&mmio, mmio.size(), reserved};
+  lend("registers", address, reserved);
   return address;
 }
 
@@ -77,6 +118,7 @@ void Runtime::unmap_mmio(void* address) {
   if (window == windows_.end()) {
     throw std::invalid_argument(fmt::format("unmapping {}, which is no register window", address));
   }
+  take_back("registers", address);
   munmap(address, window->second.reserved);
   windows_.erase(window);
 }
@@ -119,6 +161,13 @@ std::uint64_t Runtime::cycles_from_100ns(std::uint64_t ticks) const {
   return cycles >= static_cast<long double>(kMax) ? kMax : static_cast<std::uint64_t>(cycles);
 }
 
+std::uint64_t Runtime::cycles_from_now(LONGLONG timeout) const {
+  if (timeout <= 0) return cycles_from_100ns(-static_cast<std::uint64_t>(timeout));
+  const auto due = static_cast<std::uint64_t>(timeout);
+  const std::uint64_t now = now_100ns();
+  return due > now ? cycles_from_100ns(due - now) : 0;
+}
+
 std::uint64_t Runtime::now_100ns() const {
   return static_cast<std::uint64_t>(static_cast<long double>(time().now()) * time().cycle_ns() / 100);
 }
@@ -148,19 +197,26 @@ void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero) {
   // Drivers that forget to initialise shall see it.
   memset(address, zero ? 0 : 0xCD, rounded);
   pool_[address] = {bytes, tag};
+  lend("pool", address, bytes);
   return address;
 }
 
 void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
   const auto block = pool_.find(address);
+  const auto refuse = [this](const BugCheck& bugcheck, const char* why) {
+    if (options_.on_rule_error) options_.on_rule_error(fmt::format("{}: {}", bugcheck.what(), why));
+    throw bugcheck;
+  };
   if (block == pool_.end()) {
-    throw BugCheck(kBadPoolCaller, kFreeOfUnknownAddress, reinterpret_cast<ULONG_PTR>(address), 0, 0);
+    refuse({kBadPoolCaller, kFreeOfUnknownAddress, reinterpret_cast<ULONG_PTR>(address), 0, 0},
+           "freeing what the pool did not give out, or twice");
   }
   if (check_tag && block->second.tag != tag) {
-    throw BugCheck(kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag,
-                   tag);
+    refuse({kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag, tag},
+           "freeing with another tag");
   }
   pool_.erase(block);
+  take_back("pool", address);
   std::free(address);
 }
 
@@ -179,9 +235,8 @@ void Runtime::debug_print(std::string_view text) const {
 }
 
 IrqlRaise::IrqlRaise(Runtime& runtime, KIRQL level) : runtime_(runtime), old_(runtime.irql()) {
-  if (old_ > level) {
-    throw KernelRuleError(fmt::format("raising the IRQL from {} to the lower {}", old_, level));
-  }
+  if (old_ > level)
+    runtime_.rule_broken(fmt::format("raising the IRQL from {} to the lower {}", old_, level));
   runtime_.set_irql(level);
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -62,6 +63,16 @@ class Runtime {
     std::function<std::uintptr_t()> current_thread;
     /// Receives the text of DbgPrint. Empty: standard error.
     std::function<void(std::string_view)> debug_output;
+    /// Begins a thread of execution, for system threads, timers, DPCs and work items. Empty: those routines
+    /// break a rule.
+    std::function<void(std::string name, std::function<void()> body)> spawn;
+    /// Called at the begin of each kernel routine, by its name; may let time pass.
+    std::function<void(const char* routine)> on_call;
+    /// A rule is broken, as KernelRuleError will say: called where it happens.
+    std::function<void(const std::string& what)> on_rule_error;
+    /// What the kernel lends came to be or is gone. `kind`: "pool", "registers", "thread", "timer", "work
+    /// item", "MDL mapping".
+    std::function<void(const char* kind, const void* what, std::size_t bytes, bool begins)> on_loan;
   };
 
   /// Throws std::logic_error if another instance lives or if the platform has no time.
@@ -75,6 +86,12 @@ class Runtime {
   [[nodiscard]] static Runtime& active();
   /// The same, or null.
   [[nodiscard]] static Runtime* active_or_null();
+  /// active(), at the begin of a kernel routine that the driver called.
+  static Runtime& enter(const char* routine);
+  /// Throws KernelRuleError.
+  [[noreturn]] void rule_broken(const std::string& what) const;
+  void lend(const char* kind, const void* what, std::size_t bytes = 0) const;
+  void take_back(const char* kind, const void* what) const;
 
   [[nodiscard]] hw::Time& time() const { return *platform_.time; }
   [[nodiscard]] const Options& options() const { return options_; }
@@ -104,6 +121,8 @@ class Runtime {
 
   /// Cycles that cover `ticks` of 100 ns; saturates.
   [[nodiscard]] std::uint64_t cycles_from_100ns(std::uint64_t ticks) const;
+  /// Cycles until a time-out in 100 ns: negative from now on, positive an absolute time.
+  [[nodiscard]] std::uint64_t cycles_from_now(LONGLONG timeout) const;
   /// 100 ns units since reset: the interrupt time, and in this kernel also the system time.
   [[nodiscard]] std::uint64_t now_100ns() const;
 
@@ -121,6 +140,18 @@ class Runtime {
   void fail_pool_after(std::int64_t allocations) { pool_failure_countdown_ = allocations; }
 
   void debug_print(std::string_view text) const;
+
+  // ---- Objects with a life of their own (kernel_objects.h)
+
+  struct Objects;
+  [[nodiscard]] Objects& objects() { return *objects_; }
+  [[nodiscard]] const hw::Platform& platform() const { return platform_; }
+  /// Throws KernelRuleError if the IRQL is above `level`.
+  void require_at_most(KIRQL level, const char* what) const;
+  /// Let time pass until `take` succeeds; it is tried again after each wake-up, since another waiter may have
+  /// been faster. `ready` looks only. Throws WaitBoundExceeded.
+  void wait_bounded(const void* object, const std::function<bool()>& ready,
+                    const std::function<bool()>& take);
 
  private:
   struct Window {
@@ -141,6 +172,7 @@ class Runtime {
   std::map<const void*, std::string> names_;
   std::map<void*, PoolBlock> pool_;
   std::int64_t pool_failure_countdown_ = -1;
+  std::unique_ptr<Objects> objects_;
 };
 
 /// Raises the running thread's IRQL and restores it: around interrupt routines, DPCs and synchronised

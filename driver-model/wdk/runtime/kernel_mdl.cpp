@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mapping what an MDL describes, and register windows by their bus address.
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "driver-model/wdk/runtime/kernel_objects.h"
+
+namespace hw = gpudmar::hw;
+using gpudmar::wdk::Runtime;
+
+extern "C" {
+
+SIZE_T MmSizeOfMdl(PVOID Base, SIZE_T Length) {
+  return sizeof(MDL) + sizeof(PFN_NUMBER) * ADDRESS_AND_SIZE_TO_SPAN_PAGES(Base, Length);
+}
+
+PVOID MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE, PVOID, ULONG,
+                                   ULONG Priority) {
+  Runtime& runtime = Runtime::enter("MmMapLockedPagesSpecifyCache");
+  runtime.require_at_most(DISPATCH_LEVEL, "MmMapLockedPagesSpecifyCache");
+  if (AccessMode != KernelMode) runtime.rule_broken("MmMapLockedPagesSpecifyCache for user mode");
+  if ((Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0) {
+    runtime.rule_broken("MmMapLockedPagesSpecifyCache of an MDL that is mapped");
+  }
+  const ULONG pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);
+  std::vector<hw::PhysAddr> addresses;
+  for (ULONG i = 0; i < pages; ++i)
+    addresses.push_back(hw::PhysAddr{MmGetMdlPfnArray(Mdl)[i]} << hw::kPageShift);
+  void* base = nullptr;
+  try {
+    base = runtime.platform().memory->map(addresses, (Priority & MdlMappingNoWrite) == 0);
+  } catch (const hw::HardwareError& error) {
+    runtime.rule_broken(fmt::format("MmMapLockedPagesSpecifyCache: {}", error.what()));
+  }
+  runtime.objects().mdl_mappings[base] = pages;
+  runtime.lend("MDL mapping", base, Mdl->ByteCount);
+  Mdl->MappedSystemVa = static_cast<PUCHAR>(base) + Mdl->ByteOffset;
+  Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA);
+  return Mdl->MappedSystemVa;
+}
+
+VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {
+  Runtime& runtime = Runtime::enter("MmUnmapLockedPages");
+  auto& mappings = runtime.objects().mdl_mappings;
+  const auto mapping = mappings.find(static_cast<PUCHAR>(BaseAddress) - Mdl->ByteOffset);
+  if (mapping == mappings.end() || Mdl->MappedSystemVa != BaseAddress) {
+    runtime.rule_broken(fmt::format("MmUnmapLockedPages of {}, where the MDL is not mapped", BaseAddress));
+  }
+  runtime.take_back("MDL mapping", mapping->first);
+  runtime.platform().memory->unmap(const_cast<void*>(mapping->first), mapping->second);
+  mappings.erase(mapping);
+  Mdl->MappedSystemVa = NULL;
+  Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags & ~MDL_MAPPED_TO_SYSTEM_VA);
+}
+
+PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE) {
+  Runtime& runtime = Runtime::enter("MmMapIoSpace");
+  for (const hw::Function& function : runtime.platform().functions) {
+    if (function.bar0->base() != static_cast<std::uint64_t>(PhysicalAddress.QuadPart)) continue;
+    return NumberOfBytes != 0 && NumberOfBytes <= function.bar0->size() ? runtime.map_mmio(*function.bar0)
+                                                                        : NULL;
+  }
+  return NULL;
+}
+
+PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG) {
+  return MmMapIoSpace(PhysicalAddress, NumberOfBytes, MmNonCached);
+}
+
+VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T) {
+  Runtime& runtime = Runtime::enter("MmUnmapIoSpace");
+  if (runtime.find_register(BaseAddress).mmio == nullptr) {
+    runtime.rule_broken(fmt::format("MmUnmapIoSpace of {}, where nothing is mapped", BaseAddress));
+  }
+  runtime.unmap_mmio(BaseAddress);
+}
+
+}  // extern "C"
