@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS
+export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS KMD SCENARIO
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random test bench lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random kmd test bench lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -23,6 +23,7 @@ help: ## this list
 	@echo
 	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
 	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n   ARGS='--pipe 1 ...' see docs/testing.md"
+	@echo "  kmd:   KMD='a.cpp b.cpp'   SCENARIO=file   SEED=n   L=n   ARGS='--cflag=-Iinclude ...' see docs/bring-your-driver.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
 	@echo "  bench: FILTER=regex of result names, see docs/bench.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
@@ -72,6 +73,17 @@ random: configure ## run random streams of calls and DMA against the whole machi
 	if [ -n "$$RUNS" ]; then set -- "$$@" --runs "$$RUNS"; fi; \
 	if [ -n "$$THREADS" ]; then set -- "$$@" --threads "$$THREADS"; fi; \
 	exec '$(BUILD)/bin/gpu-dmar' random "$$@" $$ARGS
+
+kmd: configure ## build KMD="driver sources", run the driver on the machine, judge it
+	@[ -n "$$KMD" ] || { echo 'which driver? make kmd KMD="a.cpp b.cpp"' >&2; exit 1; }
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar
+	@mkdir -p '$(BUILD)/kmd'; rm -f '$(BUILD)/kmd/summary.json'
+	@set -- --dir '$(BUILD)/kmd'; \
+	if [ -n "$$SCENARIO" ]; then set -- "$$@" --scenario "$$SCENARIO"; fi; \
+	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
+	if [ -n "$$L" ]; then set -- "$$@" --latency "$$L"; fi; \
+	if [ -n "$$WAVES" ] && [ "$$WAVES" != 0 ]; then set -- "$$@" --waves '$(BUILD)/kmd/waves.fst'; fi; \
+	exec '$(BUILD)/bin/gpu-dmar' kmd $$KMD "$$@" $$ARGS
 
 test: configure ## build and run all tests
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }

@@ -12,6 +12,11 @@ void CallLog::observe(Observer observer) {
   observer_ = std::move(observer);
 }
 
+void CallLog::watch(Observer observer) {
+  const std::lock_guard guard(mutex_);
+  watcher_ = std::move(observer);
+}
+
 std::vector<CallRecord> CallLog::records() const {
   const std::lock_guard guard(mutex_);
   return {records_.begin(), records_.end()};
@@ -32,6 +37,7 @@ void CallLog::clear() {
 std::uint64_t CallLog::begin(std::string name, std::string args, const void* arguments) {
   CallRecord record;
   Observer observer;
+  Observer watcher;
   {
     const std::lock_guard guard(mutex_);
     record.id = next_id_++;
@@ -41,15 +47,18 @@ std::uint64_t CallLog::begin(std::string name, std::string args, const void* arg
     ++counts_[record.name];
     records_.push_back(record);
     observer = observer_;
+    watcher = watcher_;
   }
   record.arguments = arguments;
   if (observer) observer(record, false);
+  if (watcher) watcher(record, false);
   return record.id;
 }
 
 void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const void* arguments) {
   CallRecord record;
   Observer observer;
+  Observer watcher;
   {
     const std::lock_guard guard(mutex_);
     if (id < first_id_) return;  // cleared meanwhile
@@ -59,9 +68,11 @@ void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const vo
     entry.end = time_.now();
     record = entry;
     observer = observer_;
+    watcher = watcher_;
   }
   record.arguments = arguments;
   if (observer) observer(record, true);
+  if (watcher) watcher(record, true);
 }
 
 CallScope::CallScope(CallLog& log, std::string name, std::string args, const void* arguments)

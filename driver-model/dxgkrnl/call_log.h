@@ -35,6 +35,8 @@ class CallLog {
   /// Called at the begin (`finished` false) and at the end of each call.
   using Observer = std::function<void(const CallRecord&, bool finished)>;
   void observe(Observer observer);
+  /// A second one, beside the first and after it.
+  void watch(Observer observer);
 
   [[nodiscard]] std::vector<CallRecord> records() const;
   /// Calls by name.
@@ -53,6 +55,7 @@ class CallLog {
   std::deque<CallRecord> records_;
   std::map<std::string, std::uint64_t> counts_;
   Observer observer_;
+  Observer watcher_;
 };
 
 /// One call's entry in the log, closed on destruction; an exception that passes through marks it as a

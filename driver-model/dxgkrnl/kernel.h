@@ -121,6 +121,8 @@ class Kernel {
   [[nodiscard]] PhysicalAdapter* find_adapter(HANDLE device_handle) const;
   [[nodiscard]] hw::Platform& platform() { return platform_; }
   NTSTATUS register_driver(const DRIVER_INITIALIZATION_DATA& data);
+  /// What the driver registered; all zero without one.
+  [[nodiscard]] const DRIVER_INITIALIZATION_DATA& driver() const { return driver_; }
   NTSTATUS unregister_driver();
   void note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data);
 

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <functional>
 #include <stdexcept>
+#include <string_view>
 #include <systemc>
 #include <vector>
 
@@ -221,14 +222,16 @@ int run_file(const Options& options) {
 
 int sc_main(int argc, char* argv[]) {
   using namespace gpudmar::sim;
+  // The default stream reports "stopped by user" at every end.
+  sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
+  if (argc == 3 && std::string_view(argv[1]) == "kmd-child") run_kmd_child(argv[2]);
   Options options;
   options.words.assign(argv, argv + argc);
   if (const int code = parse_options(argc, argv, options); code >= 0) return code;
-  // The default stream reports "stopped by user" at every end.
-  sc_core::sc_report_handler::set_actions(sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
   try {
     if (options.command == Options::Command::kInfo) return info();
     if (options.command == Options::Command::kRandom) return run_random(options.random);
+    if (options.command == Options::Command::kKmd) return run_kmd(options.kmd);
     return options.scenario.empty() ? run_demonstration(options) : run_file(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());

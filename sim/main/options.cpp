@@ -56,6 +56,34 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   return random;
 }
 
+CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
+  CLI::App* kmd = app.add_subcommand("kmd", "build a driver from its sources, run it here, judge it");
+  kmd->add_option("sources", options.sources, "C and C++ files of the driver")->required();
+  kmd->add_option("--scenario", options.scenario, "what to do with it, JSON (default: the standard plan)");
+  kmd->add_option("--cflag", options.flags, "for the compiler, may be repeated: --cflag=-Iinclude");
+  kmd->add_option("--interface", options.version, "version of the driver interface")
+      ->check(CLI::IsMember({"2.9", "3.0", "3.1"}))
+      ->capture_default_str();
+  kmd->add_option("--dir", options.directory, "where the driver and the results go")->capture_default_str();
+  kmd->add_option("--wdk", options.wdk, "directory of the kit's headers (default: those of this tree)");
+  kmd->add_option("--seed", options.seed, "of page placement, power-on state and jitter")
+      ->check(not_negative)
+      ->capture_default_str();
+  kmd->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
+      ->check(CLI::Range(0, 1))
+      ->capture_default_str();
+  kmd->add_option("--latency", options.latency, "of host memory in cycles")->check(CLI::Range(1, 1'000'000));
+  kmd->add_option("--waves", options.waves, "write an FST");
+  kmd->add_option("--timeout", options.timeout, "seconds that all of it may take")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
+  kmd->add_option("--ddi-cycles", options.ddi_cycles, "that an entry point may take");
+  kmd->add_option("--wait-cycles", options.wait_cycles, "that a wait without time-out may take");
+  kmd->add_option("--json,--summary", options.summary,
+                  "write the results there (default: summary.json in --dir)");
+  return kmd;
+}
+
 }  // namespace
 
 void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
@@ -111,6 +139,7 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::App* run = app.add_subcommand("run", "copy a file through the whole machine and check everything");
   CLI::App* info = app.add_subcommand("info", "what this build consists of");
   const CLI::App* random = add_random(app, options.random);
+  const CLI::App* kmd = add_kmd(app, options.kmd);
   std::string memory;
   std::string window;
   unsigned latency = 0;
@@ -167,6 +196,7 @@ int parse_options(int argc, char** argv, Options& options) {
   }
   options.command = info->parsed()     ? Options::Command::kInfo
                     : random->parsed() ? Options::Command::kRandom
+                    : kmd->parsed()    ? Options::Command::kKmd
                                        : Options::Command::kRun;
   return -1;
 }

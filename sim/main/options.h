@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "sim/bench/machine_config.h"
+#include "sim/kmd/kmd.h"
 #include "sim/main/random.h"
 
 namespace gpudmar::sim {
 
 struct Options {
-  enum class Command { kRun, kInfo, kRandom };
+  enum class Command { kRun, kInfo, kRandom, kKmd };
   Command command = Command::kRun;
   std::vector<std::string> words;  ///< the command line as it was given
   MachineConfig machine;           ///< the default one as the options change it
@@ -25,6 +26,7 @@ struct Options {
   std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
   bool verbose = false;
   RandomOptions random;
+  KmdOptions kmd;
 };
 
 /// Fills `memory` from "latency=100,jitter=8,..."; throws std::invalid_argument naming the key or value that

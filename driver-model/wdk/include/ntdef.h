@@ -304,6 +304,13 @@ typedef struct _OBJECT_ATTRIBUTES {
   ((((PCHAR) & (s)->field) + sizeof((s)->field)) <= (((PCHAR)(s)) + (size)))
 #define RTL_NUMBER_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ARRAYSIZE(array) RTL_NUMBER_OF(array)
+// Of the kit for C; in C++ only drivers, since the library has functions of these names.
+#if !defined(NOMINMAX) && (defined(GPUDMAR_KMD) || !defined(__cplusplus))
+#ifndef min
+#define min(a, b) (((a) < (b)) ? (a) : (b))
+#define max(a, b) (((a) > (b)) ? (a) : (b))
+#endif
+#endif
 #define UNREFERENCED_PARAMETER(x) ((void)(x))
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(x) ((void)(x))
 #define NOTHING

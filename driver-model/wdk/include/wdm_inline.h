@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inline part of wdm.h: barriers, interlocked operations, lists, memory helpers, assertions.
+// Part of wdm.h, inline: barriers, interlocked operations, lists, memory helpers, assertions.
 #pragma once
 
 #include "ntdef.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Structured exception handling for drivers that `make kmd` builds. There are no hardware exceptions here:
-// the handler is compiled and never runs, __finally runs after the block was left at its end or by __leave.
-// Not by `return`, `goto` or a C++ exception.
+// Part of wdm.h: structured exception handling for drivers that `make kmd` builds. There are no hardware
+// exceptions: the handler is compiled and never runs, __finally runs after the block was left at its end or by
+// __leave. Not by `return`, `goto` or a C++ exception.
 #pragma once
 
 #ifdef GPUDMAR_KMD

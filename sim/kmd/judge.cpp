@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of calls as such: level, arguments, who may call what from where, how entry points end.
+#include "sim/kmd/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gpudmar::sim::kmd {
+namespace {
+
+/// Callbacks whose arguments are judged.
+bool is_memory_callback(const std::string& name) {
+  static const std::set<std::string> names{"DxgkCbCreatePhysicalMemoryObject",
+                                           "DxgkCbDestroyPhysicalMemoryObject",
+                                           "DxgkCbOpenPhysicalMemoryObject",
+                                           "DxgkCbClosePhysicalMemoryObject",
+                                           "DxgkCbMapPhysicalMemory",
+                                           "DxgkCbUnmapPhysicalMemory",
+                                           "DxgkCbAllocateAdl",
+                                           "DxgkCbFreeAdl"};
+  return names.count(name) != 0;
+}
+
+/// Entry points that may not fail, and the rule that says so.
+const std::map<std::string, const char*>& must_succeed() {
+  static const std::map<std::string, const char*> table{{"DxgkDdiSetPowerState", "E3"},
+                                                        {"DxgkDdiSubmitCommand", "E10"},
+                                                        {"DxgkDdiPreemptCommand", "E10"},
+                                                        {"DxgkDdiResetFromTimeout", "E11"},
+                                                        {"DxgkDdiRestartFromTimeout", "E11"}};
+  return table;
+}
+
+/// Callbacks of the port whose only argument that can be wrong, in practice, is the adapter's handle.
+bool takes_handle_first(const std::string& name) {
+  static const std::set<std::string> names{"DxgkCbGetDeviceInformation", "DxgkCbMapMemory",
+                                           "DxgkCbUnmapMemory", "DxgkCbSynchronizeExecution"};
+  return names.count(name) != 0;
+}
+
+bool is_entry_point(const std::string& name) {
+  return name.rfind("DxgkDdi", 0) == 0 || name == "DriverEntry";
+}
+
+}  // namespace
+
+void Judge::check(const char* rule, bool kept, const std::string& what) {
+  ++looks_[rule];
+  if (kept) return;
+  broken_.insert(rule);
+  hooks_.broken(rule, what);
+}
+
+std::map<std::string, std::uint64_t> Judge::kept() const {
+  std::map<std::string, std::uint64_t> kept = looks_;
+  for (const std::string& rule : broken_) kept.erase(rule);
+  return kept;
+}
+
+void Judge::check_level_and_arguments(const std::string& name, const void* arguments) {
+  check("R28", hooks_.irql() < DISPATCH_LEVEL, fmt::format("{} at IRQL {}", name, hooks_.irql()));
+  check("R29", arguments != nullptr, name + " without arguments");
+}
+
+// E14: an interrupt routine queues its DPC and tells of the interrupt, nothing else.
+void Judge::check_interrupt_routine(const Thread& thread, const std::string& name) {
+  if (thread.calls.empty() || thread.calls.back() != "DxgkDdiInterruptRoutine") return;
+  check("E14", name == "DxgkCbQueueDpc" || name == "DxgkCbNotifyInterrupt",
+        name + " in the interrupt routine");
+}
+
+void Judge::begins(const std::string& name, const void* arguments) {
+  Thread& thread = threads_[hooks_.thread()];
+  check_interrupt_routine(thread, name);
+  if (name == "DxgkDdiStartDevice") thread.asked_for_resources = false;
+  if (name == "DxgkCbGetDeviceInformation") thread.asked_for_resources = true;
+  thread.calls.push_back(name);
+  thread.irqls.push_back(hooks_.irql());
+  if (!is_memory_callback(name)) return;
+  check_level_and_arguments(name, arguments);
+  if (arguments == nullptr) return;
+  if (name == "DxgkCbCreatePhysicalMemoryObject")
+    create(*static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments));
+  else if (name == "DxgkCbOpenPhysicalMemoryObject")
+    open(*static_cast<const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT*>(arguments));
+  else if (name == "DxgkCbClosePhysicalMemoryObject")
+    close(*static_cast<const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT*>(arguments));
+  else if (name == "DxgkCbDestroyPhysicalMemoryObject")
+    destroy(*static_cast<const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT*>(arguments));
+  else if (name == "DxgkCbMapPhysicalMemory")
+    map(*static_cast<const DXGKARGCB_MAP_PHYSICAL_MEMORY*>(arguments));
+  else if (name == "DxgkCbUnmapPhysicalMemory")
+    unmap(*static_cast<const DXGKARGCB_UNMAP_PHYSICAL_MEMORY*>(arguments));
+  else if (name == "DxgkCbAllocateAdl")
+    allocate_adl(*static_cast<const DXGKARGCB_ALLOCATE_ADL*>(arguments));
+  else
+    free_adl(*static_cast<const DXGKARGCB_FREE_ADL*>(arguments));
+}
+
+void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status) {
+  const auto rule = must_succeed().find(name);
+  if (rule != must_succeed().end())
+    check(rule->second, NT_SUCCESS(status),
+          fmt::format("{} returns {:#x}", name, static_cast<std::uint32_t>(status)));
+  if (name == "DxgkDdiStartDevice" && NT_SUCCESS(status))
+    check("E19", thread.asked_for_resources, "StartDevice does not call DxgkCbGetDeviceInformation");
+  const unsigned before = thread.irqls.back();
+  check("wdk.irql", hooks_.irql() == before,
+        fmt::format("{} was entered at IRQL {} and returns at {}", name, before, hooks_.irql()));
+}
+
+void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck) {
+  Thread& thread = threads_[hooks_.thread()];
+  if (is_entry_point(name) && !bugcheck && !thread.irqls.empty()) check_end_of_ddi(thread, name, status);
+  if (takes_handle_first(name) && !bugcheck)
+    check("E17", status != STATUS_INVALID_PARAMETER, name + " refuses its adapter handle or its arguments");
+  if (!thread.calls.empty()) {
+    thread.calls.pop_back();
+    thread.irqls.pop_back();
+  }
+  if (bugcheck || arguments == nullptr || !NT_SUCCESS(status)) return;
+  if (name == "DxgkCbCreatePhysicalMemoryObject") {
+    created(*static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments));
+  } else if (name == "DxgkCbOpenPhysicalMemoryObject") {
+    const auto& args = *static_cast<const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT*>(arguments);
+    if (Object* object = find(args.hPhysicalMemoryObject))
+      opened(*object, args.hAdapterMemoryObject, args.hAdapter);
+  } else if (name == "DxgkCbClosePhysicalMemoryObject") {
+    const auto& args = *static_cast<const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT*>(arguments);
+    if (Object* object = find_adapter_object(args.hAdapterMemoryObject)) closed(*object);
+  } else if (name == "DxgkCbDestroyPhysicalMemoryObject") {
+    const auto& args = *static_cast<const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT*>(arguments);
+    Object* object = find(args.hPhysicalMemoryObject);
+    if (object == nullptr) return;
+    if (object->adapter_object != nullptr) closed(*object);
+    loan("memory object", args.hPhysicalMemoryObject, object->pages(), false);
+    ended_.insert(args.hPhysicalMemoryObject);
+    objects_.erase(args.hPhysicalMemoryObject);
+  } else if (name == "DxgkCbMapPhysicalMemory") {
+    const auto& args = *static_cast<const DXGKARGCB_MAP_PHYSICAL_MEMORY*>(arguments);
+    Object* object = find(args.hPhysicalMemoryObject);
+    if (object == nullptr) return;
+    object->mappings[args.pMappedAddress] = args.Size;
+    loan("CPU mapping", args.pMappedAddress, BYTES_TO_PAGES(args.Size), true);
+  } else if (name == "DxgkCbUnmapPhysicalMemory") {
+    const auto& args = *static_cast<const DXGKARGCB_UNMAP_PHYSICAL_MEMORY*>(arguments);
+    Object* object = find(args.hPhysicalMemoryObject);
+    if (object == nullptr || object->mappings.erase(args.pBaseAddress) == 0) return;
+    loan("CPU mapping", args.pBaseAddress, 0, false);
+  } else if (name == "DxgkCbAllocateAdl") {
+    adl_allocated(*static_cast<const DXGKARGCB_ALLOCATE_ADL*>(arguments));
+  } else if (name == "DxgkCbFreeAdl") {
+    adl_freed(*static_cast<const DXGKARGCB_FREE_ADL*>(arguments));
+  }
+}
+
+}  // namespace gpudmar::sim::kmd

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a driver owes the graphics kernel, judged call by call from the arguments alone: the kernel under it
+// may answer wrongly or be forgiving, the rules are the documentation's (docs/ddi-rules.md).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dispmprt.h"
+
+namespace gpudmar::sim::kmd {
+
+class Judge {
+ public:
+  struct Hooks {
+    std::function<void(const std::string& rule, const std::string& what)> broken;
+    /// A memory object, adapter object, ADL or CPU mapping begins or ends.
+    std::function<void(const char* kind, std::uint64_t id, std::uint64_t pages, bool begins)> loan;
+    /// Pages of an ADL that is gone.
+    std::function<void(unsigned link, const std::vector<std::uint64_t>& pages)> freed;
+    /// Number of the link that an adapter handle belongs to; nullopt: no live handle.
+    std::function<std::optional<unsigned>(HANDLE adapter)> link_of;
+    std::function<unsigned()> irql;
+    std::function<std::uint64_t()> thread;
+  };
+  explicit Judge(Hooks hooks) : hooks_(std::move(hooks)) {}
+
+  /// A call of either direction begins; `arguments` of the memory callbacks, else null.
+  void begins(const std::string& name, const void* arguments);
+  /// It ended; `bugcheck`: with the end of the system.
+  void ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck);
+
+  /// A link's pages that ADLs name at present.
+  [[nodiscard]] bool is_live(unsigned link, std::uint64_t page) const;
+  /// Rules that were looked at and kept each time, with how often.
+  [[nodiscard]] std::map<std::string, std::uint64_t> kept() const;
+  /// Pages of objects that are left: what devices still reach, and what only the system has lost.
+  struct Left {
+    std::uint64_t reachable = 0;
+    std::uint64_t unreachable = 0;
+  };
+  [[nodiscard]] Left left() const;
+
+ private:
+  struct Adl {
+    std::uint64_t pages = 0;
+    std::vector<std::uint64_t> numbers;
+  };
+  struct Object {
+    DXGK_PHYSICAL_MEMORY_TYPE type{};
+    std::uint64_t size = 0;
+    HANDLE adapter_object = nullptr;
+    unsigned link = 0;
+    std::map<const void*, Adl> adls;
+    std::map<void*, std::uint64_t> mappings;  // base to size
+    [[nodiscard]] std::uint64_t pages() const { return BYTES_TO_PAGES(size); }
+  };
+  /// One thread's calls, the innermost last.
+  struct Thread {
+    std::vector<std::string> calls;
+    std::vector<unsigned> irqls;
+    bool asked_for_resources = false;
+  };
+
+  /// Counts a look at a rule; tells when it is broken.
+  void check(const char* rule, bool kept, const std::string& what);
+  void check_level_and_arguments(const std::string& name, const void* arguments);
+  void check_interrupt_routine(const Thread& thread, const std::string& name);
+  void check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status);
+  void create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
+  void create_mdl(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
+  void open(const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT& args);
+  void close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT& args);
+  void destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT& args);
+  void map(const DXGKARGCB_MAP_PHYSICAL_MEMORY& args);
+  void unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY& args);
+  void allocate_adl(const DXGKARGCB_ALLOCATE_ADL& args);
+  void free_adl(const DXGKARGCB_FREE_ADL& args);
+
+  void created(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
+  void opened(Object& object, HANDLE handle, HANDLE adapter);
+  void closed(Object& object);
+  void adl_allocated(const DXGKARGCB_ALLOCATE_ADL& args);
+  void adl_freed(const DXGKARGCB_FREE_ADL& args);
+  [[nodiscard]] Object* find(HANDLE handle);
+  [[nodiscard]] Object* find_adapter_object(HANDLE handle);
+  void loan(const char* kind, const void* id, std::uint64_t pages, bool begins);
+
+  Hooks hooks_;
+  std::map<std::string, std::uint64_t> looks_;
+  std::set<std::string> broken_;
+  std::map<HANDLE, Object> objects_;
+  std::map<HANDLE, HANDLE> adapter_objects_;                              // to their objects
+  std::set<HANDLE> ended_;                                                // handles that were good once
+  std::map<unsigned, std::unordered_map<std::uint64_t, unsigned>> live_;  // by link: page to ADLs
+  std::map<std::uint64_t, Thread> threads_;
+};
+
+}  // namespace gpudmar::sim::kmd

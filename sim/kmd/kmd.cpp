@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Build, look at the imports, run in a child, tell.
+#include "sim/kmd/kmd.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <stdexcept>
+#include <system_error>
+
+#include "sim/kmd/build.h"
+#include "sim/kmd/child.h"
+#include "sim/kmd/report.h"
+#include "sim/main/summary_head.h"
+
+namespace gpudmar::sim {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kLastWords{5};  // for a child that was asked where it is
+
+/// R226: a driver whose memory goes through an IOMMU has dxgkrnl allocate it.
+const std::set<std::string> kForbiddenImports{
+    "MmAllocateContiguousMemory", "MmAllocateContiguousMemorySpecifyCache",
+    "MmFreeContiguousMemory",     "MmAllocatePagesForMdl",
+    "MmAllocatePagesForMdlEx",    "MmFreePagesFromMdl",
+    "MmProbeAndLockPages"};
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      throw std::system_error(errno, std::generic_category(), "a pipe");
+    read = ends[0];
+    write = ends[1];
+  }
+  ~Pipe() {
+    ::close(read);
+    if (write >= 0) ::close(write);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  int read = -1;
+  int write = -1;
+};
+
+pid_t spawn_child(const std::string& arguments, const std::string& log, const Pipe& pipe) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  ::posix_spawn_file_actions_adddup2(&actions, pipe.write, 3);
+  std::array<char*, 4> argv{const_cast<char*>("gpu-dmar"), const_cast<char*>("kmd-child"),
+                            const_cast<char*>(arguments.c_str()), nullptr};
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw std::system_error(error, std::generic_category(), "starting the driver's process");
+  return child;
+}
+
+/// Reads events until the child's end of the pipe is closed. True: that took too long, and the child was
+/// stopped.
+bool read_events(int fd, pid_t child, std::chrono::seconds timeout, kmd::Report& report) {
+  std::string pending;
+  std::array<char, 1U << 16> buffer{};
+  Clock::time_point deadline = Clock::now() + timeout;
+  bool asked = false;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd wait{fd, POLLIN, 0};
+    if (left <= 0 || ::poll(&wait, 1, static_cast<int>(std::min<long long>(left, 1000))) == 0) {
+      if (left > 0) continue;
+      if (asked) {
+        ::kill(child, SIGKILL);
+        return true;
+      }
+      ::kill(child, SIGUSR1);  // where are you?
+      asked = true;
+      deadline = Clock::now() + kLastWords;
+      continue;
+    }
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return asked;
+    pending.append(buffer.data(), static_cast<std::size_t>(count));
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = pending.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const json event = json::parse(pending.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     pending.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+      if (event.is_object()) report.take(event);
+    }
+    pending.erase(0, begin);
+  }
+}
+
+void run_driver(const KmdOptions& options, const std::string& driver, kmd::Report& report) {
+  const json arguments{{"driver", fs::absolute(driver).string()},
+                       {"scenario", options.scenario},
+                       {"seed", options.seed},
+                       {"pipe", options.pipe},
+                       {"latency", options.latency},
+                       {"waves", options.waves},
+                       {"ddi_cycles", options.ddi_cycles},
+                       {"wait_cycles", options.wait_cycles}};
+  Pipe pipe;
+  const pid_t child =
+      spawn_child(arguments.dump(), (fs::path(options.directory) / "child.log").string(), pipe);
+  ::close(pipe.write);
+  pipe.write = -1;
+  kmd::ChildEnd end;
+  end.timeout = read_events(pipe.read, child, std::chrono::seconds(options.timeout), report);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
+  if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
+  report.finish(end);
+}
+
+/// Builds, and runs what was built. The path of the driver, empty without one.
+std::string build_and_run(const KmdOptions& options, kmd::Report& report) {
+  const kmd::BuildResult built =
+      kmd::build_driver({options.sources, options.flags, options.wdk.empty() ? GPUDMAR_WDK : options.wdk,
+                         options.version, options.directory});
+  for (const std::string& line : built.diagnostics) report.warn(line);
+  for (const std::string& use : built.long_uses) report.warn(use);
+  if (!built.ok) {
+    report.refuse("does_not_compile", "the compiler's words are above");
+    return "";
+  }
+  bool forbidden = false;
+  for (const std::string& name : kmd::imports_of(built.driver)) {
+    if (kForbiddenImports.count(name) == 0) continue;
+    report.broken("R226", "the driver imports " + name);
+    forbidden = true;
+  }
+  if (forbidden)
+    report.refuse("does_not_load",
+                  "it imports what no driver with IOMMU isolation may, and nothing here provides it");
+  else if (!kmd::exports(built.driver, "DriverEntry"))
+    report.refuse("no_entry_point", "the driver has no DriverEntry with C linkage");
+  else
+    run_driver(options, built.driver, report);
+  return built.driver;
+}
+
+}  // namespace
+
+int run_kmd(const KmdOptions& options) {
+  const auto begin = Clock::now();
+  if (!options.scenario.empty()) (void)kmd::load_plan(options.scenario);  // its errors before anything runs
+  fs::create_directories(options.directory);
+  const std::string path =
+      options.summary.empty() ? (fs::path(options.directory) / "summary.json").string() : options.summary;
+  if (!std::ofstream(path)) throw std::runtime_error("cannot write " + path);
+  kmd::Report report;
+  const std::string driver = build_and_run(options, report);
+  kmd::Symbols symbols(driver);
+  symbols.load(report.addresses());
+  kmd::Symbols* const known = driver.empty() ? nullptr : &symbols;
+  json summary = summary_head({{"sources", options.sources},
+                               {"version", options.version},
+                               {"scenario", options.scenario},
+                               {"pipe", options.pipe}},
+                              options.seed, std::chrono::duration<double>(Clock::now() - begin).count());
+  summary.update(report.summary(known));
+  std::ofstream file(path);
+  file << summary.dump(2) << "\n";
+  if (!file.flush()) throw std::runtime_error("cannot write " + path);
+  fmt::print("{}", report.text(known));
+  return report.passed() ? 0 : 1;
+}
+
+void run_kmd_child(const std::string& arguments) {
+  const json given = json::parse(arguments);
+  kmd::ChildRequest request;
+  request.driver = given.at("driver").get<std::string>();
+  const std::string scenario = given.at("scenario").get<std::string>();
+  request.plan = scenario.empty() ? kmd::standard_plan() : kmd::load_plan(scenario);
+  MachineConfig& machine = request.plan.system.machine;
+  machine.seed = given.at("seed").get<std::uint64_t>();
+  machine.pipe = given.at("pipe").get<unsigned>();
+  machine.waves = given.at("waves").get<std::string>();
+  if (const auto latency = given.at("latency").get<unsigned>(); latency != 0)
+    machine.memory.latency = latency;
+  if (const auto cycles = given.at("ddi_cycles").get<std::uint64_t>(); cycles != 0)
+    request.limits.ddi_cycles = cycles;
+  if (const auto cycles = given.at("wait_cycles").get<std::uint64_t>(); cycles != 0)
+    request.limits.wait_cycles = cycles;
+  request.events = 3;
+  kmd::run_child(request);
+}
+
+}  // namespace gpudmar::sim

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kit's headers as other compilers see them: clang as drivers are built, C11, and MinGW, whose `long` has 32 bits."""
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+WDK = ROOT / "driver-model/wdk"
+VERSIONS = ("0xE003", "0xF003", "0x10004")
+CHECKS = ("layout_checks_paging.cpp", "layout_checks_structs.cpp", "layout_checks_tables.cpp")
+DRIVER = ("-fms-extensions", "-fshort-wchar", "-DGPUDMAR_KMD=1", "-DGPUDMAR_WDK_OLD_SAL=1")
+MINGW = "x86_64-w64-mingw32-g++"
+
+
+class Headers(unittest.TestCase):
+    def accept(self, *command):
+        if not shutil.which(command[0]):
+            self.skipTest(f"{command[0]} is not installed: run `make deps`")
+        done = subprocess.run([*command, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}",
+                               f"-I{WDK / 'include'}"], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr[:3000]}")
+
+    def test_mingw_agrees_with_every_layout(self):
+        for version in VERSIONS:
+            for check in CHECKS:
+                self.accept(MINGW, "-std=c++17", f"-DDXGKDDI_INTERFACE_VERSION={version}", str(WDK / check))
+
+    def test_mingw_finds_a_wrong_layout(self):
+        if not shutil.which(MINGW):
+            self.skipTest(f"{MINGW} is not installed: run `make deps`")
+        text = '#include "driver-model/wdk/layout_checks.h"\nGPUDMAR_OFFSET(DXGK_ADL, Pages, 16);\n'
+        done = subprocess.run([MINGW, "-x", "c++", "-std=c++17", "-fsyntax-only", f"-I{ROOT}", f"-I{WDK / 'include'}",
+                               "-"], input=text, capture_output=True, text=True, check=False, timeout=60)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("DXGK_ADL.Pages is not at byte 16", done.stderr)
+
+    def test_clang_as_drivers_are_built(self):
+        for version in VERSIONS:
+            for check in CHECKS:
+                self.accept("clang++", "-std=c++17", *DRIVER, f"-DDXGKDDI_INTERFACE_VERSION={version}",
+                            str(WDK / check))
+            self.accept("clang", "-std=c11", *DRIVER, f"-DDXGKDDI_INTERFACE_VERSION={version}",
+                        str(WDK / "layout_checks.c"))
+
+    def test_every_header_stands_alone(self):
+        for header in sorted((WDK / "include").glob("*.h")):
+            if "\n// Part of " in header.read_text()[:200]:
+                continue  # its whole includes it
+            with self.subTest(header=header.name):
+                for command in (("clang", "-std=c11", *DRIVER), ("clang++", "-std=c++17", *DRIVER)):
+                    self.accept(*command, "-include", str(header), "-x", "c" if command[0] == "clang" else "c++",
+                                os.devnull)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gpu-dmar kmd from outside: the example driver passes, and each way to break it gets its own verdict."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = os.environ.get("GPUDMAR_PROGRAM", "")
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+EXAMPLE = HERE / "drivers" / "example.cpp"
+TIMEOUT = 240
+
+
+def covers(*rules):
+    def mark(test):
+        test.rules = rules
+        return test
+    return mark
+
+
+class KmdTest(unittest.TestCase):
+    def setUp(self):
+        self.assertTrue(Path(PROGRAM).is_file(), f"GPUDMAR_PROGRAM={PROGRAM!r} is no program")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.dir = Path(directory.name)
+
+    def run_program(self, *args):
+        return subprocess.run([PROGRAM, "kmd", *map(str, args)], cwd=ROOT, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False, timeout=TIMEOUT)
+
+    def judge(self, sources, *args, code=1):
+        """Runs a driver; the summary, with the text of the run beside it."""
+        done = self.run_program(*sources, "--dir", self.dir, *args)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1], "PASS" if code == 0 else "FAIL")
+        summary = json.loads((self.dir / "summary.json").read_text())
+        summary["output"] = done.stdout
+        return summary
+
+    def variant(self, *changes, name="broken.cpp"):
+        """The example with some of its text replaced, each piece exactly once."""
+        text = EXAMPLE.read_text()
+        for old, new in changes:
+            self.assertEqual(text.count(old), 1, old)
+            text = text.replace(old, new)
+        path = self.dir / name
+        path.write_text(text)
+        return path
+
+    def judge_variant(self, *changes, args=(), code=1):
+        return self.judge([self.variant(*changes)], "--scenario", HERE / "short.json", *args, code=code)
+
+    def line_of(self, text):
+        lines = (self.dir / "broken.cpp").read_text().splitlines()
+        found = [i + 1 for i, line in enumerate(lines) if text in line]
+        self.assertEqual(len(found), 1, text)
+        return found[0]
+
+    def at(self, place, text, function):
+        self.assertRegex(place, rf"broken\.cpp:{self.line_of(text)} \({function}")
+
+    def rule(self, summary, name):
+        found = [entry for entry in summary["rules_broken"] if entry["rule"] == name]
+        self.assertEqual(len(found), 1, summary["output"])
+        return found[0]
+
+
+class Good(KmdTest):
+    def test_the_example_passes_the_standard_plan(self):
+        summary = self.judge([EXAMPLE], code=0)
+        self.assertEqual((summary["status"], summary["leaks"]), ("pass", 0))
+        for key in ("rules_broken", "dma_outside_adls", "problems", "warnings", "unbounded_polls"):
+            self.assertEqual(summary[key], [], key)
+        self.assertGreater(summary["cycles"], 40_000)
+        calls = summary["ddi_calls"]
+        self.assertEqual(calls["DxgkCbAllocateAdl"], 6)  # three for each of the two adapters
+        self.assertEqual(calls["DxgkCbFreeAdl"], 6)
+        self.assertGreaterEqual(calls["DxgkDdiDpcRoutine"], 2)
+        for rule in ("R28", "R92", "R121", "R143", "E14", "E19"):
+            self.assertGreater(summary["rules_kept"][rule], 0, rule)
+        self.assertTrue(summary["reproducible"])
+
+    def test_the_same_seed_is_the_same_run(self):
+        def run():
+            summary = self.judge([EXAMPLE], "--scenario", HERE / "short.json", "--seed", 7, code=0)
+            return summary["cycles"], summary["ddi_calls"]
+        self.assertEqual(run(), run())
+
+    def test_the_sample_miniport_of_this_tree(self):
+        sources = sorted((ROOT / "driver-model" / "kmd").glob("*.cpp"))
+        # Its register fields are written with uint64_t, as the rest of the tree.
+        summary = self.judge(sources, f"--cflag=-I{ROOT}", "--cflag=-UGPUDMAR_KMD", code=0)
+        self.assertEqual(summary["status"], "pass")
+        self.assertGreater(summary["ddi_calls"]["DxgkDdiBeginExclusiveAccess"], 0)
+        self.assertGreater(summary["ddi_calls"]["DxgkDdiSetPowerState"], 0)
+
+
+class Sources(KmdTest):
+    def test_does_not_compile(self):
+        summary = self.judge_variant(("static VOID Unload(VOID) {}", "static VOID Unload(VOID) { return 5 }"))
+        self.assertEqual(summary["status"], "does_not_compile")
+        self.assertRegex("\n".join(summary["warnings"]), r"broken\.cpp:\d+:\d+: error: expected ';'")
+
+    def test_no_entry_point(self):
+        summary = self.judge_variant(('extern "C" NTSTATUS DriverEntry', 'extern "C" NTSTATUS DriverMain'))
+        self.assertEqual(summary["status"], "no_entry_point")
+
+    def test_unknown_kernel_function(self):
+        summary = self.judge_variant(
+            ("static VOID Unload(VOID) {}",
+             'extern "C" VOID KeFlushEverything(VOID);\nstatic VOID Unload(VOID) { KeFlushEverything(); }'))
+        self.assertEqual(summary["status"], "does_not_load")
+        self.assertIn("KeFlushEverything", summary["reason"])
+
+    @covers("R226")
+    def test_forbidden_imports(self):
+        summary = self.judge_variant(("static VOID Unload(VOID) {}",
+                                      "static VOID Unload(VOID) { MmFreeContiguousMemory(NULL); }"))
+        self.assertEqual(summary["status"], "does_not_load")
+        self.assertIn("MmFreeContiguousMemory", self.rule(summary, "R226")["text"])
+
+    def test_long_is_diagnosed(self):
+        summary = self.judge_variant(("static VOID Unload(VOID) {}",
+                                      "static unsigned long Flags = 1UL;\nstatic long long Wide;\n"
+                                      "static VOID Unload(VOID) { Wide += Flags; }"), code=0)
+        self.assertEqual(len(summary["warnings"]), 2, summary["warnings"])
+        line = self.line_of("static unsigned long Flags")
+        for warning in summary["warnings"]:
+            self.assertIn(f"broken.cpp:{line}: ", warning)
+
+    def test_structured_exception_handling_compiles(self):
+        self.judge_variant(("static VOID Unload(VOID) {}", """
+static LONG Seh(VOID) {
+  LONG n = 0;
+  __try { n = 1; __leave; } __finally { n += 10; }
+  __try { n += 100; } __except (EXCEPTION_EXECUTE_HANDLER) { n = GetExceptionCode(); }
+  return n;
+}
+#pragma alloc_text(PAGE, Seh)
+__declspec(noinline) static VOID Unload(VOID) { if (Seh() != 111) KeBugCheckEx(0xDEAD, 0, 0, 0, 0); }"""), code=0)
+
+    def test_bad_commands(self):
+        for args, reason in ((("missing.cpp",), "missing.cpp: no such file"),
+                             ((HERE / "short.json",), "neither C nor C++"),
+                             ((EXAMPLE, "--scenario", "missing.json"), "cannot be read"),
+                             ((EXAMPLE, "--interface", "2.8"), "--interface")):
+            done = self.run_program(*args, "--dir", self.dir)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(reason, done.stderr)
+
+    def test_bad_plans(self):
+        for steps, reason in (([{"do": "fly"}], "step 1: there is no step 'fly'"),
+                              ([{"do": "start"}, {"do": "wait"}], "step 2: wait needs 'cycles'"),
+                              ([{"do": "power", "state": "D9"}], "none of D0"),
+                              ([{"do": "stop", "now": 1}], "unknown key"),
+                              ([{"do": "escape", "bytes": "abc"}], "hexadecimal")):
+            plan = self.dir / "plan.json"
+            plan.write_text(json.dumps({"schema": 1, "name": "bad", "steps": steps}))
+            done = self.run_program(EXAMPLE, "--scenario", plan, "--dir", self.dir)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(reason, done.stderr)
+
+
+class Starts(KmdTest):
+    def test_entry_returns_early(self):
+        summary = self.judge_variant(("return DxgkInitialize(DriverObject, RegistryPath, &Data);",
+                                      "return STATUS_SUCCESS;"))
+        self.assertEqual(summary["status"], "entry_failed")
+        self.assertIn("DxgkInitialize was never called", summary["reason"])
+
+    def test_start_returns_early(self):
+        summary = self.judge_variant(("Status = CopyOnce(Adapter);", "Status = STATUS_DEVICE_NOT_READY;"))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertIn("StartDevice of gpu0 failed", summary["reason"])
+
+    def test_capabilities_that_contradict_each_other(self):
+        summary = self.judge_variant(("Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;", ""))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertIn("IoMmuSecureModeSupported", summary["reason"])
+
+
+class Memory(KmdTest):
+    @covers("R143")
+    def test_wrong_handle(self):
+        summary = self.judge_variant(("DXGKARGCB_FREE_ADL Free = {Memory->AdapterObject, Memory->Adl};",
+                                      "DXGKARGCB_FREE_ADL Free = {Memory->Object, Memory->Adl};"))
+        self.assertEqual(summary["status"], "bugcheck")
+        self.assertEqual(summary["bugcheck"]["code"], 0x113)
+        rule = self.rule(summary, "R143")
+        self.at(rule["at"], "DxgkCbFreeAdl(&Free)", "FreeMemory")
+        self.assertEqual(rule["in"], "DxgkDdiStopDevice")
+        self.assertGreaterEqual(len(rule["stack"]), 2)
+
+    @covers("R92")
+    def test_forgets_free_adl(self):
+        summary = self.judge_variant(("    Adapter->Dxgk.DxgkCbFreeAdl(&Free);\n", "    (void)Free;\n"))
+        self.assertEqual(summary["status"], "bugcheck")
+        self.assertEqual(summary["bugcheck"]["code"], 0x1E4)
+        self.at(self.rule(summary, "R92")["at"], "DxgkCbDestroyPhysicalMemoryObject(&Destroy)", "FreeMemory")
+
+    @covers("R96")
+    def test_forgets_everything(self):
+        summary = self.judge_variant(("static VOID FreeMemory(EXAMPLE_ADAPTER* Adapter, EXAMPLE_MEMORY* Memory) {",
+                                      "static VOID FreeMemory(EXAMPLE_ADAPTER* Adapter, EXAMPLE_MEMORY* Memory) {\n"
+                                      "  if (Adapter != NULL) return;"))
+        self.assertEqual(summary["bugcheck"]["code"], 0x1E4)
+        kinds = [leak["kind"] for leak in summary["leak_list"]]
+        self.assertEqual(sorted(set(kinds)), ["ADL", "CPU mapping", "adapter memory object", "memory object"])
+        self.assertEqual(summary["leaks"], 12)
+        adls = [leak for leak in summary["leak_list"] if leak["kind"] == "ADL"]
+        self.assertEqual(sorted(leak["pages"] for leak in adls), [1, 3, 4])
+        self.at(adls[0]["at"], "DxgkCbAllocateAdl(&Allocate)", "AllocateMemory")
+        self.assertEqual((summary["pages_reachable"], summary["pages_unreachable"]), (8, 0))
+        self.assertIn("R96", [entry["rule"] for entry in summary["rules_broken"]])
+
+    def test_wrong_order(self):
+        summary = self.judge_variant(
+            ("  if (Memory->Base != NULL) {\n", "  if (Memory->Base != NULL && Memory->Object == NULL) {\n"))
+        self.assertEqual(summary["bugcheck"]["code"], 0x113)
+        self.at(self.rule(summary, "R94")["at"], "DxgkCbDestroyPhysicalMemoryObject(&Destroy)", "FreeMemory")
+
+    def test_adl_size(self):
+        summary = self.judge_variant(("  Allocate.Size = Create.Size;", "  Allocate.Size = Create.Size - 8;"))
+        self.assertEqual(summary["status"], "start_failed")
+        self.at(self.rule(summary, "R122")["at"], "DxgkCbAllocateAdl(&Allocate)", "AllocateMemory")
+
+    @covers("E18")
+    def test_pool_and_window_leak(self):
+        summary = self.judge_variant(
+            ("  ExFreePoolWithTag(MiniportDeviceContext, EXAMPLE_TAG);\n", "  UNREFERENCED_PARAMETER(MiniportDeviceContext);\n"),
+            ("    Adapter->Dxgk.DxgkCbUnmapMemory(Adapter->Dxgk.DeviceHandle, Adapter->Registers);\n", ""))
+        self.assertEqual(summary["status"], "fail")
+        leaks = {leak["kind"]: leak for leak in summary["leak_list"]}
+        self.assertEqual(set(leaks), {"pool", "registers"})
+        self.at(leaks["pool"]["at"], "ExAllocatePool2(", "AddDevice")
+        self.assertRegex(leaks["registers"]["at"], r"\(StartDevice")
+        self.assertEqual({entry["rule"] for entry in summary["rules_broken"]}, {"E18"})
+
+    @covers("R142")
+    def test_dma_after_free(self):
+        summary = self.judge_variant(("  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);",
+                                      "  FreeMemory(Adapter, &Adapter->Source);\n"
+                                      "  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);"))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertIn("R142", [entry["rule"] for entry in summary["rules_broken"]])
+        stray = summary["dma_outside_adls"]
+        self.assertTrue(stray and all(not entry["write"] and entry["freed"] for entry in stray), stray)
+        self.at(stray[0]["freed_at"][0], "DxgkCbFreeAdl(&Free)", "FreeMemory")
+
+
+class Threads(KmdTest):
+    def test_endless_loop_without_a_call(self):
+        summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
+                                      "static volatile int Forever = 1;\n"
+                                      "static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {\n  while (Forever) {\n  }"))
+        self.assertEqual(summary["status"], "endless_loop")
+        self.at(summary["stack"][0], "while (Forever) {", "Quiesce")
+        self.assertIn("(StopDevice", summary["stack"][1])
+        self.assertEqual(len(summary["unbounded_polls"]), 1)
+        self.assertFalse(summary["reproducible"])
+
+    def test_endless_loop_on_a_register(self):
+        summary = self.judge_variant(
+            ("  while (Adapter->Registers->Control & 2) KeStallExecutionProcessor(1);",
+             "  while (!(Adapter->Registers->Control & 0x80000000)) KeStallExecutionProcessor(1);"),
+            args=("--ddi-cycles", 100_000))
+        self.assertEqual(summary["status"], "endless_loop")
+        self.assertRegex(summary["reason"], r"DxgkDdiStopDevice has not returned after 1\d{5} cycles")
+        self.assertIn("(Quiesce", summary["stack"][0])
+
+    def test_endless_wait(self):
+        summary = self.judge_variant(
+            ("KernelMode, FALSE, &Timeout) != STATUS_SUCCESS)", "KernelMode, FALSE, NULL) != STATUS_SUCCESS)"),
+            ("  Registers->IntEnable = 3;\n", ""), args=("--wait-cycles", 50_000))
+        self.assertEqual(summary["status"], "endless_wait")
+        self.assertIn("(CopyOnce", summary["stack"][0])
+
+    def test_poll_of_plain_memory(self):
+        summary = self.judge_variant(
+            ("    if (KeWaitForSingleObject(&Adapter->FenceSeen, Executive, KernelMode, FALSE, &Timeout) != STATUS_SUCCESS)\n"
+             "      return STATUS_IO_TIMEOUT;\n", ""), code=0)
+        self.assertEqual(summary["status"], "pass")
+        self.assertFalse(summary["reproducible"])
+        self.at(summary["unbounded_polls"][0]["at"], "while (*FenceWord != 2) {", "CopyOnce")
+        self.assertIn("unbounded poll, not reproducible from here", summary["output"])
+
+    def test_crash(self):
+        summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
+                                      "static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {\n"
+                                      "  *(volatile ULONG*)(ULONG_PTR)Adapter->Tail = 1;"))
+        self.assertEqual(summary["status"], "crash")
+        self.assertIn("Segmentation fault", summary["reason"])
+        self.at(summary["stack"][0], "(volatile ULONG*)(ULONG_PTR)Adapter->Tail", "Quiesce")
+        self.assertGreater(summary["ddi_calls"]["DxgkCbAllocateAdl"], 0)  # what came before is known
+
+    def test_stack_overflow(self):
+        summary = self.judge_variant(("static VOID Unload(VOID) {}",
+                                      "static int Deep(volatile int* p) { volatile char a[4096]; a[0] = (char)*p;"
+                                      " return Deep(p) + a[0]; }\n"
+                                      "static volatile int One = 1;\nstatic VOID Unload(VOID) { One = Deep(&One); }"))
+        self.assertEqual(summary["status"], "crash")
+
+    def test_wait_at_dispatch_level(self):
+        summary = self.judge_variant(("  while (*FenceWord != 2) {", "  KeRaiseIrqlToDpcLevel();\n  while (*FenceWord != 2) {"))
+        self.assertEqual(summary["status"], "kernel_rule")
+        self.assertIn("KeWaitForSingleObject at IRQL 2", summary["reason"])
+        self.assertIn("(CopyOnce", summary["stack"][0])
+
+    @covers("E14")
+    def test_interrupt_routine_calls_what_it_may_not(self):
+        summary = self.judge_variant(("  Adapter->Registers->IntStatus = Causes;  // written ones clear\n",
+                                      "  Adapter->Registers->IntStatus = Causes;\n"
+                                      "  Adapter->Dxgk.DxgkCbNotifyDpc(Adapter->Dxgk.DeviceHandle);\n"))
+        self.assertIn("(InterruptRoutine", self.rule(summary, "E14")["at"])
+
+    def test_system_thread(self):
+        summary = self.judge_variant(
+            ("static VOID Unload(VOID) {}",
+             "static volatile LONG Ran;\n"
+             "static VOID Worker(PVOID Context) { LARGE_INTEGER Time; Time.QuadPart = -100;\n"
+             "  KeDelayExecutionThread(KernelMode, FALSE, &Time); Ran = 1; KeSetEvent((PRKEVENT)Context, 0, FALSE); }\n"
+             "static VOID Unload(VOID) { KEVENT Done; HANDLE Thread; KeInitializeEvent(&Done, NotificationEvent, FALSE);\n"
+             "  PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, Worker, &Done);\n"
+             "  KeWaitForSingleObject(&Done, Executive, KernelMode, FALSE, NULL); ZwClose(Thread); NT_VERIFY(Ran); }"), code=0)
+        self.assertEqual(summary["status"], "pass")
+
+
+class Registers(KmdTest):
+    def test_a_byte_write_is_refused(self):
+        summary = self.judge_variant(("  Registers->IntEnable = 3;", "  *(volatile UCHAR*)&Registers->IntEnable = 3;"))
+        self.assertEqual(summary["status"], "bad_access")
+        self.assertRegex(summary["reason"], "register offset 0x14: a write of 1 bytes")
+        self.assertIn("(CopyOnce", summary["stack"][0])
+
+    def test_read_modify_write_and_small_reads(self):
+        summary = self.judge_variant(
+            ("  Registers->IntEnable = 3;\n",
+             "  Registers->IntEnable |= 1;\n  Registers->IntEnable |= 2;\n"
+             "  if (*((volatile UCHAR*)&Registers->Id + 1) != 'D') return STATUS_DATA_ERROR;\n"
+             "  if (*((volatile USHORT*)&Registers->Id + 1) != 0x414D) return STATUS_DATA_ERROR;\n"), code=0)
+        self.assertEqual(summary["status"], "pass")
+
+
+if __name__ == "__main__":
+    unittest.main()
