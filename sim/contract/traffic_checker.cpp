@@ -9,6 +9,7 @@ namespace gpudmar::sim {
 namespace {
 
 constexpr std::uint64_t kTableMask = 0x000F'FFFF'FFFF'F000;  // of a second-stage entry (VT-d 9.8)
+constexpr std::uint64_t kGrantsAll = 3;                      // its R and W
 constexpr unsigned kEntrySize = 3;                           // log2 of its bytes
 constexpr unsigned kLevels = 4;
 // An answered read matters to requests that come while its result is on the way to the caches.
@@ -93,6 +94,7 @@ void TrafficChecker::beat(std::uint64_t cycle, TableRead& read, const BeatData& 
   if (read.entry16 || read.id >= setup_.walks || read.disturbances != disturbance_count_) return;
   std::uint64_t entry = 0;
   std::memcpy(&entry, data.data() + (read.address & (setup_.bus_bytes - 1)), sizeof(entry));
+  if ((entry & kGrantsAll) != kGrantsAll) return;  // the walk may end here
   steps_[read.id] = {cycle, entry & kTableMask, disturbance_count_};
 }
 
