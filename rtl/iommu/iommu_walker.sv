@@ -215,17 +215,18 @@ module iommu_walker #(
   assign count_walk_o = start;
 
   // ------------------------------------------------------------------ flushes
-  logic [Slots-1:0] kill_now, near_now;
+  logic [Slots-1:0] paging, kill_now, near_now;  // paging: may have read second-stage entries of did_q
   always_comb begin
     for (int unsigned i = 0; i < Slots; i++) begin
+      paging[i] = state_q[i] == WPageAsk || state_q[i] == WPageRead;
       kill_now[i] = cc_flush_i
-          | (tlb_flush_i & (state_q[i] == WPageAsk || state_q[i] == WPageRead)
+          | (tlb_flush_i & paging[i]
              & ((tlb_flush_g_i == 2'd1)
                 | ((did_q[i] == tlb_flush_did_i)
                    & ((tlb_flush_g_i == 2'd2) | ~tlb_flush_ih_i
                       | (((page_q[i][PageWidth-1:0] ^ tlb_flush_page_i) & tlb_flush_mask_i) == '0)))));
-      // Within the largest page.
-      near_now[i] = tlb_flush_i & (did_q[i] == tlb_flush_did_i)
+      // Within the largest page. Whom other granularities concern, they restart.
+      near_now[i] = tlb_flush_i & (tlb_flush_g_i == 2'd3) & paging[i] & (did_q[i] == tlb_flush_did_i)
           & (((page_q[i][PageWidth-1:18] ^ tlb_flush_page_i[PageWidth-1:18]) & tlb_flush_mask_i[PageWidth-1:18]) == '0);
     end
   end

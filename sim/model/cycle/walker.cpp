@@ -24,21 +24,26 @@ bool Walker::reading(const Walk& walk) {
          walk.state == State::kPageRead;
 }
 
+// It may have read second-stage entries.
+bool Walker::paging(const Walk& walk) {
+  return walk.state == State::kPageAsk || walk.state == State::kPageRead;
+}
+
 // The flush covers something that the walk has read.
 bool Walker::kills(const Walk& walk) const {
   if (now_.contexts_flushed) return true;
   const Flush& flush = now_.flush;
-  if (!flush.pages || (walk.state != State::kPageAsk && walk.state != State::kPageRead)) return false;
+  if (!flush.pages || !paging(walk)) return false;
   if (flush.granularity == 1) return true;
   if (walk.did != flush.did) return false;
   return flush.granularity == 2 || !flush.leaves_only ||
          ((walk.page ^ flush.page) & flush.mask & kPageMask) == 0;
 }
 
-// Within the largest page; whatever the flush's granularity.
+// A flush of pages within the largest page around the walk's.
 bool Walker::near(const Walk& walk) const {
   const Flush& flush = now_.flush;
-  return flush.pages && walk.did == flush.did &&
+  return flush.pages && flush.granularity == 3 && paging(walk) && walk.did == flush.did &&
          (((walk.page ^ flush.page) & flush.mask & kPageMask) >> 18) == 0;
 }
 

@@ -98,6 +98,7 @@ class Walker {
   };
 
   [[nodiscard]] static bool reading(const Walk& walk);
+  [[nodiscard]] static bool paging(const Walk& walk);
   [[nodiscard]] bool kills(const Walk& walk) const;
   [[nodiscard]] bool near(const Walk& walk) const;
   [[nodiscard]] bool wants(const Walk& walk) const;
