@@ -32,7 +32,7 @@ inline constexpr std::uint64_t kNewBase = kOldBase + 2 * k1G;
 inline constexpr std::uint64_t kSafeBase = 4 * k1G;                   ///< pages that no change touches
 inline constexpr std::uint64_t kElsewhere = kSafeBase + 0x2000'0000;  ///< kT0 of the other domain
 inline constexpr std::uint64_t kFreedBase = 0x6000'0000;  ///< what stands in a table that is none any more
-inline constexpr std::uint16_t kDid = 7, kNewDid = 9, kOtherDid = 8;
+inline constexpr std::uint16_t kDid = 7, kNewDid = 9, kOtherDid = 8, kUnusedDid = 3;
 
 enum class Warm { kCold, kContexts, kTables, kHit };
 inline constexpr Warm kWarms[] = {Warm::kCold, Warm::kContexts, Warm::kTables, Warm::kHit};
@@ -83,6 +83,10 @@ struct Flush {
   /// Names kFresh1, which nobody has cached, and not kT0: it takes the ways through the entry that changed
   /// and nothing else, so what is cached of the other pages may stay, and does.
   bool beside = false;
+  /// Behind an invalidation of a domain that nobody has. Walks and the queue share a bus, so an invalidation
+  /// that comes with its own beat never meets what a walk's beat of that cycle does one cycle later; the next
+  /// one can.
+  bool behind = false;
   unsigned times = 1;  ///< one after the other: generations of a domain come round
   [[nodiscard]] std::uint64_t page() const { return beside ? kFresh1 : kT0; }
   /// Whether the old translation of `page` ends with the status.

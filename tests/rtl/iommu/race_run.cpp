@@ -246,7 +246,7 @@ void Race::invalidate(const RaceCase& c, Mistake mistake) {
   const Flush& flush = *c.flush;
   const bool drain = mistake != Mistake::kNoDrain;
   const std::uint64_t bits = (drain && c.drain->writes ? 0x40 : 0) | (drain && c.drain->reads ? 0x80 : 0);
-  const std::uint64_t did = (mistake == Mistake::kWrongDomain ? 3ULL : kDid) << 16;
+  const std::uint64_t did = std::uint64_t{mistake == Mistake::kWrongDomain ? kUnusedDid : kDid} << 16;
   if (mistake != Mistake::kNoInvalidation) {
     if (mistake != Mistake::kNoContext) {
       switch (flush.context) {
@@ -266,6 +266,7 @@ void Race::invalidate(const RaceCase& c, Mistake mistake) {
     }
     const std::uint64_t page = mistake == Mistake::kWrongPage ? kT0 + (leaf_size(3) << 4) : flush.page();
     const bool ih = flush.ih || mistake == Mistake::kLeavesWays;
+    if (flush.behind) bench_.push_descriptor(0x22 | bits | std::uint64_t{kUnusedDid} << 16, 0);
     switch (flush.iotlb) {
       case Flush::Iotlb::kNone:
         break;
