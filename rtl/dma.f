@@ -12,6 +12,7 @@ rtl/dma/dma_decode.sv
 rtl/dma/dma_read.sv
 rtl/dma/dma_align.sv
 rtl/dma/dma_write.sv
+rtl/dma/dma_mover.sv
 rtl/dma/dma_fence.sv
 rtl/dma/dma_complete.sv
 rtl/lib/axi_isolate.sv

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The DMA engine of one adapter: a ring of descriptors, copies between VRAM and logical memory, fences, messages.
 //
-// Front end: dma_regs (BAR 0), dma_ring (fetch), dma_decode (checks). Mid end: dma_read (bursts, buffers), dma_align
-// (byte shift), dma_write (bursts, strobes, answers). Back end: dma_fence, dma_complete (retirement, errors, reset),
+// Front end: dma_regs (BAR 0), dma_ring (fetch), dma_decode (checks). Mid end: dma_mover (bursts,
+// buffers, byte shift, strobes, answers). Back end: dma_fence, dma_complete (retirement, errors, reset),
 // dma_msi. Only the mid end knows bursts; only the front end knows descriptors.
 //
 // Order: copies may overlap each other unless a FENCE stands between; nothing behind a FENCE starts, reads included,
@@ -127,7 +127,7 @@ module dma_engine #(
 
   localparam int unsigned Bytes = DataWidth / 8;
   localparam int unsigned LB = $clog2(Bytes);
-  localparam int unsigned Jobs = (Reads > 64) ? Reads : 64;  // copies between decode and their last AW
+  localparam int unsigned Jobs = (Reads > 64) ? Reads : 64;  // copies between decode and their last AW, as dma_mover
   localparam logic [IdWidth-1:0] IdRing = dma_job_pkg::ID_RING[IdWidth-1:0];
   localparam logic [IdWidth-1:0] IdData = dma_job_pkg::ID_DATA[IdWidth-1:0];
   localparam logic [IdWidth-1:0] IdFence = dma_job_pkg::ID_FENCE[IdWidth-1:0];
@@ -164,10 +164,11 @@ module dma_engine #(
   assign m_axi_vram_bready_o = 1'b1;
   assign m_axi_host_arsize_o = LB[2:0];
   assign m_axi_vram_arsize_o = LB[2:0];
-  // Untranslated requests without PASID; bit 25 is no-snoop.
-  logic ar_no_snoop, aw_no_snoop;
-  assign m_axi_host_aruser_o = {1'b0, ar_no_snoop & (m_axi_host_arid_o == IdData), 25'd0};
-  assign m_axi_host_awuser_o = {1'b0, aw_no_snoop, 25'd0};
+  // vtd_pkg::axuser_t, untranslated requests.
+  dma_job_pkg::user_t aruser, awuser;
+  assign m_axi_host_aruser_o = (m_axi_host_arid_o != IdData) ? 27'd0 :
+      {1'b0, aruser.no_snoop, 2'b00, aruser.pasid, aruser.pasid_valid, 2'b00};
+  assign m_axi_host_awuser_o = {1'b0, awuser.no_snoop, 2'b00, awuser.pasid, awuser.pasid_valid, 2'b00};
 
   assign m_axi_host_awvalid_o = awvalid[1];
   assign m_axi_host_awid_o = awid;
@@ -195,7 +196,7 @@ module dma_engine #(
   logic [2:0] ring_space;
   logic [61:0] msi_addr;
   logic [31:0] msi_data;
-  logic error, error_rise, retired, pending, ring_ok, ring_idle, read_idle, write_idle, fence_idle;
+  logic error, error_rise, retired, pending, ring_ok, ring_idle, mover_idle, fence_idle;
   logic [32:0] retired_bytes;
   logic [63:0] error_tag, fence_value;
   logic fence_done, fence_interrupt;
@@ -233,7 +234,7 @@ module dma_engine #(
       .bad_offset_o(desc_bad_offset), .pop_i(desc_pop), .idle_o(ring_idle)
   );
 
-  logic read_full, align_full, write_full, retire_full, retire_empty, retire_push, copy, fence_start, fence_busy;
+  logic op_full, retire_full, retire_empty, retire_push, copy, fence_start, fence_busy;
   logic src_host, dst_host, fence_irq, no_snoop;
   logic [63:0] src, dst, value;
   logic [31:0] length;
@@ -245,7 +246,7 @@ module dma_engine #(
       .ring_idle_i(ring_idle), .ring_ok_o(ring_ok), .index_o(decode_index), .pending_o(pending),
       .valid_i(desc_valid), .desc_i(desc), .bad_i(desc_bad), .bad_resp_i(desc_bad_resp),
       .bad_offset_i(desc_bad_offset), .pop_o(desc_pop),
-      .jobs_full_i(read_full | align_full | write_full), .retire_full_i(retire_full),
+      .jobs_full_i(op_full), .retire_full_i(retire_full),
       .all_retired_i(retire_empty), .fence_busy_i(fence_busy), .copy_o(copy), .fence_o(fence_start),
       .retire_push_o(retire_push), .retire_o(retire_data), .src_o(src), .src_host_o(src_host), .dst_o(dst),
       .dst_host_o(dst_host), .length_o(length), .value_o(value), .interrupt_o(fence_irq), .no_snoop_o(no_snoop),
@@ -253,60 +254,43 @@ module dma_engine #(
   );
 
   // ---------------------------------------------------------------- mid end
-  logic [1:0] read_arvalid, read_arready, beat_valid, beat_pop;
+  logic [1:0] read_arvalid, read_arready, copy_done, b_fail;
   logic [63:0] read_araddr;
   logic [7:0] read_arlen;
-  logic [2*DataWidth-1:0] beat_data;
-  logic [3:0] beat_resp;
-  logic read_blocked;
-
-  dma_read #(
-      .DataWidth(DataWidth), .MaxBurst(MaxBurst), .Reads(Reads), .BufferBeats(BufferBeats), .JobDepth(Jobs)
-  ) u_read (
-      .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
-      .job_push_i(copy), .job_src_i(src), .job_length_i(length), .job_host_i(src_host),
-      .job_no_snoop_i(no_snoop), .job_full_o(read_full), .ar_no_snoop_o(ar_no_snoop),
-      .arvalid_o(read_arvalid), .arready_i(read_arready), .araddr_o(read_araddr), .arlen_o(read_arlen),
-      .rvalid_i(rvalid & ~is_ring_r), .rlast_i(rlast), .rdata_i(rdata), .rresp_i(rresp),
-      .beat_valid_o(beat_valid), .beat_data_o(beat_data), .beat_resp_o(beat_resp), .beat_pop_i(beat_pop),
-      .blocked_o(read_blocked), .idle_o(read_idle)
-  );
-
-  logic out_valid, out_ready, out_bad;
-  logic [DataWidth-1:0] out_data;
-  logic [Bytes-1:0] out_mask;
-  dma_job_pkg::fail_t out_fail;
-
-  dma_align #(.DataWidth(DataWidth), .JobDepth(Jobs)) u_align (
-      .clk_i, .rst_ni, .flush_i(flush),
-      .job_push_i(copy), .job_src_i(src), .job_dst_i(dst[LB-1:0]), .job_length_i(length), .job_host_i(src_host),
-      .job_index_i(decode_index), .job_full_o(align_full),
-      .beat_valid_i(beat_valid), .beat_data_i(beat_data), .beat_resp_i(beat_resp), .beat_pop_o(beat_pop),
-      .read_blocked_i(read_blocked),
-      .out_valid_o(out_valid), .out_ready_i(out_ready), .out_data_o(out_data), .out_mask_o(out_mask),
-      .out_bad_o(out_bad), .out_fail_o(out_fail)
-  );
-
   logic fence_write, fence_write_ready, msi_write, msi_write_ready, stream_fail;
   dma_job_pkg::single_t fence_single, msi_single;
   dma_job_pkg::fail_t stream_fail_data, b_fail0, b_fail1;
-  logic [1:0] copy_done, b_fail;
+  dma_job_pkg::op_t op;
 
-  dma_write #(
-      .DataWidth(DataWidth), .MaxBurst(MaxBurst), .Writes(Jobs), .JobDepth(Jobs), .IdWidth(IdWidth)
-  ) u_write (
+  always_comb begin
+    op = '0;
+    op.index = decode_index;
+    op.kind = dma_job_pkg::OP_COPY;
+    op.src_space = src_host ? dma_pkg::SPACE_LOGICAL : dma_pkg::SPACE_VRAM;
+    op.dst_space = dst_host ? dma_pkg::SPACE_LOGICAL : dma_pkg::SPACE_VRAM;
+    op.no_snoop = no_snoop;
+    op.src = src;
+    op.dst = dst;
+    op.length = length;
+  end
+
+  dma_mover #(
+      .DataWidth(DataWidth), .Reads(Reads), .MaxBurst(MaxBurst), .BufferBeats(BufferBeats), .IdWidth(IdWidth),
+      .Singles(2)
+  ) u_mover (
       .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
-      .job_push_i(copy), .job_dst_i(dst), .job_length_i(length), .job_host_i(dst_host), .job_no_snoop_i(no_snoop),
-      .job_index_i(decode_index), .job_full_o(write_full), .aw_no_snoop_o(aw_no_snoop),
-      .in_valid_i(out_valid), .in_ready_o(out_ready), .in_data_i(out_data), .in_mask_i(out_mask),
-      .in_bad_i(out_bad), .in_fail_i(out_fail),
-      .fence_valid_i(fence_write), .fence_ready_o(fence_write_ready), .fence_i(fence_single),
-      .msi_valid_i(msi_write), .msi_ready_o(msi_write_ready), .msi_i(msi_single),
+      .op_push_i(copy), .op_i(op), .op_full_o(op_full),
+      .single_valid_i({msi_write, fence_write}), .single_ready_o({msi_write_ready, fence_write_ready}),
+      .single_i({msi_single, fence_single}),
+      .arvalid_o(read_arvalid), .arready_i(read_arready), .araddr_o(read_araddr), .arlen_o(read_arlen),
+      .aruser_o(aruser),
+      .rvalid_i(rvalid & ~is_ring_r), .rlast_i(rlast), .rdata_i(rdata), .rresp_i(rresp),
       .awvalid_o(awvalid), .awready_i(awready), .awid_o(awid), .awaddr_o(awaddr), .awlen_o(awlen),
-      .awsize_o(awsize), .wvalid_o(wvalid), .wready_i(wready), .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast),
+      .awsize_o(awsize), .awuser_o(awuser),
+      .wvalid_o(wvalid), .wready_i(wready), .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast),
       .bvalid_i(bvalid & is_data_b), .bresp_i(bresp),
       .done_o(copy_done), .stream_fail_o(stream_fail), .stream_fail_data_o(stream_fail_data), .b_fail_o(b_fail),
-      .b_fail0_o(b_fail0), .b_fail1_o(b_fail1), .idle_o(write_idle)
+      .b_fail0_o(b_fail0), .b_fail1_o(b_fail1), .idle_o(mover_idle)
   );
 
   dma_ar_mux #(.IdWidth(IdWidth)) u_vram_ar (
@@ -359,7 +343,7 @@ module dma_engine #(
       .error_tag_o(error_tag)
   );
 
-  assign drained = ring_idle & read_idle & write_idle & fence_idle;
+  assign drained = ring_idle & mover_idle & fence_idle;
   assign idle = retire_empty & ring_idle & fence_idle & ~reset & ~(run & pending);
 
 `ifdef VERILATOR

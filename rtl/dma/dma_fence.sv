@@ -35,7 +35,7 @@ module dma_fence (
   logic [1:0] resp, resp_q;
 
   assign write_valid_o = want_q;
-  assign write_o = {host_q, addr_q, data_q, 8'hff, 3'd3};
+  assign write_o = {21'd0, host_q, addr_q, data_q, 8'hff, 3'd3};
   assign answer = |bvalid_i;
   assign resp = bvalid_i[1] ? bresp_i[3:2] : bresp_i[1:0];
   assign busy_o = want_q | wait_q | done_o | fail_o;

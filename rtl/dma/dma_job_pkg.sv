@@ -36,8 +36,52 @@ package dma_job_pkg;
     logic [63:0] addr;
   } fail_t;
 
-  // A write of one narrow beat: fence value or message.
+  // What the mover executes. Spaces are dma_pkg::SPACE_*; in space VIRTUAL the PASID goes with the requests.
+  // COPY: rows of length + 1 bytes, row r of slice s at base + r * pitch + s * slice (modulo 2^64).
+  // FILL: the same for the destination; the pattern is the first pattern_len + 1 bytes of {src_slice, src}, byte 0
+  //       lowest, and begins anew with each row.
+  // MAP_*: length + 1 aperture entries from the page of dst on, one row. PAGES: from a list of 64-bit page numbers at
+  //        src (8-byte aligned); RANGE: the page of src and those after it; SAME: the page of src in all of them;
+  //        INVALID: entries without a page.
+  localparam logic [2:0] OP_COPY = 3'd0;
+  localparam logic [2:0] OP_FILL = 3'd1;
+  localparam logic [2:0] OP_MAP_PAGES = 3'd4;
+  localparam logic [2:0] OP_MAP_RANGE = 3'd5;
+  localparam logic [2:0] OP_MAP_SAME = 3'd6;
+  localparam logic [2:0] OP_MAP_INVALID = 3'd7;
+  localparam int unsigned OP_WIDTH = 434;
   typedef struct packed {
+    logic [15:0] index;
+    logic [2:0] kind;
+    logic [2:0] src_space;
+    logic [2:0] dst_space;
+    logic no_snoop;
+    logic [19:0] pasid;
+    logic [63:0] src;
+    logic [63:0] dst;
+    logic [31:0] length;  // bytes of a row - 1; MAP_*: entries - 1
+    logic [15:0] rows;    // - 1
+    logic [15:0] slices;  // - 1
+    logic [31:0] src_pitch;
+    logic [31:0] dst_pitch;
+    logic [63:0] src_slice;
+    logic [63:0] dst_slice;
+    logic [3:0] pattern_len;  // - 1
+  } op_t;
+
+  // Attributes of a request to the host port.
+  localparam int unsigned USER_WIDTH = 22;
+  typedef struct packed {
+    logic no_snoop;
+    logic pasid_valid;
+    logic [19:0] pasid;
+  } user_t;
+
+  // A write of one narrow beat: fence value or message.
+  localparam int unsigned SINGLE_WIDTH = 161;
+  typedef struct packed {
+    logic pasid_valid;
+    logic [19:0] pasid;
     logic host;
     logic [63:0] addr;
     logic [63:0] data;  // already on its byte lanes of an 8-byte word

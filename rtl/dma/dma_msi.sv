@@ -18,7 +18,7 @@ module dma_msi (
   logic due_q, wait_q;
 
   assign write_valid_o = due_q & ~wait_q & on_i;
-  assign write_o = {1'b1, addr_i, 2'b00, data_i, data_i, addr_i[0] ? 8'hf0 : 8'h0f, 3'd2};
+  assign write_o = {21'd0, 1'b1, addr_i, 2'b00, data_i, data_i, addr_i[0] ? 8'hf0 : 8'h0f, 3'd2};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -21,14 +21,14 @@ module dma_read #(
     input  logic [63:0]            job_src_i,
     input  logic [31:0]            job_length_i,  // bytes - 1
     input  logic                   job_host_i,
-    input  logic                   job_no_snoop_i,
+    input  dma_job_pkg::user_t     job_user_i,
     output logic                   job_full_o,
 
     output logic [1:0]             arvalid_o,
     input  logic [1:0]             arready_i,
     output logic [63:0]            araddr_o,
     output logic [7:0]             arlen_o,
-    output logic                   ar_no_snoop_o,
+    output dma_job_pkg::user_t     aruser_o,
 
     input  logic [1:0]             rvalid_i,  // beats of copies only
     input  logic [1:0]             rlast_i,
@@ -50,10 +50,10 @@ module dma_read #(
   logic [63:0] job_src;
   logic [31:0] job_length;
 
-  fifo #(.Width(98), .Depth(JobDepth)) u_jobs (
+  fifo #(.Width(97 + dma_job_pkg::USER_WIDTH), .Depth(JobDepth)) u_jobs (
       .clk_i, .rst_ni, .flush_i,
-      .push_i(job_push_i), .data_i({job_no_snoop_i, job_host_i, job_length_i, job_src_i}), .full_o(job_full_o),
-      .pop_i(job_pop), .data_o({ar_no_snoop_o, job_host, job_length, job_src}), .empty_o(job_empty)
+      .push_i(job_push_i), .data_i({job_user_i, job_host_i, job_length_i, job_src_i}), .full_o(job_full_o),
+      .pop_i(job_pop), .data_o({aruser_o, job_host, job_length, job_src}), .empty_o(job_empty)
   );
 
   // The rest of the job at the head of the queue, once its first burst is out.

@@ -2,7 +2,7 @@
 // Write side: splits the destination of each copy into bursts, sends AW with the first beat, counts the answers.
 //
 // Timing: a destination beat offered in t is on W in t+1, its AW in the same cycle; one beat per cycle, no idle beat
-// between bursts or jobs. Single writes (fence, message) go between bursts, before the next one.
+// between bursts or jobs. Single writes (fence, message) go between bursts, before the next one; source i has id 1 + i.
 // After stop_i, or behind a failed beat, no burst starts and the one under way ends with strobes 0.
 // BREADY is constantly 1. AW and W never wait for each other once a burst has started.
 module dma_write #(
@@ -10,7 +10,8 @@ module dma_write #(
     parameter int unsigned MaxBurst  = 16,
     parameter int unsigned Writes    = 64,  // bursts without an answer, per port
     parameter int unsigned JobDepth  = 64,
-    parameter int unsigned IdWidth   = 4
+    parameter int unsigned IdWidth   = 4,
+    parameter int unsigned Singles   = 2    // sources of single writes, the lowest goes first
 ) (
     input  logic                     clk_i,
     input  logic                     rst_ni,
@@ -22,7 +23,7 @@ module dma_write #(
     input  logic [63:0]              job_dst_i,
     input  logic [31:0]              job_length_i,  // bytes - 1
     input  logic                     job_host_i,
-    input  logic                     job_no_snoop_i,
+    input  dma_job_pkg::user_t       job_user_i,
     input  logic [15:0]              job_index_i,
     output logic                     job_full_o,
 
@@ -33,12 +34,9 @@ module dma_write #(
     input  logic                     in_bad_i,
     input  dma_job_pkg::fail_t       in_fail_i,
 
-    input  logic                     fence_valid_i,
-    output logic                     fence_ready_o,
-    input  dma_job_pkg::single_t     fence_i,
-    input  logic                     msi_valid_i,
-    output logic                     msi_ready_o,
-    input  dma_job_pkg::single_t     msi_i,
+    input  logic [Singles-1:0]       single_valid_i,  // id 1 + i
+    output logic [Singles-1:0]       single_ready_o,
+    input  logic [Singles*dma_job_pkg::SINGLE_WIDTH-1:0] single_i,
 
     output logic [1:0]               awvalid_o,
     input  logic [1:0]               awready_i,
@@ -46,7 +44,7 @@ module dma_write #(
     output logic [63:0]              awaddr_o,
     output logic [7:0]               awlen_o,
     output logic [2:0]               awsize_o,
-    output logic                     aw_no_snoop_o,
+    output dma_job_pkg::user_t       awuser_o,
     output logic [1:0]               wvalid_o,
     input  logic [1:0]               wready_i,
     output logic [DataWidth-1:0]     wdata_o,
@@ -67,19 +65,21 @@ module dma_write #(
   localparam int unsigned LB = $clog2(Bytes);
   localparam logic [2:0] FullSize = LB[2:0];
 
-  logic job_empty, job_host, job_no_snoop, load;
+  logic job_empty, job_host, load;
+  dma_job_pkg::user_t job_user;
   logic [63:0] job_dst;
   logic [31:0] job_length;
   logic [15:0] job_index;
 
-  fifo #(.Width(114), .Depth(JobDepth)) u_jobs (
+  fifo #(.Width(113 + dma_job_pkg::USER_WIDTH), .Depth(JobDepth)) u_jobs (
       .clk_i, .rst_ni, .flush_i,
-      .push_i(job_push_i), .data_i({job_no_snoop_i, job_index_i, job_host_i, job_length_i, job_dst_i}), .full_o(job_full_o),
-      .pop_i(load), .data_o({job_no_snoop, job_index, job_host, job_length, job_dst}), .empty_o(job_empty)
+      .push_i(job_push_i), .data_i({job_user_i, job_index_i, job_host_i, job_length_i, job_dst_i}), .full_o(job_full_o),
+      .pop_i(load), .data_o({job_user, job_index, job_host, job_length, job_dst}), .empty_o(job_empty)
   );
 
   // The job under way: what is left of it, from the next burst on.
-  logic valid_q, host_q, no_snoop_q, first_q;
+  logic valid_q, host_q, first_q;
+  dma_job_pkg::user_t user_q;
   logic [63:0] addr_q;
   logic [31:0] rem_q;
   logic [LB-1:0] end_q;  // offset of the last byte in its beat
@@ -97,21 +97,32 @@ module dma_write #(
       .next_addr_o(next_addr), .next_rem_o(next_rem)
   );
 
-  logic aw_free, w_free, slot, go, single, fence_go, msi_go, start, cont, drop, barred, w_last, job_end, answered_full;
+  logic aw_free, w_free, slot, go, single, single_go, start, cont, drop, barred, w_last, job_end, answered_full;
   logic [1:0] b_full;
   logic [Bytes-1:0] head_mask, tail_mask, strb;
   dma_job_pkg::single_t one;
+  logic [IdWidth-1:0] one_id;
 
   assign aw_free = (awvalid_o & ~awready_i) == 2'b00;
   assign w_free = (wvalid_o & ~wready_i) == 2'b00;
   assign slot = aw_free & w_free & ~burst_q;
 
-  assign fence_go = slot & fence_valid_i;
-  assign msi_go = slot & msi_valid_i & ~fence_valid_i;
-  assign fence_ready_o = slot;
-  assign msi_ready_o = slot & ~fence_valid_i;
-  assign single = fence_valid_i | msi_valid_i;
-  assign one = fence_valid_i ? fence_i : msi_i;
+  assign single = single_valid_i != '0;
+  assign single_go = slot & single;
+  always_comb begin
+    one = single_i[0+:dma_job_pkg::SINGLE_WIDTH];
+    one_id = IdWidth'(1);
+    single_ready_o = '0;
+    single_ready_o[0] = slot;
+    for (int i = Singles - 1; i >= 0; i--) begin
+      if (single_valid_i[i]) begin
+        one = single_i[i*dma_job_pkg::SINGLE_WIDTH+:dma_job_pkg::SINGLE_WIDTH];
+        one_id = IdWidth'(i + 1);
+        single_ready_o = '0;
+        single_ready_o[i] = slot;
+      end
+    end
+  end
 
   assign w_last = burst_q ? (left_q == 8'd1) : (burst_len == 8'd0);
   assign job_end = w_last & (burst_q ? burst_last_q : burst_last);
@@ -151,14 +162,14 @@ module dma_write #(
       if (start | cont) burst_q <= ~w_last;
       awvalid_o <= awvalid_o & ~awready_i;
       if (start) awvalid_o <= {host_q, ~host_q};
-      if (fence_go | msi_go) awvalid_o <= {one.host, ~one.host};
+      if (single_go) awvalid_o <= {one.host, ~one.host};
       wvalid_o <= wvalid_o & ~wready_i;
       if (start | cont) wvalid_o <= {host_q, ~host_q};
-      if (fence_go | msi_go) wvalid_o <= {one.host, ~one.host};
+      if (single_go) wvalid_o <= {one.host, ~one.host};
     end
     if (load) begin
       host_q <= job_host;
-      no_snoop_q <= job_no_snoop;
+      user_q <= job_user;
       index_q <= job_index;
       addr_q <= job_dst;
       rem_q <= job_length;
@@ -175,7 +186,7 @@ module dma_write #(
       awaddr_o <= burst_addr;
       awlen_o <= burst_len;
       awsize_o <= FullSize;
-      aw_no_snoop_o <= no_snoop_q;
+      awuser_o <= user_q;
       awid_o <= dma_job_pkg::ID_DATA[IdWidth-1:0];
     end
     if (cont) left_q <= left_q - 8'd1;
@@ -184,12 +195,12 @@ module dma_write #(
       wstrb_o <= (burst_q & (stop_i | abort_q)) ? {Bytes{1'b0}} : strb;
       wlast_o <= w_last;
     end
-    if (fence_go | msi_go) begin
+    if (single_go) begin
       awaddr_o <= one.addr;
       awlen_o <= 8'd0;
       awsize_o <= one.size;
-      aw_no_snoop_o <= 1'b0;
-      awid_o <= fence_go ? dma_job_pkg::ID_FENCE[IdWidth-1:0] : dma_job_pkg::ID_MSI[IdWidth-1:0];
+      awuser_o <= {1'b0, one.pasid_valid, one.pasid};
+      awid_o <= one_id;
       wdata_o <= {(Bytes / 8) {one.data}};
       wstrb_o <= {{(Bytes - 8) {1'b0}}, one.strb} << {one.addr[LB-1:3], 3'b000};
       wlast_o <= 1'b1;
