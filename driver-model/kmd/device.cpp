@@ -5,7 +5,7 @@
 namespace {
 
 constexpr ULONG kMagic = 0x414D4447;  // 'GDMA'
-constexpr ULONG kVersionMajor = 1;
+constexpr ULONG kVersionMajor = 2;
 constexpr ULONG kRegisterBytes = PAGE_SIZE;
 constexpr ULONG kIdlePolls = 10000;  // of about a microsecond
 

@@ -158,7 +158,7 @@ module dma_decode #(
 
   // Fields of later operations (rows, slices, pitches, PASID) are not looked at.
   logic unused;
-  assign unused = ^{desc_i.rsvd_52, desc_i.pasid, desc_i.rsvd_23, desc_i.rsvd_19, desc_i.rsvd_10, desc_i.dst_pitch,
+  assign unused = ^{desc_i.rsvd_52, desc_i.pasid, desc_i.rsvd_23, desc_i.rsvd_19, desc_i.param, desc_i.rsvd_10, desc_i.dst_pitch,
                     desc_i.src_pitch, desc_i.slices, desc_i.rows, desc_i.dst_slice};
 
   always_ff @(posedge clk_i) begin

@@ -92,11 +92,12 @@ module dma_regs #(
   assign err_info = {error_data_i.index, 4'd0, error_data_i.resp, error_data_i.operand, error_data_i.code};
   always_comb begin
     unique case ({raddr, 3'd0})
-      dma_pkg::ID_OFFSET: rdata = {32'h0001_0000, 32'h414D_4447};
+      dma_pkg::ID_OFFSET: rdata = {32'h0002_0000, 32'h414D_4447};
       dma_pkg::CAPS_OFFSET: rdata = caps;
       dma_pkg::INT_STATUS_OFFSET: rdata = {enable_q, status_q};
       dma_pkg::CNT_BYTES_OFFSET: rdata = bytes_q;
       dma_pkg::CNT_DESCRIPTORS_OFFSET: rdata = descriptors_q;
+      dma_pkg::OPERATIONS_OFFSET: rdata = 64'h103;  // NOP, COPY, FENCE
       dma_pkg::CH_CTRL_OFFSET: rdata = {30'd0, error_i, idle_i, 30'd0, reset_q, run_q};
       dma_pkg::CH_RING_BASE_OFFSET: rdata = base_q;
       dma_pkg::CH_RING_CFG_OFFSET: rdata = {32'd0, cfg_q};

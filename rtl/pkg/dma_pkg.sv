@@ -21,7 +21,9 @@ package dma_pkg;
   // What this engine has; every value follows from its parameters.
   localparam logic [11:0] CAPS_OFFSET = 12'h008;
   typedef struct packed {
-    logic [15:0] rsvd_48;
+    logic [1:0] rsvd_62;
+    logic [5:0] aperture_pages_log2;
+    logic [7:0] virtual_bits;
     logic [15:0] reads;
     logic [7:0] bus_bytes;
     logic [7:0] channels;
@@ -29,7 +31,7 @@ package dma_pkg;
     logic [7:0] addr_bits;
   } caps_t;
 
-  // Interrupt causes; a message is sent when an enabled cause goes from 0 to 1.
+  // Interrupt causes of all channels together; a message is sent when an enabled cause goes from 0 to 1. INT_CHANNELS tells which channel.
   localparam logic [11:0] INT_STATUS_OFFSET = 12'h010;
   typedef struct packed {
     logic [29:0] rsvd_2;
@@ -45,36 +47,78 @@ package dma_pkg;
     logic fence;
   } int_enable_t;
 
-  // Payload bytes of completed copies.
+  // Which channels raised a cause, set together with INT_STATUS. Sends no message of its own: clear INT_STATUS first, then read and clear this.
+  localparam logic [11:0] INT_CHANNELS_OFFSET = 12'h018;
+  typedef struct packed {
+    logic [15:0] rsvd_16;
+    logic [7:0] error;
+    logic [7:0] fence;
+  } int_channels_t;
+
+  // Payload bytes of completed copies and fills, all channels together.
   localparam logic [11:0] CNT_BYTES_OFFSET = 12'h020;
   typedef struct packed {
     logic [63:0] count;
   } cnt_bytes_t;
 
-  // Descriptors completed.
+  // Descriptors completed, all channels together.
   localparam logic [11:0] CNT_DESCRIPTORS_OFFSET = 12'h028;
   typedef struct packed {
     logic [63:0] count;
   } cnt_descriptors_t;
 
-  // Channel control.
-  localparam logic [11:0] CH_CTRL_OFFSET = 12'h100;
+  // Cycles since the engine left reset; what TIMESTAMP writes.
+  localparam logic [11:0] TIMESTAMP_OFFSET = 12'h030;
+  typedef struct packed {
+    logic [63:0] count;
+  } timestamp_t;
+
+  // Silence on demand: while REQUEST, the engine starts no request at any port, of any channel or kind; work stays where it is and goes on afterwards.
+  localparam logic [11:0] QUIESCE_OFFSET = 12'h038;
   typedef struct packed {
     logic [29:0] rsvd_2;
+    logic quiet;
+    logic request;
+  } quiesce_t;
+
+  // A channel that waits this many cycles for an answer, with none coming, stops with error TIMEOUT. 0: never.
+  localparam logic [11:0] TIMEOUT_OFFSET = 12'h03C;
+  typedef struct packed {
+    logic [31:0] cycles;
+  } timeout_t;
+
+  // Operations of this engine.
+  localparam logic [11:0] OPERATIONS_OFFSET = 12'h040;
+  typedef struct packed {
+    logic [63:0] opcodes;
+  } operations_t;
+
+  // Channel control. RESET, RESUME and SKIP read as 1 until done; RESUME and SKIP are ignored while CH_STATUS.ERROR = 0.
+  localparam logic [11:0] CH_CTRL_OFFSET = 12'h100;
+  localparam int unsigned CH_CTRL_COUNT = 8;
+  typedef struct packed {
+    logic [27:0] rsvd_4;
+    logic skip;
+    logic resume;
     logic reset;
     logic enable;
   } ch_ctrl_t;
 
   // Channel status.
   localparam logic [11:0] CH_STATUS_OFFSET = 12'h104;
+  localparam int unsigned CH_STATUS_COUNT = 8;
   typedef struct packed {
-    logic [29:0] rsvd_2;
+    logic [26:0] rsvd_5;
+    logic wb_failed;
+    logic hung;
+    logic waiting;
     logic error;
     logic idle;
   } ch_status_t;
 
   // Ring base address, 64-byte aligned, in the space of CH_RING_CFG. Writes are ignored while CH_STATUS.IDLE = 0.
   localparam logic [11:0] CH_RING_BASE_OFFSET = 12'h108;
+  localparam int unsigned CH_RING_BASE_COUNT = 8;
   typedef struct packed {
     logic [57:0] base;
     logic [5:0] rsvd_0;
@@ -82,6 +126,7 @@ package dma_pkg;
 
   // Ring size and place. Writes are ignored while CH_STATUS.IDLE = 0; after a change of size reset the channel.
   localparam logic [11:0] CH_RING_CFG_OFFSET = 12'h110;
+  localparam int unsigned CH_RING_CFG_COUNT = 8;
   typedef struct packed {
     logic [20:0] rsvd_11;
     logic [2:0] space;
@@ -89,8 +134,18 @@ package dma_pkg;
     logic [4:0] size_log2;
   } ch_ring_cfg_t;
 
+  // Share of the buses.
+  localparam logic [11:0] CH_CFG_OFFSET = 12'h114;
+  localparam int unsigned CH_CFG_COUNT = 8;
+  typedef struct packed {
+    logic [22:0] rsvd_9;
+    logic high;
+    logic [7:0] weight;
+  } ch_cfg_t;
+
   // Index of the oldest descriptor that has not completed.
   localparam logic [11:0] CH_HEAD_OFFSET = 12'h118;
+  localparam int unsigned CH_HEAD_COUNT = 8;
   typedef struct packed {
     logic [15:0] rsvd_16;
     logic [15:0] index;
@@ -98,6 +153,7 @@ package dma_pkg;
 
   // Doorbell: index of the first free slot. HEAD == TAIL means empty.
   localparam logic [11:0] CH_TAIL_OFFSET = 12'h11C;
+  localparam int unsigned CH_TAIL_COUNT = 8;
   typedef struct packed {
     logic [15:0] rsvd_16;
     logic [15:0] index;
@@ -105,6 +161,7 @@ package dma_pkg;
 
   // First error, valid while CH_STATUS.ERROR.
   localparam logic [11:0] CH_ERR_INFO_OFFSET = 12'h120;
+  localparam int unsigned CH_ERR_INFO_COUNT = 8;
   typedef struct packed {
     logic [15:0] index;
     logic [3:0] rsvd_12;
@@ -113,23 +170,74 @@ package dma_pkg;
     logic [7:0] code;
   } ch_err_info_t;
 
-  // Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for BAD_* and BUS_MASTER.
+  // Where: docs/dma.md, Errors. The failed beat (reads), the failed burst (writes), the descriptor (BAD_OPCODE and the like).
   localparam logic [11:0] CH_ERR_ADDR_OFFSET = 12'h128;
+  localparam int unsigned CH_ERR_ADDR_COUNT = 8;
   typedef struct packed {
     logic [63:0] addr;
   } ch_err_addr_t;
 
   // TAG of the failed descriptor.
   localparam logic [11:0] CH_ERR_TAG_OFFSET = 12'h130;
+  localparam int unsigned CH_ERR_TAG_COUNT = 8;
   typedef struct packed {
     logic [63:0] tag;
   } ch_err_tag_t;
 
   // Value of the last fence whose write was answered.
   localparam logic [11:0] CH_FENCE_OFFSET = 12'h138;
+  localparam int unsigned CH_FENCE_COUNT = 8;
   typedef struct packed {
     logic [63:0] value;
   } ch_fence_t;
+
+  // Interrupt coalescing of cause FENCE. CYCLES = 0: every one at once. ERROR is never held back, and takes a held FENCE along.
+  localparam logic [11:0] CH_COALESCE_OFFSET = 12'h140;
+  localparam int unsigned CH_COALESCE_COUNT = 8;
+  typedef struct packed {
+    logic [23:0] cycles;
+    logic [7:0] count;
+  } ch_coalesce_t;
+
+  // Completion write-back. A write clears CH_STATUS.WB_FAILED.
+  localparam logic [11:0] CH_WB_CFG_OFFSET = 12'h144;
+  localparam int unsigned CH_WB_CFG_COUNT = 8;
+  typedef struct packed {
+    logic [20:0] rsvd_11;
+    logic [2:0] space;
+    logic [6:0] rsvd_1;
+    logic enable;
+  } ch_wb_cfg_t;
+
+  // Place of the write-back (struct writeback), 16-byte aligned. Writes are ignored while CH_WB_CFG.ENABLE.
+  localparam logic [11:0] CH_WB_ADDR_OFFSET = 12'h148;
+  localparam int unsigned CH_WB_ADDR_COUNT = 8;
+  typedef struct packed {
+    logic [59:0] addr;
+    logic [3:0] rsvd_0;
+  } ch_wb_addr_t;
+
+  // First segment of a chained ring. Writes are ignored while CH_STATUS.IDLE = 0.
+  localparam logic [11:0] CH_RING_SEG_OFFSET = 12'h150;
+  localparam int unsigned CH_RING_SEG_COUNT = 8;
+  typedef struct packed {
+    logic [14:0] rsvd_17;
+    logic [16:0] count;
+  } ch_ring_seg_t;
+
+  // Payload bytes of completed copies and fills of this channel.
+  localparam logic [11:0] CH_CNT_BYTES_OFFSET = 12'h158;
+  localparam int unsigned CH_CNT_BYTES_COUNT = 8;
+  typedef struct packed {
+    logic [63:0] count;
+  } ch_cnt_bytes_t;
+
+  // Descriptors completed by this channel.
+  localparam logic [11:0] CH_CNT_DESCRIPTORS_OFFSET = 12'h160;
+  localparam int unsigned CH_CNT_DESCRIPTORS_COUNT = 8;
+  typedef struct packed {
+    logic [63:0] count;
+  } ch_cnt_descriptors_t;
 
   // Message address; the bus driver's, as in an MSI capability.
   localparam logic [11:0] CFG_MSI_ADDR_OFFSET = 12'hF00;
@@ -159,7 +267,7 @@ package dma_pkg;
     logic [15:0] sid;
   } cfg_sid_t;
 
-  // Ring descriptor. Laid down for the 3D copy, which fills it; COPY uses LENGTH as one 32-bit field over X.
+  // Ring descriptor. docs/dma.md tells which fields an operation has; all others must be 0 (BAD_FIELD).
   localparam int unsigned DESCRIPTOR_WIDTH = 512;
   typedef struct packed {
     logic [63:0] tag;
@@ -178,17 +286,44 @@ package dma_pkg;
     logic [2:0] dst_space;
     logic rsvd_19;
     logic [2:0] src_space;
-    logic [5:0] rsvd_10;
+    logic [3:0] param;
+    logic [1:0] rsvd_10;
     logic no_snoop;
     logic interrupt;
     logic [7:0] opcode;
   } descriptor_t;
 
+  // What the completion write-back writes: first FENCE, then the rest, so HEAD is never ahead of FENCE.
+  localparam int unsigned WRITEBACK_WIDTH = 128;
+  typedef struct packed {
+    logic [63:0] fence;
+    logic [46:0] rsvd_17;
+    logic error;
+    logic [15:0] head;
+  } writeback_t;
+
   // Operations; the numbers between are reserved for later ones.
   typedef logic [7:0] opcode_t;
   localparam logic [7:0] OPCODE_NOP = 8'h0;
   localparam logic [7:0] OPCODE_COPY = 8'h1;
+  localparam logic [7:0] OPCODE_COPY_3D = 8'h2;
+  localparam logic [7:0] OPCODE_FILL = 8'h3;
+  localparam logic [7:0] OPCODE_MAP_APERTURE_LIST = 8'h4;
+  localparam logic [7:0] OPCODE_MAP_APERTURE_RANGE = 8'h5;
+  localparam logic [7:0] OPCODE_UNMAP_APERTURE = 8'h6;
   localparam logic [7:0] OPCODE_FENCE = 8'h8;
+  localparam logic [7:0] OPCODE_SEM_WAIT = 8'h9;
+  localparam logic [7:0] OPCODE_SEM_SIGNAL = 8'hA;
+  localparam logic [7:0] OPCODE_TIMESTAMP = 8'hB;
+  localparam logic [7:0] OPCODE_LINK = 8'hC;
+
+  // SEM_WAIT goes on when (memory AND mask) stands in this relation to the value.
+  typedef logic [3:0] condition_t;
+  localparam logic [3:0] CONDITION_EQUAL = 4'h0;
+  localparam logic [3:0] CONDITION_NOT_EQUAL = 4'h1;
+  localparam logic [3:0] CONDITION_GREATER_EQUAL = 4'h2;
+  localparam logic [3:0] CONDITION_LESS = 4'h3;
+  localparam logic [3:0] CONDITION_REACHED = 4'h4;
 
   // Address spaces of an operand.
   typedef logic [2:0] space_t;
@@ -207,6 +342,11 @@ package dma_pkg;
   localparam logic [7:0] ERROR_BUS_MASTER = 8'h5;
   localparam logic [7:0] ERROR_READ = 8'h6;
   localparam logic [7:0] ERROR_WRITE = 8'h7;
+  localparam logic [7:0] ERROR_BAD_FIELD = 8'h8;
+  localparam logic [7:0] ERROR_BAD_APERTURE = 8'h9;
+  localparam logic [7:0] ERROR_SEM_TIMEOUT = 8'hA;
+  localparam logic [7:0] ERROR_TIMEOUT = 8'hB;
+  localparam logic [7:0] ERROR_BAD_LINK = 8'hC;
 
 endpackage
 // verilator lint_on UNUSEDPARAM

@@ -23,7 +23,7 @@ namespace VERSION {
 inline constexpr std::uint64_t kOffset = 0x004;
 inline constexpr unsigned kWidth = 32;
 inline constexpr Field MINOR{0, 16};  ///< 0.
-inline constexpr Field MAJOR{16, 16};  ///< 1.
+inline constexpr Field MAJOR{16, 16};  ///< 2.
 }  // namespace VERSION
 
 /// What this engine has; every value follows from its parameters.
@@ -34,15 +34,17 @@ inline constexpr Field ADDR_BITS{0, 8};  ///< Logical address bits that the engi
 inline constexpr Field VRAM_BITS{8, 8};  ///< log2 of the VRAM size in bytes.
 inline constexpr Field CHANNELS{16, 8};  ///< Number of channels.
 inline constexpr Field BUS_BYTES{24, 8};  ///< Bytes of a bus beat.
-inline constexpr Field READS{32, 16};  ///< Copy reads in flight at most.
+inline constexpr Field READS{32, 16};  ///< Copy reads in flight at most, per channel.
+inline constexpr Field VIRTUAL_BITS{48, 8};  ///< Virtual address bits that the engine drives.
+inline constexpr Field APERTURE_PAGES_LOG2{56, 6};  ///< The aperture has 2^n pages of 4 KiB; 0: no aperture.
 }  // namespace CAPS
 
-/// Interrupt causes; a message is sent when an enabled cause goes from 0 to 1.
+/// Interrupt causes of all channels together; a message is sent when an enabled cause goes from 0 to 1. INT_CHANNELS tells which channel.
 namespace INT_STATUS {
 inline constexpr std::uint64_t kOffset = 0x010;
 inline constexpr unsigned kWidth = 32;
-inline constexpr Field FENCE{0, 1};  ///< A fence with INTERRUPT was written.
-inline constexpr Field ERROR{1, 1};  ///< A channel stopped on an error.
+inline constexpr Field FENCE{0, 1};  ///< A write with INTERRUPT (FENCE, SEM_SIGNAL, TIMESTAMP) was answered, as CH_COALESCE allows.
+inline constexpr Field ERROR{1, 1};  ///< A channel stopped on an error, or its write-back failed.
 }  // namespace INT_STATUS
 
 /// Interrupt enables, same bits as INT_STATUS.
@@ -53,40 +55,88 @@ inline constexpr Field FENCE{0, 1};  ///< FENCE
 inline constexpr Field ERROR{1, 1};  ///< ERROR
 }  // namespace INT_ENABLE
 
-/// Payload bytes of completed copies.
+/// Which channels raised a cause, set together with INT_STATUS. Sends no message of its own: clear INT_STATUS first, then read and clear this.
+namespace INT_CHANNELS {
+inline constexpr std::uint64_t kOffset = 0x018;
+inline constexpr unsigned kWidth = 32;
+inline constexpr Field FENCE{0, 8};  ///< Bit n: channel n raised FENCE.
+inline constexpr Field ERROR{8, 8};  ///< Bit 8+n: channel n raised ERROR.
+}  // namespace INT_CHANNELS
+
+/// Payload bytes of completed copies and fills, all channels together.
 namespace CNT_BYTES {
 inline constexpr std::uint64_t kOffset = 0x020;
 inline constexpr unsigned kWidth = 64;
 inline constexpr Field COUNT{0, 64};  ///< COUNT
 }  // namespace CNT_BYTES
 
-/// Descriptors completed.
+/// Descriptors completed, all channels together.
 namespace CNT_DESCRIPTORS {
 inline constexpr std::uint64_t kOffset = 0x028;
 inline constexpr unsigned kWidth = 64;
 inline constexpr Field COUNT{0, 64};  ///< COUNT
 }  // namespace CNT_DESCRIPTORS
 
-/// Channel control.
+/// Cycles since the engine left reset; what TIMESTAMP writes.
+namespace TIMESTAMP {
+inline constexpr std::uint64_t kOffset = 0x030;
+inline constexpr unsigned kWidth = 64;
+inline constexpr Field COUNT{0, 64};  ///< COUNT
+}  // namespace TIMESTAMP
+
+/// Silence on demand: while REQUEST, the engine starts no request at any port, of any channel or kind; work stays where it is and goes on afterwards.
+namespace QUIESCE {
+inline constexpr std::uint64_t kOffset = 0x038;
+inline constexpr unsigned kWidth = 32;
+inline constexpr Field REQUEST{0, 1};  ///< Ask for silence.
+inline constexpr Field QUIET{1, 1};  ///< REQUEST, and every request has been answered.
+}  // namespace QUIESCE
+
+/// A channel that waits this many cycles for an answer, with none coming, stops with error TIMEOUT. 0: never.
+namespace TIMEOUT {
+inline constexpr std::uint64_t kOffset = 0x03C;
+inline constexpr unsigned kWidth = 32;
+inline constexpr Field CYCLES{0, 32};  ///< CYCLES
+}  // namespace TIMEOUT
+
+/// Operations of this engine.
+namespace OPERATIONS {
+inline constexpr std::uint64_t kOffset = 0x040;
+inline constexpr unsigned kWidth = 64;
+inline constexpr Field OPCODES{0, 64};  ///< Bit n: opcode n is available; others end with BAD_OPCODE.
+}  // namespace OPERATIONS
+
+/// Channel control. RESET, RESUME and SKIP read as 1 until done; RESUME and SKIP are ignored while CH_STATUS.ERROR = 0.
 namespace CH_CTRL {
 inline constexpr std::uint64_t kOffset = 0x100;
 inline constexpr unsigned kWidth = 32;
-inline constexpr Field ENABLE{0, 1};  ///< 1 = fetch and execute; 0 = stop after the descriptor under way.
-inline constexpr Field RESET{1, 1};  ///< Drain, clear the error and set HEAD and TAIL to 0; reads as 1 until done.
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field ENABLE{0, 1};  ///< 1 = fetch and execute; 0 = stop after the descriptors under way.
+inline constexpr Field RESET{1, 1};  ///< Abort: drain, clear the error, forget what is queued, HEAD = TAIL = 0.
+inline constexpr Field RESUME{2, 1};  ///< After an error: run the failed descriptor again, from its start.
+inline constexpr Field SKIP{3, 1};  ///< After an error: go on behind the failed descriptor.
 }  // namespace CH_CTRL
 
 /// Channel status.
 namespace CH_STATUS {
 inline constexpr std::uint64_t kOffset = 0x104;
 inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field IDLE{0, 1};  ///< Nothing to do and nothing in flight.
-inline constexpr Field ERROR{1, 1};  ///< Stopped on an error; CH_CTRL.RESET clears it.
+inline constexpr Field ERROR{1, 1};  ///< Stopped on an error; CH_CTRL.RESET, RESUME or SKIP clears it.
+inline constexpr Field WAITING{2, 1};  ///< A SEM_WAIT polls.
+inline constexpr Field HUNG{3, 1};  ///< Requests from before an error are still unanswered; RESET, RESUME and SKIP wait for them.
+inline constexpr Field WB_FAILED{4, 1};  ///< A write-back was answered with an error; cleared by writing CH_WB_CFG.
 }  // namespace CH_STATUS
 
 /// Ring base address, 64-byte aligned, in the space of CH_RING_CFG. Writes are ignored while CH_STATUS.IDLE = 0.
 namespace CH_RING_BASE {
 inline constexpr std::uint64_t kOffset = 0x108;
 inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field BASE{6, 58};  ///< Base address / 64.
 }  // namespace CH_RING_BASE
 
@@ -94,14 +144,28 @@ inline constexpr Field BASE{6, 58};  ///< Base address / 64.
 namespace CH_RING_CFG {
 inline constexpr std::uint64_t kOffset = 0x110;
 inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field SIZE_LOG2{0, 5};  ///< 2^n descriptors, n = 1 to 16.
 inline constexpr Field SPACE{8, 3};  ///< Address space (enum space): VRAM or LOGICAL.
 }  // namespace CH_RING_CFG
+
+/// Share of the buses.
+namespace CH_CFG {
+inline constexpr std::uint64_t kOffset = 0x114;
+inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field WEIGHT{0, 8};  ///< Share among the channels of one class, in units of one longest burst per turn; 0 counts as 1.
+inline constexpr Field HIGH{8, 1};  ///< High-priority class: goes before every channel that is not in it.
+}  // namespace CH_CFG
 
 /// Index of the oldest descriptor that has not completed.
 namespace CH_HEAD {
 inline constexpr std::uint64_t kOffset = 0x118;
 inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field INDEX{0, 16};  ///< INDEX
 }  // namespace CH_HEAD
 
@@ -109,6 +173,8 @@ inline constexpr Field INDEX{0, 16};  ///< INDEX
 namespace CH_TAIL {
 inline constexpr std::uint64_t kOffset = 0x11C;
 inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field INDEX{0, 16};  ///< INDEX
 }  // namespace CH_TAIL
 
@@ -116,16 +182,20 @@ inline constexpr Field INDEX{0, 16};  ///< INDEX
 namespace CH_ERR_INFO {
 inline constexpr std::uint64_t kOffset = 0x120;
 inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field CODE{0, 8};  ///< enum error.
 inline constexpr Field OPERAND{8, 2};  ///< 0 ring, 1 source, 2 destination.
 inline constexpr Field RESP{10, 2};  ///< AXI response.
 inline constexpr Field INDEX{16, 16};  ///< Ring index of the descriptor.
 }  // namespace CH_ERR_INFO
 
-/// Address of the failed beat (reads) or of the failed burst (writes); of the descriptor for BAD_* and BUS_MASTER.
+/// Where: docs/dma.md, Errors. The failed beat (reads), the failed burst (writes), the descriptor (BAD_OPCODE and the like).
 namespace CH_ERR_ADDR {
 inline constexpr std::uint64_t kOffset = 0x128;
 inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field ADDR{0, 64};  ///< ADDR
 }  // namespace CH_ERR_ADDR
 
@@ -133,6 +203,8 @@ inline constexpr Field ADDR{0, 64};  ///< ADDR
 namespace CH_ERR_TAG {
 inline constexpr std::uint64_t kOffset = 0x130;
 inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field TAG{0, 64};  ///< TAG
 }  // namespace CH_ERR_TAG
 
@@ -140,8 +212,66 @@ inline constexpr Field TAG{0, 64};  ///< TAG
 namespace CH_FENCE {
 inline constexpr std::uint64_t kOffset = 0x138;
 inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
 inline constexpr Field VALUE{0, 64};  ///< VALUE
 }  // namespace CH_FENCE
+
+/// Interrupt coalescing of cause FENCE. CYCLES = 0: every one at once. ERROR is never held back, and takes a held FENCE along.
+namespace CH_COALESCE {
+inline constexpr std::uint64_t kOffset = 0x140;
+inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field COUNT{0, 8};  ///< Raise when this many are due; 0 counts as 1.
+inline constexpr Field CYCLES{8, 24};  ///< Or this many cycles after the first of them.
+}  // namespace CH_COALESCE
+
+/// Completion write-back. A write clears CH_STATUS.WB_FAILED.
+namespace CH_WB_CFG {
+inline constexpr std::uint64_t kOffset = 0x144;
+inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field ENABLE{0, 1};  ///< Write HEAD and CH_FENCE to CH_WB_ADDR when they change; reads 0 after a failed write-back.
+inline constexpr Field SPACE{8, 3};  ///< Address space (enum space): VRAM or LOGICAL.
+}  // namespace CH_WB_CFG
+
+/// Place of the write-back (struct writeback), 16-byte aligned. Writes are ignored while CH_WB_CFG.ENABLE.
+namespace CH_WB_ADDR {
+inline constexpr std::uint64_t kOffset = 0x148;
+inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field ADDR{4, 60};  ///< Address / 16.
+}  // namespace CH_WB_ADDR
+
+/// First segment of a chained ring. Writes are ignored while CH_STATUS.IDLE = 0.
+namespace CH_RING_SEG {
+inline constexpr std::uint64_t kOffset = 0x150;
+inline constexpr unsigned kWidth = 32;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field COUNT{0, 17};  ///< Descriptors at CH_RING_BASE before the ring must continue by LINK; 0: the whole ring stands there.
+}  // namespace CH_RING_SEG
+
+/// Payload bytes of completed copies and fills of this channel.
+namespace CH_CNT_BYTES {
+inline constexpr std::uint64_t kOffset = 0x158;
+inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field COUNT{0, 64};  ///< COUNT
+}  // namespace CH_CNT_BYTES
+
+/// Descriptors completed by this channel.
+namespace CH_CNT_DESCRIPTORS {
+inline constexpr std::uint64_t kOffset = 0x160;
+inline constexpr unsigned kWidth = 64;
+inline constexpr unsigned kCount = 8;
+inline constexpr std::uint64_t kStride = 256;
+inline constexpr Field COUNT{0, 64};  ///< COUNT
+}  // namespace CH_CNT_DESCRIPTORS
 
 /// Message address; the bus driver's, as in an MSI capability.
 namespace CFG_MSI_ADDR {
@@ -172,40 +302,67 @@ inline constexpr unsigned kWidth = 32;
 inline constexpr Field SID{0, 16};  ///< SID
 }  // namespace CFG_SID
 
-/// Ring descriptor. Laid down for the 3D copy, which fills it; COPY uses LENGTH as one 32-bit field over X.
+/// Ring descriptor. docs/dma.md tells which fields an operation has; all others must be 0 (BAD_FIELD).
 namespace descriptor {
 inline constexpr unsigned kWidth = 512;
 inline constexpr Field OPCODE{0, 8};  ///< enum opcode.
-inline constexpr Field INTERRUPT{8, 1};  ///< FENCE: raise INT_STATUS.FENCE after the write was answered.
-inline constexpr Field NO_SNOOP{9, 1};  ///< COPY: its requests to logical addresses need not be snooped (PCI Express no-snoop).
+inline constexpr Field INTERRUPT{8, 1};  ///< FENCE, SEM_SIGNAL, TIMESTAMP: raise INT_STATUS.FENCE after the write was answered.
+inline constexpr Field NO_SNOOP{9, 1};  ///< COPY, COPY_3D, FILL: requests to logical and virtual addresses need not be snooped (PCI Express no-snoop).
+inline constexpr Field PARAM{12, 4};  ///< FILL: bytes of the pattern - 1; SEM_WAIT: enum condition; UNMAP_APERTURE: 1 = invalidate.
 inline constexpr Field SRC_SPACE{16, 3};  ///< enum space.
 inline constexpr Field DST_SPACE{20, 3};  ///< enum space.
-inline constexpr Field PASID{32, 20};  ///< PASID for operands in space VIRTUAL.
-inline constexpr Field SRC{64, 64};  ///< Source byte address.
-inline constexpr Field DST{128, 64};  ///< Destination byte address; FENCE: 8-byte aligned.
-inline constexpr Field LENGTH{192, 32};  ///< Bytes of a row - 1; COPY: bytes - 1.
-inline constexpr Field ROWS{224, 16};  ///< Rows - 1 (2D and 3D).
-inline constexpr Field SLICES{240, 16};  ///< Slices - 1 (3D).
-inline constexpr Field SRC_PITCH{256, 32};  ///< Source bytes from row to row.
+inline constexpr Field PASID{32, 20};  ///< PASID of operands in space VIRTUAL.
+inline constexpr Field SRC{64, 64};  ///< Source byte address; FILL: pattern, bytes 0 to 7.
+inline constexpr Field DST{128, 64};  ///< Destination byte address.
+inline constexpr Field LENGTH{192, 32};  ///< Bytes of a row - 1; COPY: bytes - 1; aperture: pages - 1; SEM_WAIT: time-out in cycles, 0 = none; LINK: descriptors of the segment - 1.
+inline constexpr Field ROWS{224, 16};  ///< Rows - 1 (COPY_3D, FILL).
+inline constexpr Field SLICES{240, 16};  ///< Slices - 1 (COPY_3D, FILL).
+inline constexpr Field SRC_PITCH{256, 32};  ///< Source bytes from row to row; SEM_WAIT: cycles from an answer to the next poll.
 inline constexpr Field DST_PITCH{288, 32};  ///< Destination bytes from row to row.
-inline constexpr Field SRC_SLICE{320, 64};  ///< Source bytes from slice to slice; FENCE: the 64-bit value.
-inline constexpr Field DST_SLICE{384, 64};  ///< Destination bytes from slice to slice.
+inline constexpr Field SRC_SLICE{320, 64};  ///< Source bytes from slice to slice; FILL: pattern, bytes 8 to 15; FENCE, SEM_SIGNAL, SEM_WAIT: the 64-bit value.
+inline constexpr Field DST_SLICE{384, 64};  ///< Destination bytes from slice to slice; SEM_WAIT: the mask.
 inline constexpr Field TAG{448, 64};  ///< Software's own; reported with errors.
 }  // namespace descriptor
+
+/// What the completion write-back writes: first FENCE, then the rest, so HEAD is never ahead of FENCE.
+namespace writeback {
+inline constexpr unsigned kWidth = 128;
+inline constexpr Field HEAD{0, 16};  ///< CH_HEAD.
+inline constexpr Field ERROR{16, 1};  ///< CH_STATUS.ERROR.
+inline constexpr Field FENCE{64, 64};  ///< CH_FENCE.
+}  // namespace writeback
 
 /// Operations; the numbers between are reserved for later ones.
 namespace opcode {
 inline constexpr std::uint32_t NOP = 0x0;  ///< Nothing.
 inline constexpr std::uint32_t COPY = 0x1;  ///< Copy LENGTH+1 bytes, any alignment.
-inline constexpr std::uint32_t FENCE = 0x8;  ///< After all earlier writes were answered: write the value (8 bytes), then the interrupt.
+inline constexpr std::uint32_t COPY_3D = 0x2;  ///< Copy SLICES+1 times ROWS+1 rows of LENGTH+1 bytes.
+inline constexpr std::uint32_t FILL = 0x3;  ///< Fill rows as COPY_3D's destination with a pattern of 1 to 16 bytes.
+inline constexpr std::uint32_t MAP_APERTURE_LIST = 0x4;  ///< Point aperture pages at the pages of a list in memory.
+inline constexpr std::uint32_t MAP_APERTURE_RANGE = 0x5;  ///< Point aperture pages at consecutive logical pages.
+inline constexpr std::uint32_t UNMAP_APERTURE = 0x6;  ///< Point aperture pages at one dummy page, or invalidate them.
+inline constexpr std::uint32_t FENCE = 0x8;  ///< After all earlier writes were answered: write the value (8 bytes), then the interrupt. Nothing behind it starts before.
+inline constexpr std::uint32_t SEM_WAIT = 0x9;  ///< Poll 8 bytes until they meet the condition. Nothing behind it starts before.
+inline constexpr std::uint32_t SEM_SIGNAL = 0xA;  ///< After all earlier writes were answered: write the value (8 bytes).
+inline constexpr std::uint32_t TIMESTAMP = 0xB;  ///< After all earlier writes were answered: write register TIMESTAMP (8 bytes).
+inline constexpr std::uint32_t LINK = 0xC;  ///< The next descriptor stands at DST.
 }  // namespace opcode
+
+/// SEM_WAIT goes on when (memory AND mask) stands in this relation to the value.
+namespace condition {
+inline constexpr std::uint32_t EQUAL = 0x0;  ///< Equal.
+inline constexpr std::uint32_t NOT_EQUAL = 0x1;  ///< Not equal.
+inline constexpr std::uint32_t GREATER_EQUAL = 0x2;  ///< Greater or equal, unsigned.
+inline constexpr std::uint32_t LESS = 0x3;  ///< Less, unsigned.
+inline constexpr std::uint32_t REACHED = 0x4;  ///< Memory - value is not negative as a signed 64-bit number: a counter that wraps.
+}  // namespace condition
 
 /// Address spaces of an operand.
 namespace space {
 inline constexpr std::uint32_t VRAM = 0x0;  ///< Local memory, byte offset.
-inline constexpr std::uint32_t APERTURE = 0x1;  ///< GPU aperture (not in this version: BAD_SPACE).
+inline constexpr std::uint32_t APERTURE = 0x1;  ///< GPU aperture, byte offset: its table gives the logical page.
 inline constexpr std::uint32_t LOGICAL = 0x2;  ///< Logical address, translated by the IOMMU.
-inline constexpr std::uint32_t VIRTUAL = 0x3;  ///< Virtual address with PASID (not in this version: BAD_SPACE).
+inline constexpr std::uint32_t VIRTUAL = 0x3;  ///< Virtual address with the descriptor's PASID, translated by the IOMMU.
 }  // namespace space
 
 /// Error codes.
@@ -213,11 +370,16 @@ namespace error {
 inline constexpr std::uint32_t NONE = 0x0;  ///< No error.
 inline constexpr std::uint32_t RING_READ = 0x1;  ///< A descriptor could not be read.
 inline constexpr std::uint32_t BAD_OPCODE = 0x2;  ///< Unknown operation.
-inline constexpr std::uint32_t BAD_SPACE = 0x3;  ///< Unknown or unavailable address space.
-inline constexpr std::uint32_t BAD_ADDRESS = 0x4;  ///< Operand beyond the address bits or the VRAM, or a misaligned fence.
+inline constexpr std::uint32_t BAD_SPACE = 0x3;  ///< Unknown address space, or one that the operation does not take.
+inline constexpr std::uint32_t BAD_ADDRESS = 0x4;  ///< Operand beyond the address bits or the VRAM, or misaligned.
 inline constexpr std::uint32_t BUS_MASTER = 0x5;  ///< System memory needed while CFG_COMMAND.BUS_MASTER = 0.
 inline constexpr std::uint32_t READ = 0x6;  ///< A read of the source failed.
 inline constexpr std::uint32_t WRITE = 0x7;  ///< A write of the destination failed.
+inline constexpr std::uint32_t BAD_FIELD = 0x8;  ///< A field that the operation does not have is not 0, or a field has a value that does not exist.
+inline constexpr std::uint32_t BAD_APERTURE = 0x9;  ///< An aperture page that is not mapped, or beyond the aperture.
+inline constexpr std::uint32_t SEM_TIMEOUT = 0xA;  ///< SEM_WAIT's time-out.
+inline constexpr std::uint32_t TIMEOUT = 0xB;  ///< A request was not answered within register TIMEOUT.
+inline constexpr std::uint32_t BAD_LINK = 0xC;  ///< The segment of a chained ring ends without LINK.
 }  // namespace error
 
 }  // namespace gpudmar::regs::dma

@@ -19,7 +19,7 @@ constexpr std::uint32_t kSlaveError = 2;
 FakeGpu::FakeGpu(FakeTime& time, hw::PhysAddr base, unsigned address_bits, Resolve resolve)
     : mmio(base, 4096, &time, 1), vram(1u << kVramBits), time_(time), resolve_(std::move(resolve)) {
   mmio.poke32(dma::ID::kOffset, 0x414D4447);
-  mmio.poke32(dma::VERSION::kOffset, 1u << 16);
+  mmio.poke32(dma::VERSION::kOffset, 2u << 16);
   mmio.poke64(dma::CAPS::kOffset,
               dma::CAPS::ADDR_BITS.put(address_bits) | dma::CAPS::VRAM_BITS.put(kVramBits));
   mmio.on_write[dma::INT_STATUS::kOffset] = [this](std::uint64_t value) {

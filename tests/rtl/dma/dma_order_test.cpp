@@ -258,7 +258,7 @@ TYPED_TEST(DmaOrder, RegistersReadAsDescribed) {
   covers("contract.dma.registers");
   TypeParam bench;
   EXPECT_EQ(bench.read32(dma::ID::kOffset), 0x414D4447U);
-  EXPECT_EQ(bench.read32(dma::VERSION::kOffset), 0x10000U);
+  EXPECT_EQ(bench.read32(dma::VERSION::kOffset), 0x20000U);
   const std::uint64_t caps = bench.read64(dma::CAPS::kOffset);
   EXPECT_EQ(dma::CAPS::ADDR_BITS.get(caps), kAddrBits);
   EXPECT_EQ(dma::CAPS::VRAM_BITS.get(caps), kVramBits);
