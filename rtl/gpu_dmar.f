@@ -31,6 +31,11 @@ rtl/dma/dma_regs.sv
 rtl/dma/dma_msi.sv
 rtl/dma/dma_ring.sv
 rtl/dma/dma_decode.sv
+rtl/dma/dma_rows.sv
+rtl/dma/dma_fill.sv
+rtl/dma/dma_map.sv
+rtl/dma/dma_hint.sv
+rtl/dma/dma_aperture.sv
 rtl/dma/dma_read.sv
 rtl/dma/dma_align.sv
 rtl/dma/dma_write.sv

@@ -261,6 +261,22 @@ module dma_engine #(
   dma_job_pkg::single_t fence_single, msi_single;
   dma_job_pkg::fail_t stream_fail_data, b_fail0, b_fail1;
   dma_job_pkg::op_t op;
+  localparam int unsigned PagesLog2 = 12;
+  logic lookup_valid, lookup_ready, update_valid, update_ready;
+  logic [PagesLog2-1:0] lookup_src, lookup_dst, update_page;
+  logic [AddrBits-12:0] entry_src, entry_dst, update_entry;
+  // verilator lint_off UNUSEDSIGNAL
+  logic hint_valid, map_done, read_wait;
+  logic [1:0] b_wait;
+  logic [51:0] hint_page;
+  dma_job_pkg::fail_t read_wait_data;
+  // verilator lint_on UNUSEDSIGNAL
+
+  dma_aperture #(.Channels(1), .PagesLog2(PagesLog2), .AddrBits(AddrBits)) u_aperture (
+      .clk_i, .rst_ni, .lookup_valid_i(lookup_valid), .lookup_ready_o(lookup_ready), .lookup_src_i(lookup_src),
+      .lookup_dst_i(lookup_dst), .entry_src_o(entry_src), .entry_dst_o(entry_dst), .update_valid_i(update_valid),
+      .update_ready_o(update_ready), .update_page_i(update_page), .update_entry_i(update_entry)
+  );
 
   always_comb begin
     op = '0;
@@ -276,7 +292,7 @@ module dma_engine #(
 
   dma_mover #(
       .DataWidth(DataWidth), .Reads(Reads), .MaxBurst(MaxBurst), .BufferBeats(BufferBeats), .IdWidth(IdWidth),
-      .Singles(2)
+      .Singles(2), .AddrBits(AddrBits), .VramBits(VramBits), .PagesLog2(PagesLog2)
   ) u_mover (
       .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
       .op_push_i(copy), .op_i(op), .op_full_o(op_full),
@@ -289,6 +305,11 @@ module dma_engine #(
       .awsize_o(awsize), .awuser_o(awuser),
       .wvalid_o(wvalid), .wready_i(wready), .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast),
       .bvalid_i(bvalid & is_data_b), .bresp_i(bresp),
+      .lookup_valid_o(lookup_valid), .lookup_ready_i(lookup_ready), .lookup_src_o(lookup_src),
+      .lookup_dst_o(lookup_dst), .entry_src_i(entry_src), .entry_dst_i(entry_dst), .update_valid_o(update_valid),
+      .update_ready_i(update_ready), .update_page_o(update_page), .update_entry_o(update_entry),
+      .hint_valid_o(hint_valid), .hint_ready_i(1'b0), .hint_page_o(hint_page), .map_done_o(map_done),
+      .read_wait_o(read_wait), .read_wait_data_o(read_wait_data), .b_wait_o(b_wait),
       .done_o(copy_done), .stream_fail_o(stream_fail), .stream_fail_data_o(stream_fail_data), .b_fail_o(b_fail),
       .b_fail0_o(b_fail0), .b_fail1_o(b_fail1), .idle_o(mover_idle)
   );

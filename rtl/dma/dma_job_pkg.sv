@@ -77,6 +77,27 @@ package dma_job_pkg;
     logic [19:0] pasid;
   } user_t;
 
+  // A contiguous part of an operation, as dma_rows makes it for reads, aligner, writes and hints.
+  localparam int unsigned PIECE_WIDTH = 298;
+  typedef struct packed {
+    logic [15:0] index;
+    logic [2:0] kind;
+    logic last;           // the operation ends with it
+    logic cont;           // FILL: the pattern goes on from the piece before
+    logic bad;            // fails with BAD_APERTURE or BAD_ADDRESS at address src
+    logic bad_aperture;
+    logic bad_dst;        // the operand
+    logic src_host;
+    logic dst_host;
+    user_t src_user;
+    user_t dst_user;
+    logic [63:0] src;     // FILL: pattern bytes 0 to 7
+    logic [63:0] dst;     // MAP_*: aperture address
+    logic [31:0] length;  // bytes - 1; MAP_PAGES: of the list
+    logic [63:0] aux;     // FILL: pattern bytes 8 to 15; MAP_*: entries - 1
+    logic [3:0] pattern_len;
+  } piece_t;
+
   // A write of one narrow beat: fence value or message.
   localparam int unsigned SINGLE_WIDTH = 161;
   typedef struct packed {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Read side: splits the source of each copy into bursts and buffers the beats, one buffer per port.
+// Read side: splits the source of each piece into bursts and buffers the beats, one buffer per port.
 //
 // Timing: a job pushed in cycle t has its first AR in t+1; one AR per cycle; a beat received in t is offered in t+1.
 // An AR goes out only with room for all its beats, so R is never held back. Runs ahead over jobs as far as the
@@ -18,10 +18,7 @@ module dma_read #(
     input  logic                   bus_master_i,
 
     input  logic                   job_push_i,
-    input  logic [63:0]            job_src_i,
-    input  logic [31:0]            job_length_i,  // bytes - 1
-    input  logic                   job_host_i,
-    input  dma_job_pkg::user_t     job_user_i,
+    input  dma_job_pkg::piece_t    job_i,
     output logic                   job_full_o,
 
     output logic [1:0]             arvalid_o,
@@ -40,6 +37,7 @@ module dma_read #(
     output logic [3:0]             beat_resp_o,
     input  logic [1:0]             beat_pop_i,
 
+    output logic                   part_o,     // a read that reached the end of its page or job was taken
     output logic                   blocked_o,  // the next read waits for BUS_MASTER and none is in flight
     output logic                   idle_o      // nothing in flight, nothing shown
 );
@@ -52,9 +50,11 @@ module dma_read #(
 
   fifo #(.Width(97 + dma_job_pkg::USER_WIDTH), .Depth(JobDepth)) u_jobs (
       .clk_i, .rst_ni, .flush_i,
-      .push_i(job_push_i), .data_i({job_user_i, job_host_i, job_length_i, job_src_i}), .full_o(job_full_o),
+      .push_i(job_push_i), .data_i({job_i.src_user, job_i.src_host, job_i.length, job_i.src}), .full_o(job_full_o),
       .pop_i(job_pop), .data_o({aruser_o, job_host, job_length, job_src}), .empty_o(job_empty)
   );
+  logic unused;
+  assign unused = ^job_i;
 
   // The rest of the job at the head of the queue, once its first burst is out.
   logic rest_q;
@@ -80,6 +80,7 @@ module dma_read #(
   assign arvalid_o = {show & job_host, show & ~job_host};
   assign taken = |(arvalid_o & arready_i);
   assign job_pop = taken & last;
+  assign part_o = taken & (last | (next_addr[11:0] == 12'd0));
   assign blocked_o = ~job_empty & job_host & ~bus_master_i & ~hold_q & (reads_q == '0);
   assign ended = rvalid_i & rlast_i;
   assign idle_o = ~hold_q & (reads_q == '0);

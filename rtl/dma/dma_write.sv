@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Write side: splits the destination of each copy into bursts, sends AW with the first beat, counts the answers.
+// Write side: splits the destination of each piece into bursts, sends AW with the first beat, counts the answers.
 //
 // Timing: a destination beat offered in t is on W in t+1, its AW in the same cycle; one beat per cycle, no idle beat
 // between bursts or jobs. Single writes (fence, message) go between bursts, before the next one; source i has id 1 + i.
@@ -20,11 +20,7 @@ module dma_write #(
     input  logic                     bus_master_i,
 
     input  logic                     job_push_i,
-    input  logic [63:0]              job_dst_i,
-    input  logic [31:0]              job_length_i,  // bytes - 1
-    input  logic                     job_host_i,
-    input  dma_job_pkg::user_t       job_user_i,
-    input  logic [15:0]              job_index_i,
+    input  dma_job_pkg::piece_t      job_i,
     output logic                     job_full_o,
 
     input  logic                     in_valid_i,
@@ -33,6 +29,13 @@ module dma_write #(
     input  logic [DataWidth/8-1:0]   in_mask_i,
     input  logic                     in_bad_i,
     input  dma_job_pkg::fail_t       in_fail_i,
+
+    // The beats of MAP_* go to dma_map, in their turn.
+    output logic                     map_valid_o,
+    input  logic                     map_ready_i,
+    input  logic                     map_done_i,
+    input  logic                     map_fail_i,
+    input  dma_job_pkg::fail_t       map_fail_data_i,
 
     input  logic [Singles-1:0]       single_valid_i,  // id 1 + i
     output logic [Singles-1:0]       single_ready_o,
@@ -53,11 +56,13 @@ module dma_write #(
     input  logic [1:0]               bvalid_i,  // answers to copies only
     input  logic [3:0]               bresp_i,
 
-    output logic [1:0]               done_o,          // the last burst of a copy was answered, per port
-    output logic                     stream_fail_o,   // a copy failed before its data was written
+    output logic                     fill_part_o,     // a fill's burst that reaches the end of its page or piece began
+    output logic [1:0]               done_o,          // the last burst of an operation was answered, per port
+    output logic                     stream_fail_o,   // an operation failed before its data was written
     output dma_job_pkg::fail_t       stream_fail_data_o,
     output logic [1:0]               b_fail_o,        // a burst was answered with an error, per port
-    output dma_job_pkg::fail_t       b_fail0_o,
+    output logic [1:0]               b_wait_o,        // a burst waits for its answer, per port
+    output dma_job_pkg::fail_t       b_fail0_o,       // of the oldest burst that waits
     output dma_job_pkg::fail_t       b_fail1_o,
     output logic                     idle_o           // no burst under way or unanswered
 );
@@ -65,20 +70,23 @@ module dma_write #(
   localparam int unsigned LB = $clog2(Bytes);
   localparam logic [2:0] FullSize = LB[2:0];
 
-  logic job_empty, job_host, load;
+  logic job_empty, job_host, job_last, job_map, job_fill, load;
   dma_job_pkg::user_t job_user;
   logic [63:0] job_dst;
   logic [31:0] job_length;
   logic [15:0] job_index;
 
-  fifo #(.Width(113 + dma_job_pkg::USER_WIDTH), .Depth(JobDepth)) u_jobs (
+  fifo #(.Width(116 + dma_job_pkg::USER_WIDTH), .Depth(JobDepth)) u_jobs (
       .clk_i, .rst_ni, .flush_i,
-      .push_i(job_push_i), .data_i({job_user_i, job_index_i, job_host_i, job_length_i, job_dst_i}), .full_o(job_full_o),
-      .pop_i(load), .data_o({job_user, job_index, job_host, job_length, job_dst}), .empty_o(job_empty)
+      .push_i(job_push_i),
+      .data_i({job_i.last, job_i.kind[2], job_i.kind == dma_job_pkg::OP_FILL, job_i.dst_user, job_i.index, job_i.dst_host,
+               job_i.length, job_i.dst}), .full_o(job_full_o),
+      .pop_i(load), .data_o({job_last, job_map, job_fill, job_user, job_index, job_host, job_length, job_dst}),
+      .empty_o(job_empty)
   );
 
   // The job under way: what is left of it, from the next burst on.
-  logic valid_q, host_q, first_q;
+  logic valid_q, host_q, first_q, last_q, map_q, fill_q;
   dma_job_pkg::user_t user_q;
   logic [63:0] addr_q;
   logic [31:0] rem_q;
@@ -97,7 +105,7 @@ module dma_write #(
       .next_addr_o(next_addr), .next_rem_o(next_rem)
   );
 
-  logic aw_free, w_free, slot, go, single, single_go, start, cont, drop, barred, w_last, job_end, answered_full;
+  logic aw_free, w_free, slot, go, single, single_go, start, cont, drop, barred, w_last, job_end, job_done, answered_full;
   logic [1:0] b_full;
   logic [Bytes-1:0] head_mask, tail_mask, strb;
   dma_job_pkg::single_t one;
@@ -132,15 +140,17 @@ module dma_write #(
 
   assign answered_full = host_q ? b_full[1] : b_full[0];
   assign go = valid_q & in_valid_i & ~burst_q & ~stop_i & ~abort_q;
-  assign barred = go & host_q & ~bus_master_i;
-  assign drop = go & ~barred & in_bad_i & (strb == '0);
-  assign start = go & ~barred & ~drop & slot & ~single & ~answered_full;
+  assign map_valid_o = go & map_q;
+  assign barred = go & ~map_q & host_q & ~bus_master_i;
+  assign drop = go & ~map_q & ~barred & in_bad_i & (strb == '0);
+  assign start = go & ~map_q & ~barred & ~drop & slot & ~single & ~answered_full;
   assign cont = burst_q & w_free & (stop_i | abort_q | in_valid_i);
-  assign in_ready_o = start | drop | (cont & ~stop_i & ~abort_q);
-  assign load = ~job_empty & ~flush_i & (~valid_q | ((start | cont) & job_end));
+  assign in_ready_o = start | drop | (cont & ~stop_i & ~abort_q) | (map_valid_o & map_ready_i);
+  assign job_done = ((start | cont) & job_end) | map_done_i;
+  assign load = ~job_empty & ~flush_i & (~valid_q | job_done);
 
-  assign stream_fail_o = barred | (in_bad_i & in_ready_o);
-  assign stream_fail_data_o =
+  assign stream_fail_o = barred | map_fail_i | (in_bad_i & in_ready_o);
+  assign stream_fail_data_o = map_fail_i ? map_fail_data_i :
       barred ? {index_q, dma_pkg::ERROR_BUS_MASTER, dma_job_pkg::OPERAND_DST, 2'b00, burst_addr} : in_fail_i;
 
   always_ff @(posedge clk_i) begin
@@ -156,7 +166,7 @@ module dma_write #(
         abort_q <= 1'b0;
       end else begin
         if (load) valid_q <= 1'b1;
-        else if ((start | cont) & job_end) valid_q <= 1'b0;
+        else if (job_done) valid_q <= 1'b0;
         if (stream_fail_o) abort_q <= 1'b1;
       end
       if (start | cont) burst_q <= ~w_last;
@@ -171,6 +181,9 @@ module dma_write #(
       host_q <= job_host;
       user_q <= job_user;
       index_q <= job_index;
+      last_q <= job_last;
+      map_q <= job_map;
+      fill_q <= job_fill;
       addr_q <= job_dst;
       rem_q <= job_length;
       end_q <= job_dst[LB-1:0] + job_length[LB-1:0];
@@ -202,21 +215,26 @@ module dma_write #(
       awuser_o <= {1'b0, one.pasid_valid, one.pasid};
       awid_o <= one_id;
       wdata_o <= {(Bytes / 8) {one.data}};
-      wstrb_o <= {{(Bytes - 8) {1'b0}}, one.strb} << {one.addr[LB-1:3], 3'b000};
+      wstrb_o <= Bytes'(one.strb) << (one.addr[LB-1:0] & ~LB'(7));
       wlast_o <= 1'b1;
     end
   end
 
-  // Bursts without an answer: address, ring index, whether the copy ends with it.
+  assign fill_part_o = start & fill_q & (burst_last | (next_addr[11:0] == 12'd0));
+  logic unused;
+  assign unused = ^job_i;
+
+  // Bursts without an answer: address, ring index, whether the operation ends with it.
   logic [1:0] b_empty, b_last;
   logic [127:0] b_addr;
   logic [31:0] b_index;
   for (genvar p = 0; p < 2; p++) begin : gen_port
     fifo #(.Width(81), .Depth(Writes)) u_unanswered (
         .clk_i, .rst_ni, .flush_i,
-        .push_i(start & (host_q == (p == 1))), .data_i({burst_last, index_q, burst_addr}), .full_o(b_full[p]),
+        .push_i(start & (host_q == (p == 1))), .data_i({burst_last & last_q, index_q, burst_addr}), .full_o(b_full[p]),
         .pop_i(bvalid_i[p]), .data_o({b_last[p], b_index[16*p+:16], b_addr[64*p+:64]}), .empty_o(b_empty[p])
     );
+    assign b_wait_o[p] = ~b_empty[p];
     assign done_o[p] = bvalid_i[p] & b_last[p];
     assign b_fail_o[p] = bvalid_i[p] & (bresp_i[2*p+:2] != 2'b00);
   end
