@@ -2,8 +2,9 @@
 // Tells the IOMMU which pages a channel will need: for each piece the source page, and the page that its bytes will be
 // written to, Ahead source pages before they are read (a fill: before they are written).
 //
-// Timing: one hint per cycle. A hint may be withdrawn. It walks the pieces by itself and drops what the reads (fills: the
-// writes) have passed, so it never holds anybody back. Only pages of requests without PASID are hinted.
+// Timing: one hint per cycle. A hint may be withdrawn. It walks the pieces by itself; of what the reads (fills: the
+// writes) have passed it drops the source page, and the written page unless it is taken at once, so it keeps up and never
+// holds anybody back. Only pages of requests without PASID are hinted.
 module dma_hint #(
     parameter int unsigned Ahead     = 4,   // pages
     parameter int unsigned Passed    = 512, // parts that the reads can be ahead at most
@@ -59,18 +60,20 @@ module dma_hint #(
   logic behind, may;
   assign ahead = fill ? fills_q : reads_q;
   assign behind = ahead[CountWidth-1];
-  assign may = ahead < CountWidth'(Ahead);
+  assign may = behind | (ahead < CountWidth'(Ahead));
 
   // Up to three pages a part; those that were hinted last are left out.
   logic [51:0] last_src_q, last_dst_q;
   logic [1:0] known_q;  // last_dst_q, last_src_q
   logic [2:0] want, done_q;
-  assign want[0] = on_i & src_hinted & ~done_q[0] & (~known_q[0] | (last_src_q != src[63:12]));
+  assign want[0] = on_i & ~behind & src_hinted & ~done_q[0] & (~known_q[0] | (last_src_q != src[63:12]));
   assign want[1] = on_i & dst_hinted & ~done_q[1] & (~known_q[1] | (last_dst_q != dst[63:12]));
   assign want[2] = on_i & dst_hinted & ~done_q[2] & (dst_end[63:12] != dst[63:12]);
-  assign hint_valid_o = ~empty & ~behind & may & (want != 3'd0);
+  assign hint_valid_o = ~empty & may & (want != 3'd0);
   assign hint_page_o = want[0] ? src[63:12] : want[1] ? dst[63:12] : dst_end[63:12];
-  assign part_end = ~empty & (behind | (may & ((want == 3'd0) | (hint_ready_i & ((want & (want - 3'd1)) == 3'd0)))));
+  // Where the reads were faster the written page is told if it can be told at once.
+  assign part_end = ~empty & may &
+      ((want == 3'd0) | (hint_ready_i ? (want & (want - 3'd1)) == 3'd0 : behind));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || flush_i) begin

@@ -90,7 +90,8 @@ const SlavePins& AxiMemory::drive(std::uint64_t cycle) {
       out_.rresp = error->second;
       for (unsigned i = 0; i < bytes_; ++i) out_.rdata[i] = 0xee;
     } else {
-      for (unsigned i = 0; i < bytes_; ++i) out_.rdata[i] = memory.get(addr + i);
+      // On their lanes, also when a narrow read starts within the beat.
+      for (unsigned i = 0; i < bytes_; ++i) out_.rdata[i] = memory.get(addr / bytes_ * bytes_ + i);
     }
   }
   id = pick(answers_, cycle);

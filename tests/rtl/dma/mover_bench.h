@@ -167,6 +167,7 @@ class MoverBench {
   }
   /// Until what is in flight after a failure is answered; then forgets everything else.
   bool drain() {
+    queue_.clear();
     if (!wait("silence", [this] { return idle(); })) return false;
     flush();
     top_->stop_i = 0;
