@@ -23,7 +23,7 @@ module dma_mover #(
     parameter int unsigned IdWidth     = 4,
     parameter int unsigned Singles     = 2,    // sources of single writes
     parameter int unsigned PagesLog2   = 12,   // of the aperture, 1 to 20
-    parameter int unsigned HintAhead   = 4,    // source pages that hints are ahead of the reads, 1 to 64
+    parameter int unsigned HintAhead   = 8,    // source pages that hints are ahead of the reads, 1 to 64
     parameter int unsigned Pipe        = 0
 ) (
     input  logic                      clk_i,

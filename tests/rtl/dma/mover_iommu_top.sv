@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // For measurements: a mover whose host port and hints go to an IOMMU of its own.
 module mover_iommu_top #(
-    parameter int unsigned DataWidth = 256
+    parameter int unsigned DataWidth = 256,
+    parameter int unsigned HintAhead = 8,
+    parameter int unsigned HintWalks = 16
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -92,7 +94,7 @@ module mover_iommu_top #(
   assign done_o = done[1];
   assign fail_o = stream_fail | (b_fail != 2'b00);
 
-  dma_mover #(.DataWidth(DataWidth)) u_mover (
+  dma_mover #(.DataWidth(DataWidth), .HintAhead(HintAhead)) u_mover (
       .clk_i, .rst_ni, .flush_i(1'b0), .stop_i(1'b0), .bus_master_i(1'b1), .op_push_i, .op_i, .op_full_o,
       .single_valid_i(2'b00), .single_ready_o(single_ready), .single_i('0),
       .arvalid_o(arvalid), .arready_i({arready, 1'b0}), .araddr_o(araddr), .arlen_o(arlen), .aruser_o(aruser),
@@ -109,7 +111,7 @@ module mover_iommu_top #(
       .b_fail0_o(b_fail0), .b_fail1_o(b_fail1), .idle_o(idle)
   );
 
-  iommu #(.NumPorts(1), .DataWidth(DataWidth)) u_iommu (
+  iommu #(.NumPorts(1), .DataWidth(DataWidth), .HintWalks(HintWalks)) u_iommu (
       .clk_i, .rst_ni, .por_ni(rst_ni), .source_id_i(16'h0100), .idle_o(iommu_idle), .quiesce_i(1'b0),
       .quiesced_o(quiesced),
       .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
