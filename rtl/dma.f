@@ -8,8 +8,11 @@ rtl/dma/dma_job_pkg.sv
 rtl/dma/dma_burst.sv
 rtl/dma/dma_ar_mux.sv
 rtl/dma/dma_regs.sv
+rtl/dma/dma_channel_regs.sv
 rtl/dma/dma_msi.sv
 rtl/dma/dma_ring.sv
+rtl/dma/dma_segment.sv
+rtl/dma/dma_check.sv
 rtl/dma/dma_decode.sv
 rtl/dma/dma_rows.sv
 rtl/dma/dma_fill.sv
@@ -21,7 +24,13 @@ rtl/dma/dma_align.sv
 rtl/dma/dma_write.sv
 rtl/dma/dma_mover.sv
 rtl/dma/dma_fence.sv
+rtl/dma/dma_sem.sv
+rtl/dma/dma_writeback.sv
+rtl/dma/dma_coalesce.sv
 rtl/dma/dma_complete.sv
+rtl/dma/dma_channel.sv
+rtl/dma/dma_wrr.sv
+rtl/dma/dma_port_mux.sv
 rtl/lib/axi_isolate.sv
 rtl/lib/axil_isolate.sv
 rtl/dma/dma_engine.sv

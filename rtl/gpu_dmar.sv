@@ -9,16 +9,24 @@ module gpu_dmar #(
     parameter int unsigned Mgaw          = 48,   // guest address width, bits
     parameter int unsigned DmaAddrBits   = 40,   // logical address bits that a GPU drives
     parameter int unsigned VramBits      = 28,   // log2 of the VRAM bytes of an adapter
-    parameter int unsigned DmaReads      = 64,   // reads in flight of one engine
-    parameter int unsigned IotlbEntries  = 64,   // fully associative
+    parameter int unsigned VirtualBits   = 48,   // virtual address bits that a GPU drives
+    parameter int unsigned DmaChannels   = 4,    // of an engine, 1 to 8
+    parameter int unsigned DmaReads      = 64,   // reads in flight of one channel
+    parameter int unsigned DmaMaxBurst   = 16,   // beats of a burst at most
+    parameter int unsigned DmaBuffer     = 256,  // beats of each read buffer
+    parameter int unsigned AperturePagesLog2 = 12,  // log2 of the 4 KiB pages of an adapter's aperture; 0: none
+    parameter int unsigned HintAhead     = 4,    // source pages that a channel asks for ahead
+    parameter int unsigned IotlbWays     = 0,    // 0: fully associative; else in block RAM
+    parameter int unsigned IotlbEntries  = 64,
     parameter int unsigned NumWalks      = 16,   // walks in parallel
+    parameter int unsigned HintWalks     = 4,    // beside them for hints
     parameter int unsigned Pipe          = 0,    // 0: shortest latency, 1: registers for an FPGA
     parameter bit          SnoopControl  = 1'b0, // as ECAP.SC: SNP of leaves is honoured
     parameter bit          Zlr           = 1'b0, // as CAP.ZLR: zero-length reads of write-only pages succeed
     // source-id of adapter n in bits [16n +: 16]; default 01:00.0, 02:00.0, 03:00.0, 04:00.0
     parameter logic [63:0] SourceIds     = 64'h0400_0300_0200_0100,
     // derived, not to be set
-    parameter int unsigned IdWidth       = 4,    // AXI id bits of one requester
+    parameter int unsigned IdWidth       = (DmaChannels > 4) ? 5 : 4,  // AXI id bits of one requester
     parameter int unsigned DataIdWidth   = IdWidth + 2,
     parameter int unsigned TableIdWidth  = 7
 ) (
@@ -220,11 +228,16 @@ module gpu_dmar #(
   logic [NumAdapters*2-1:0] req_bresp;
   logic [NumAdapters*27-1:0] req_aruser;
   logic [NumAdapters*27-1:0] req_awuser;
+  logic [NumAdapters-1:0] hint_valid;
+  logic [NumAdapters-1:0] hint_ready;
+  logic [NumAdapters*52-1:0] hint_page;
 
   for (genvar g = 0; g < NumAdapters; g++) begin : gen_adapter
     dma_adapter #(
-        .DataWidth(DataWidth), .AddrBits(DmaAddrBits), .VramBits(VramBits), .Reads(DmaReads), .IdWidth(IdWidth),
-        .SourceId(SourceIds[g*16+:16])
+        .Channels(DmaChannels), .DataWidth(DataWidth), .AddrBits(DmaAddrBits), .VramBits(VramBits),
+        .VirtualBits(VirtualBits), .AperturePagesLog2(AperturePagesLog2), .Reads(DmaReads), .IdWidth(IdWidth),
+        .SourceId(SourceIds[g*16+:16]), .MaxBurst(DmaMaxBurst), .BufferBeats(DmaBuffer), .HintAhead(HintAhead),
+        .Pipe(Pipe)
     ) i_dma (
         .clk_i, .rst_ni, .adapter_rst_ni(adapter_rst_ni[g]), .adapter_busy_o(adapter_busy_o[g]),
         .s_axil_awvalid_i(s_axil_gpu_awvalid_i[g]), .s_axil_awready_o(s_axil_gpu_awready_o[g]),
@@ -250,6 +263,7 @@ module gpu_dmar #(
         .m_axi_host_bvalid_i(req_bvalid[g]), .m_axi_host_bready_o(req_bready[g]),
         .m_axi_host_bid_i(req_bid[g*IdWidth+:IdWidth]), .m_axi_host_bresp_i(req_bresp[g*2+:2]),
         .m_axi_host_aruser_o(req_aruser[g*27+:27]), .m_axi_host_awuser_o(req_awuser[g*27+:27]),
+        .hint_valid_o(hint_valid[g]), .hint_ready_i(hint_ready[g]), .hint_page_o(hint_page[g*52+:52]),
         .m_axi_vram_arvalid_o(m_axi_vram_arvalid_o[g]), .m_axi_vram_arready_i(m_axi_vram_arready_i[g]),
         .m_axi_vram_arid_o(m_axi_vram_arid_o[g*IdWidth+:IdWidth]),
         .m_axi_vram_araddr_o(m_axi_vram_araddr_o[g*64+:64]), .m_axi_vram_arlen_o(m_axi_vram_arlen_o[g*8+:8]),
@@ -269,9 +283,7 @@ module gpu_dmar #(
         .m_axi_vram_bresp_i(m_axi_vram_bresp_i[g*2+:2]));
   end
 
-  // The engine asks for no pages ahead.
   // verilator lint_off UNUSEDSIGNAL
-  logic [NumAdapters-1:0] hint_ready;
   // The answers to the unit's own writes need no look at id and response: one write at a time, errors change nothing.
   logic unused_table_b;
   assign unused_table_b = ^{m_axi_table_bid_i, m_axi_table_bresp_i};
@@ -279,7 +291,7 @@ module gpu_dmar #(
 
   iommu #(
       .NumPorts(NumAdapters), .DataWidth(DataWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
-      .IotlbEntries(IotlbEntries), .NumWalks(NumWalks), .Pipe(Pipe), .SnoopControl(SnoopControl), .Zlr(Zlr)
+      .IotlbEntries(IotlbEntries), .IotlbWays(IotlbWays), .NumWalks(NumWalks), .HintWalks(HintWalks), .Pipe(Pipe), .SnoopControl(SnoopControl), .Zlr(Zlr)
   ) i_iommu (
       .clk_i, .rst_ni(rst_ni & iommu_rst_ni), .por_ni, .idle_o(iommu_idle_o), .quiesce_i(iommu_quiesce_i),
       .quiesced_o(iommu_quiesced_o), .source_id_i(SourceIds[NumAdapters*16-1:0]),
@@ -299,7 +311,7 @@ module gpu_dmar #(
       .s_axi_awsize_i(req_awsize), .s_axi_wvalid_i(req_wvalid), .s_axi_wready_o(req_wready),
       .s_axi_wdata_i(req_wdata), .s_axi_wstrb_i(req_wstrb), .s_axi_wlast_i(req_wlast), .s_axi_bvalid_o(req_bvalid),
       .s_axi_bready_i(req_bready), .s_axi_bid_o(req_bid), .s_axi_bresp_o(req_bresp), .s_axi_aruser_i(req_aruser),
-      .s_axi_awuser_i(req_awuser), .hint_valid_i('0), .hint_ready_o(hint_ready), .hint_page_i('0),
+      .s_axi_awuser_i(req_awuser), .hint_valid_i(hint_valid), .hint_ready_o(hint_ready), .hint_page_i(hint_page),
       .m_axi_data_arvalid_o, .m_axi_data_arready_i, .m_axi_data_arid_o, .m_axi_data_araddr_o, .m_axi_data_arlen_o,
       .m_axi_data_arsize_o, .m_axi_data_arsnoop_o, .m_axi_data_rvalid_i, .m_axi_data_rready_o, .m_axi_data_rid_i,
       .m_axi_data_rdata_i, .m_axi_data_rresp_i, .m_axi_data_rlast_i, .m_axi_data_awvalid_o, .m_axi_data_awready_i,

@@ -5,14 +5,19 @@
 // Timing: transparent (axi_isolate, axil_isolate). adapter_rst_ni low in t -> engine in reset from t+1 on, until
 // adapter_rst_ni is high again and everything begun has been answered; adapter_busy_o meanwhile.
 module dma_adapter #(
-    parameter int unsigned DataWidth   = 256,  // bits of both AXI4 data buses: 128, 256 or 512
-    parameter int unsigned AddrBits    = 40,   // logical address bits driven, 13 to 64
-    parameter int unsigned VramBits    = 28,   // log2 of the VRAM bytes, 13 to 64
-    parameter int unsigned Reads       = 64,   // copy reads in flight at most, 1 to 256
-    parameter int unsigned IdWidth     = 4,    // AXI id bits, 2 to 31
-    parameter logic [15:0] SourceId    = 16'h0100,
-    parameter int unsigned MaxBurst    = 16,   // beats of a burst at most, 512/DataWidth to 256
-    parameter int unsigned BufferBeats = 256   // read buffer of each port, MaxBurst to 4096
+    parameter int unsigned Channels          = 4,    // 1 to 8
+    parameter int unsigned DataWidth         = 256,  // bits of both AXI4 data buses: 64, 128, 256 or 512
+    parameter int unsigned AddrBits          = 40,   // logical address bits driven, 13 to 64
+    parameter int unsigned VramBits          = 28,   // log2 of the VRAM bytes, 13 to 64
+    parameter int unsigned VirtualBits       = 48,   // virtual address bits driven, 13 to 64
+    parameter int unsigned AperturePagesLog2 = 12,   // log2 of the aperture's 4 KiB pages; 0: none
+    parameter int unsigned Reads             = 64,   // reads in flight at most, per channel, 1 to 256
+    parameter int unsigned IdWidth           = 4,    // AXI id bits, 2 + log2(Channels) to 31
+    parameter logic [15:0] SourceId          = 16'h0100,
+    parameter int unsigned MaxBurst          = 16,   // beats of a burst at most, 512/DataWidth to 256
+    parameter int unsigned BufferBeats       = 256,  // read buffer of each port of a channel, MaxBurst to 4096
+    parameter int unsigned HintAhead         = 4,    // source pages that hints are ahead of the reads, 1 to 64
+    parameter int unsigned Pipe              = 0     // 0: shortest latency, 1: registers for an FPGA
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -68,6 +73,10 @@ module dma_adapter #(
     output logic                   m_axi_host_bready_o,
     input  logic [IdWidth-1:0]     m_axi_host_bid_i,
     input  logic [1:0]             m_axi_host_bresp_i,
+    // Pages that will be wanted there; a hint may be withdrawn.
+    output logic                   hint_valid_o,
+    input  logic                   hint_ready_i,
+    output logic [51:0]            hint_page_o,
 
     // VRAM, addresses are byte offsets; bursts INCR.
     output logic                   m_axi_vram_arvalid_o,
@@ -111,6 +120,8 @@ module dma_adapter #(
   end
 
   // ------------------------------------------------------------------ the engine's side of the buses
+  logic e_hint_valid;
+  assign hint_valid_o = e_hint_valid & ~isolate_q;
   logic e_axil_awvalid;
   logic e_axil_awready;
   logic [11:0] e_axil_awaddr;
@@ -174,8 +185,9 @@ module dma_adapter #(
   logic e_vram_bready;
 
   dma_engine #(
-      .DataWidth(DataWidth), .AddrBits(AddrBits), .VramBits(VramBits), .Reads(Reads), .IdWidth(IdWidth),
-      .SourceId(SourceId), .MaxBurst(MaxBurst), .BufferBeats(BufferBeats)
+      .Channels(Channels), .DataWidth(DataWidth), .AddrBits(AddrBits), .VramBits(VramBits), .VirtualBits(VirtualBits),
+      .AperturePagesLog2(AperturePagesLog2), .Reads(Reads), .IdWidth(IdWidth), .SourceId(SourceId), .MaxBurst(MaxBurst),
+      .BufferBeats(BufferBeats), .HintAhead(HintAhead), .Pipe(Pipe)
   ) i_engine (
       .clk_i, .rst_ni(engine_rst_n), .s_axil_awvalid_i(e_axil_awvalid), .s_axil_awready_o(e_axil_awready),
       .s_axil_awaddr_i(e_axil_awaddr), .s_axil_wvalid_i(e_axil_wvalid), .s_axil_wready_o(e_axil_wready),
@@ -192,7 +204,7 @@ module dma_adapter #(
       .m_axi_host_awuser_o(e_host_awuser), .m_axi_host_wvalid_o(e_host_wvalid), .m_axi_host_wready_i(e_host_wready),
       .m_axi_host_wdata_o(e_host_wdata), .m_axi_host_wstrb_o(e_host_wstrb), .m_axi_host_wlast_o(e_host_wlast),
       .m_axi_host_bvalid_i(e_host_bvalid), .m_axi_host_bready_o(e_host_bready), .m_axi_host_bid_i,
-      .m_axi_host_bresp_i, .m_axi_vram_arvalid_o(e_vram_arvalid), .m_axi_vram_arready_i(e_vram_arready),
+      .m_axi_host_bresp_i, .hint_valid_o(e_hint_valid), .hint_ready_i, .hint_page_o, .m_axi_vram_arvalid_o(e_vram_arvalid), .m_axi_vram_arready_i(e_vram_arready),
       .m_axi_vram_arid_o(e_vram_arid), .m_axi_vram_araddr_o(e_vram_araddr), .m_axi_vram_arlen_o(e_vram_arlen),
       .m_axi_vram_arsize_o(e_vram_arsize), .m_axi_vram_rvalid_i(e_vram_rvalid), .m_axi_vram_rready_o(e_vram_rready),
       .m_axi_vram_rid_i, .m_axi_vram_rdata_i, .m_axi_vram_rresp_i, .m_axi_vram_rlast_i,

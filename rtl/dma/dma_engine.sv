@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The DMA engine of one adapter: a ring of descriptors, copies between VRAM and logical memory, fences, messages.
+// The DMA engine of one adapter: Channels independent channels (dma_channel) behind one BAR 0 (dma_regs), sharing the
+// VRAM and the host port (dma_port_mux), and the interrupt message (dma_msi).
 //
-// Front end: dma_regs (BAR 0), dma_ring (fetch), dma_decode (checks). Mid end: dma_mover (bursts,
-// buffers, byte shift, strobes, answers). Back end: dma_fence, dma_complete (retirement, errors, reset),
-// dma_msi. Only the mid end knows bursts; only the front end knows descriptors.
+// Order: operations of one channel may overlap each other unless a FENCE stands between; nothing behind a FENCE starts,
+// reads included, before the answer to the fence's write, and that write starts after the answers to all writes before
+// it. Channels are not ordered among each other.
 //
-// Order: copies may overlap each other unless a FENCE stands between; nothing behind a FENCE starts, reads included,
-// before the answer to the fence's write, and that write starts after the answers to all writes before it.
-//
-// Timing, cycles: descriptor at hand (one after its last R beat) to first AR: 1. R beat to W beat: 3. No idle write
-// beat between queued descriptors. An aligned copy of one burst: at hand to last B = L + beats + 4, where L is AR to
-// first R and B follows WLAST by 1. RREADY and BREADY are constantly 1. docs/dma.md tells the rest.
+// Timing, cycles: descriptor at hand (one after its last R beat) to first AR: 1 + Pipe. R beat to W beat: 3. No idle
+// write beat between queued descriptors. An aligned copy of one burst: at hand to last B = L + beats + 4 + Pipe, where L is
+// AR to first R and B follows WLAST by 1. RREADY and BREADY are constantly 1. docs/dma.md tells the rest.
 module dma_engine #(
-    parameter int unsigned DataWidth   = 256,  // bits of both AXI4 data buses: 128, 256 or 512
-    parameter int unsigned AddrBits    = 40,   // logical address bits driven, 13 to 64
-    parameter int unsigned VramBits    = 28,   // log2 of the VRAM bytes, 13 to 64
-    parameter int unsigned Reads       = 64,   // copy reads in flight at most, 1 to 256
-    parameter int unsigned IdWidth     = 4,    // AXI id bits, 2 to 31
-    parameter logic [15:0] SourceId    = 16'h0100,
-    parameter int unsigned MaxBurst    = 16,   // beats of a burst at most, 512/DataWidth to 256
-    parameter int unsigned BufferBeats = 256   // read buffer of each port, MaxBurst to 4096
+    parameter int unsigned Channels          = 4,    // 1 to 8
+    parameter int unsigned DataWidth         = 256,  // bits of both AXI4 data buses: 64, 128, 256 or 512
+    parameter int unsigned AddrBits          = 40,   // logical address bits driven, 13 to 64
+    parameter int unsigned VramBits          = 28,   // log2 of the VRAM bytes, 13 to 64
+    parameter int unsigned VirtualBits       = 48,   // virtual address bits driven, 13 to 64
+    parameter int unsigned AperturePagesLog2 = 12,   // log2 of the aperture's 4 KiB pages; 0: none
+    parameter int unsigned Reads             = 64,   // reads in flight at most, per channel, 1 to 256
+    parameter int unsigned IdWidth           = 4,    // AXI id bits, 2 + log2(Channels) to 31
+    parameter logic [15:0] SourceId          = 16'h0100,
+    parameter int unsigned MaxBurst          = 16,   // beats of a burst at most, 512/DataWidth to 256
+    parameter int unsigned BufferBeats       = 256,  // read buffer of each port of a channel, MaxBurst to 4096
+    parameter int unsigned HintAhead         = 4,    // source pages that hints are ahead of the reads, 1 to 64
+    parameter int unsigned Pipe              = 0     // 0: shortest latency, 1: registers for an FPGA
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -73,6 +76,10 @@ module dma_engine #(
     output logic                   m_axi_host_bready_o,
     input  logic [IdWidth-1:0]     m_axi_host_bid_i,
     input  logic [1:0]             m_axi_host_bresp_i,
+    // Pages that will be wanted there; a hint may be withdrawn.
+    output logic                   hint_valid_o,
+    input  logic                   hint_ready_i,
+    output logic [51:0]            hint_page_o,
 
     // VRAM, addresses are byte offsets; bursts INCR.
     output logic                   m_axi_vram_arvalid_o,
@@ -103,8 +110,11 @@ module dma_engine #(
     input  logic [IdWidth-1:0]     m_axi_vram_bid_i,
     input  logic [1:0]             m_axi_vram_bresp_i
 );
-  if (DataWidth != 128 && DataWidth != 256 && DataWidth != 512) begin : gen_check_width
-    $error("dma_engine: DataWidth must be 128, 256 or 512");
+  if (Channels < 1 || Channels > 8) begin : gen_check_channels
+    $error("dma_engine: Channels must be 1 to 8");
+  end
+  if (DataWidth != 64 && DataWidth != 128 && DataWidth != 256 && DataWidth != 512) begin : gen_check_width
+    $error("dma_engine: DataWidth must be 64, 128, 256 or 512");
   end
   if (AddrBits < 13 || AddrBits > 64) begin : gen_check_addr
     $error("dma_engine: AddrBits must be 13 to 64");
@@ -112,11 +122,17 @@ module dma_engine #(
   if (VramBits < 13 || VramBits > 64) begin : gen_check_vram
     $error("dma_engine: VramBits must be 13 to 64");
   end
+  if (VirtualBits < 13 || VirtualBits > 64) begin : gen_check_virtual
+    $error("dma_engine: VirtualBits must be 13 to 64");
+  end
+  if (AperturePagesLog2 > 20) begin : gen_check_aperture
+    $error("dma_engine: AperturePagesLog2 must be 0 to 20");
+  end
   if (Reads < 1 || Reads > 256) begin : gen_check_reads
     $error("dma_engine: Reads must be 1 to 256");
   end
-  if (IdWidth < 2 || IdWidth > 31) begin : gen_check_id
-    $error("dma_engine: IdWidth must be 2 to 31");
+  if (IdWidth < 3 || IdWidth > 31 || (1 << (IdWidth - 2)) < Channels) begin : gen_check_id
+    $error("dma_engine: IdWidth must be 3 to 31, and 2 + log2(Channels) at least");
   end
   if (MaxBurst < 512 / DataWidth || MaxBurst > 256) begin : gen_check_burst
     $error("dma_engine: MaxBurst must be 512/DataWidth (one descriptor) to 256");
@@ -124,255 +140,233 @@ module dma_engine #(
   if (BufferBeats < MaxBurst || BufferBeats < 2 || BufferBeats > 4096) begin : gen_check_buffer
     $error("dma_engine: BufferBeats must be MaxBurst to 4096");
   end
+  if (HintAhead < 1 || HintAhead > 64) begin : gen_check_hints
+    $error("dma_engine: HintAhead must be 1 to 64");
+  end
+  if (Pipe > 1) begin : gen_check_pipe
+    $error("dma_engine: Pipe must be 0 or 1");
+  end
 
   localparam int unsigned Bytes = DataWidth / 8;
-  localparam int unsigned LB = $clog2(Bytes);
-  localparam int unsigned Jobs = (Reads > 64) ? Reads : 64;  // copies between decode and their last AW, as dma_mover
-  localparam logic [IdWidth-1:0] IdRing = dma_job_pkg::ID_RING[IdWidth-1:0];
-  localparam logic [IdWidth-1:0] IdData = dma_job_pkg::ID_DATA[IdWidth-1:0];
-  localparam logic [IdWidth-1:0] IdFence = dma_job_pkg::ID_FENCE[IdWidth-1:0];
-  localparam logic [IdWidth-1:0] IdMsi = dma_job_pkg::ID_MSI[IdWidth-1:0];
 
-  // ---------------------------------------------------------------- ports as pairs: 0 VRAM, 1 host
-  logic [1:0] arready, rvalid, rlast, is_ring_r, awvalid, awready, wvalid, wready, bvalid, is_data_b, is_fence_b;
-  logic [2*DataWidth-1:0] rdata;
-  logic [3:0] rresp, bresp;
-  logic [63:0] awaddr;
-  logic [7:0] awlen;
-  logic [2:0] awsize;
-  logic [IdWidth-1:0] awid;
-  logic [DataWidth-1:0] wdata;
-  logic [Bytes-1:0] wstrb;
-  logic wlast;
-
-  assign arready = {m_axi_host_arready_i, m_axi_vram_arready_i};
-  assign rvalid = {m_axi_host_rvalid_i, m_axi_vram_rvalid_i};
-  assign rlast = {m_axi_host_rlast_i, m_axi_vram_rlast_i};
-  assign rdata = {m_axi_host_rdata_i, m_axi_vram_rdata_i};
-  assign rresp = {m_axi_host_rresp_i, m_axi_vram_rresp_i};
-  assign is_ring_r = {m_axi_host_rid_i == IdRing, m_axi_vram_rid_i == IdRing};
-  assign awready = {m_axi_host_awready_i, m_axi_vram_awready_i};
-  assign wready = {m_axi_host_wready_i, m_axi_vram_wready_i};
-  assign bvalid = {m_axi_host_bvalid_i, m_axi_vram_bvalid_i};
-  assign bresp = {m_axi_host_bresp_i, m_axi_vram_bresp_i};
-  assign is_data_b = {m_axi_host_bid_i == IdData, m_axi_vram_bid_i == IdData};
-  assign is_fence_b = {m_axi_host_bid_i == IdFence, m_axi_vram_bid_i == IdFence};
-
-  assign m_axi_host_rready_o = 1'b1;
-  assign m_axi_vram_rready_o = 1'b1;
-  assign m_axi_host_bready_o = 1'b1;
-  assign m_axi_vram_bready_o = 1'b1;
-  assign m_axi_host_arsize_o = LB[2:0];
-  assign m_axi_vram_arsize_o = LB[2:0];
-  // vtd_pkg::axuser_t, untranslated requests.
-  dma_job_pkg::user_t aruser, awuser;
-  assign m_axi_host_aruser_o = (m_axi_host_arid_o != IdData) ? 27'd0 :
-      {1'b0, aruser.no_snoop, 2'b00, aruser.pasid, aruser.pasid_valid, 2'b00};
-  assign m_axi_host_awuser_o = {1'b0, awuser.no_snoop, 2'b00, awuser.pasid, awuser.pasid_valid, 2'b00};
-
-  assign m_axi_host_awvalid_o = awvalid[1];
-  assign m_axi_host_awid_o = awid;
-  assign m_axi_host_awaddr_o = awaddr;
-  assign m_axi_host_awlen_o = awlen;
-  assign m_axi_host_awsize_o = awsize;
-  assign m_axi_host_wvalid_o = wvalid[1];
-  assign m_axi_host_wdata_o = wdata;
-  assign m_axi_host_wstrb_o = wstrb;
-  assign m_axi_host_wlast_o = wlast;
-  assign m_axi_vram_awvalid_o = awvalid[0];
-  assign m_axi_vram_awid_o = awid;
-  assign m_axi_vram_awaddr_o = awaddr;
-  assign m_axi_vram_awlen_o = awlen;
-  assign m_axi_vram_awsize_o = awsize;
-  assign m_axi_vram_wvalid_o = wvalid[0];
-  assign m_axi_vram_wdata_o = wdata;
-  assign m_axi_vram_wstrb_o = wstrb;
-  assign m_axi_vram_wlast_o = wlast;
-
-  // ---------------------------------------------------------------- front end
-  logic enable, reset, bus_master, msi_on, msi_rise, home, idle, stop, flush, run, drained;
-  logic [57:0] ring_base;
-  logic [15:0] ring_mask, tail, head, decode_index;
-  logic [2:0] ring_space;
+  // ---------------------------------------------------------------- BAR 0
+  logic [Channels-1:0] ch_write, ch_fence, ch_error, high;
+  logic [64*Channels-1:0] ch_rdata, ch_bytes, ch_descriptors;
+  logic [8*Channels-1:0] weight;
+  logic [4:0] ch_waddr, ch_raddr;
+  logic [63:0] ch_wdata, ch_wmask, timestamp;
+  logic [31:0] timeout, msi_data;
   logic [61:0] msi_addr;
-  logic [31:0] msi_data;
-  logic error, error_rise, retired, pending, ring_ok, ring_idle, mover_idle, fence_idle;
-  logic [32:0] retired_bytes;
-  logic [63:0] error_tag, fence_value;
-  logic fence_done, fence_interrupt;
-  dma_job_pkg::fail_t error_data, decode_fail;
+  logic bus_master, msi_on, msi_rise, pause;
+  logic [1:0] quiet;
 
-  assign run = enable & ~stop;
-
-  dma_regs #(.DataWidth(DataWidth), .AddrBits(AddrBits), .VramBits(VramBits), .Reads(Reads)) u_regs (
+  dma_regs #(
+      .Channels(Channels), .DataWidth(DataWidth), .AddrBits(AddrBits), .VramBits(VramBits), .VirtualBits(VirtualBits),
+      .AperturePagesLog2(AperturePagesLog2), .Reads(Reads)
+  ) u_regs (
       .clk_i, .rst_ni, .source_id_i(SourceId),
       .s_axil_awvalid_i, .s_axil_awready_o, .s_axil_awaddr_i, .s_axil_wvalid_i, .s_axil_wready_o, .s_axil_wdata_i,
       .s_axil_wstrb_i, .s_axil_bvalid_o, .s_axil_bready_i, .s_axil_bresp_o, .s_axil_arvalid_i, .s_axil_arready_o,
       .s_axil_araddr_i, .s_axil_rvalid_o, .s_axil_rready_i, .s_axil_rdata_o, .s_axil_rresp_o,
-      .enable_o(enable), .reset_o(reset), .ring_base_o(ring_base), .ring_mask_o(ring_mask),
-      .ring_space_o(ring_space), .tail_o(tail), .bus_master_o(bus_master), .msi_on_o(msi_on), .msi_addr_o(msi_addr),
-      .msi_data_o(msi_data), .msi_rise_o(msi_rise),
-      .home_i(home), .idle_i(idle), .head_i(head), .error_i(error), .error_rise_i(error_rise),
-      .error_data_i(error_data), .error_tag_i(error_tag), .fence_value_i(fence_value),
-      .fence_interrupt_i(fence_done & fence_interrupt), .retired_i(retired), .retired_bytes_i(retired_bytes)
+      .ch_write_o(ch_write), .ch_waddr_o(ch_waddr), .ch_wdata_o(ch_wdata), .ch_wmask_o(ch_wmask),
+      .ch_raddr_o(ch_raddr), .ch_rdata_i(ch_rdata), .ch_bytes_i(ch_bytes), .ch_descriptors_i(ch_descriptors),
+      .ch_fence_i(ch_fence), .ch_error_i(ch_error),
+      .bus_master_o(bus_master), .msi_on_o(msi_on), .msi_addr_o(msi_addr), .msi_data_o(msi_data),
+      .msi_rise_o(msi_rise), .timestamp_o(timestamp), .timeout_o(timeout), .pause_o(pause), .quiet_i(quiet == 2'b11)
   );
 
-  logic [1:0] ring_arvalid, ring_arready;
-  logic [63:0] ring_araddr;
-  logic [7:0] ring_arlen;
-  logic desc_valid, desc_bad, desc_pop;
-  logic [1:0] desc_bad_resp;
-  logic [5:0] desc_bad_offset;
-  dma_pkg::descriptor_t desc;
-
-  dma_ring #(.DataWidth(DataWidth), .MaxBurst(MaxBurst), .Prefetch(64)) u_ring (
-      .clk_i, .rst_ni, .run_i(run & ring_ok), .base_i(ring_base), .mask_i(ring_mask),
-      .host_i(ring_space == dma_pkg::SPACE_LOGICAL), .tail_i(tail), .decode_index_i(decode_index),
-      .arvalid_o(ring_arvalid), .arready_i(ring_arready), .araddr_o(ring_araddr), .arlen_o(ring_arlen),
-      .rvalid_i(rvalid & is_ring_r), .rdata_i(rdata), .rresp_i(rresp),
-      .valid_o(desc_valid), .desc_o(desc), .bad_o(desc_bad), .bad_resp_o(desc_bad_resp),
-      .bad_offset_o(desc_bad_offset), .pop_i(desc_pop), .idle_o(ring_idle)
-  );
-
-  logic op_full, retire_full, retire_empty, retire_push, copy, fence_start, fence_busy;
-  logic src_host, dst_host, fence_irq, no_snoop;
-  logic [63:0] src, dst, value;
-  logic [31:0] length;
-  dma_job_pkg::retire_t retire_data;
-
-  dma_decode #(.AddrBits(AddrBits), .VramBits(VramBits)) u_decode (
-      .clk_i, .rst_ni, .run_i(run), .flush_i(flush), .home_i(home), .bus_master_i(bus_master),
-      .ring_base_i(ring_base), .ring_mask_i(ring_mask), .ring_space_i(ring_space), .ring_tail_i(tail),
-      .ring_idle_i(ring_idle), .ring_ok_o(ring_ok), .index_o(decode_index), .pending_o(pending),
-      .valid_i(desc_valid), .desc_i(desc), .bad_i(desc_bad), .bad_resp_i(desc_bad_resp),
-      .bad_offset_i(desc_bad_offset), .pop_o(desc_pop),
-      .jobs_full_i(op_full), .retire_full_i(retire_full),
-      .all_retired_i(retire_empty), .fence_busy_i(fence_busy), .copy_o(copy), .fence_o(fence_start),
-      .retire_push_o(retire_push), .retire_o(retire_data), .src_o(src), .src_host_o(src_host), .dst_o(dst),
-      .dst_host_o(dst_host), .length_o(length), .value_o(value), .interrupt_o(fence_irq), .no_snoop_o(no_snoop),
-      .fail_o(decode_fail)
-  );
-
-  // ---------------------------------------------------------------- mid end
-  logic [1:0] read_arvalid, read_arready, copy_done, b_fail;
-  logic [63:0] read_araddr;
-  logic [7:0] read_arlen;
-  logic fence_write, fence_write_ready, msi_write, msi_write_ready, stream_fail;
-  dma_job_pkg::single_t fence_single, msi_single;
-  dma_job_pkg::fail_t stream_fail_data, b_fail0, b_fail1;
-  dma_job_pkg::op_t op;
-  localparam int unsigned PagesLog2 = 12;
-  logic lookup_valid, lookup_ready, update_valid, update_ready;
-  logic [PagesLog2-1:0] lookup_src, lookup_dst, update_page;
-  logic [AddrBits-12:0] entry_src, entry_dst, update_entry;
-  // verilator lint_off UNUSEDSIGNAL
-  logic hint_valid, map_done, read_wait;
-  logic [1:0] b_wait;
-  logic [51:0] hint_page;
-  dma_job_pkg::fail_t read_wait_data;
-  // verilator lint_on UNUSEDSIGNAL
-
-  dma_aperture #(.Channels(1), .PagesLog2(PagesLog2), .AddrBits(AddrBits)) u_aperture (
-      .clk_i, .rst_ni, .lookup_valid_i(lookup_valid), .lookup_ready_o(lookup_ready), .lookup_src_i(lookup_src),
-      .lookup_dst_i(lookup_dst), .entry_src_o(entry_src), .entry_dst_o(entry_dst), .update_valid_i(update_valid),
-      .update_ready_o(update_ready), .update_page_i(update_page), .update_entry_i(update_entry)
-  );
-
-  always_comb begin
-    op = '0;
-    op.index = decode_index;
-    op.kind = dma_job_pkg::OP_COPY;
-    op.src_space = src_host ? dma_pkg::SPACE_LOGICAL : dma_pkg::SPACE_VRAM;
-    op.dst_space = dst_host ? dma_pkg::SPACE_LOGICAL : dma_pkg::SPACE_VRAM;
-    op.no_snoop = no_snoop;
-    op.src = src;
-    op.dst = dst;
-    op.length = length;
-  end
-
-  dma_mover #(
-      .DataWidth(DataWidth), .Reads(Reads), .MaxBurst(MaxBurst), .BufferBeats(BufferBeats), .IdWidth(IdWidth),
-      .Singles(2), .AddrBits(AddrBits), .VramBits(VramBits), .PagesLog2(PagesLog2)
-  ) u_mover (
-      .clk_i, .rst_ni, .flush_i(flush), .stop_i(stop), .bus_master_i(bus_master),
-      .op_push_i(copy), .op_i(op), .op_full_o(op_full),
-      .single_valid_i({msi_write, fence_write}), .single_ready_o({msi_write_ready, fence_write_ready}),
-      .single_i({msi_single, fence_single}),
-      .arvalid_o(read_arvalid), .arready_i(read_arready), .araddr_o(read_araddr), .arlen_o(read_arlen),
-      .aruser_o(aruser),
-      .rvalid_i(rvalid & ~is_ring_r), .rlast_i(rlast), .rdata_i(rdata), .rresp_i(rresp),
-      .awvalid_o(awvalid), .awready_i(awready), .awid_o(awid), .awaddr_o(awaddr), .awlen_o(awlen),
-      .awsize_o(awsize), .awuser_o(awuser),
-      .wvalid_o(wvalid), .wready_i(wready), .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast),
-      .bvalid_i(bvalid & is_data_b), .bresp_i(bresp),
-      .lookup_valid_o(lookup_valid), .lookup_ready_i(lookup_ready), .lookup_src_o(lookup_src),
-      .lookup_dst_o(lookup_dst), .entry_src_i(entry_src), .entry_dst_i(entry_dst), .update_valid_o(update_valid),
-      .update_ready_i(update_ready), .update_page_o(update_page), .update_entry_o(update_entry),
-      .hint_valid_o(hint_valid), .hint_ready_i(1'b0), .hint_page_o(hint_page), .map_done_o(map_done),
-      .read_wait_o(read_wait), .read_wait_data_o(read_wait_data), .b_wait_o(b_wait),
-      .done_o(copy_done), .stream_fail_o(stream_fail), .stream_fail_data_o(stream_fail_data), .b_fail_o(b_fail),
-      .b_fail0_o(b_fail0), .b_fail1_o(b_fail1), .idle_o(mover_idle)
-  );
-
-  dma_ar_mux #(.IdWidth(IdWidth)) u_vram_ar (
-      .clk_i, .rst_ni,
-      .copy_valid_i(read_arvalid[0]), .copy_ready_o(read_arready[0]), .copy_addr_i(read_araddr),
-      .copy_len_i(read_arlen),
-      .ring_valid_i(ring_arvalid[0]), .ring_ready_o(ring_arready[0]), .ring_addr_i(ring_araddr),
-      .ring_len_i(ring_arlen),
-      .arvalid_o(m_axi_vram_arvalid_o), .arready_i(arready[0]), .arid_o(m_axi_vram_arid_o),
-      .araddr_o(m_axi_vram_araddr_o), .arlen_o(m_axi_vram_arlen_o)
-  );
-  dma_ar_mux #(.IdWidth(IdWidth)) u_host_ar (
-      .clk_i, .rst_ni,
-      .copy_valid_i(read_arvalid[1]), .copy_ready_o(read_arready[1]), .copy_addr_i(read_araddr),
-      .copy_len_i(read_arlen),
-      .ring_valid_i(ring_arvalid[1]), .ring_ready_o(ring_arready[1]), .ring_addr_i(ring_araddr),
-      .ring_len_i(ring_arlen),
-      .arvalid_o(m_axi_host_arvalid_o), .arready_i(arready[1]), .arid_o(m_axi_host_arid_o),
-      .araddr_o(m_axi_host_araddr_o), .arlen_o(m_axi_host_arlen_o)
-  );
-
-  // ---------------------------------------------------------------- back end
-  logic fence_fail;
-  dma_job_pkg::fail_t fence_fail_data;
-
-  dma_fence u_fence (
-      .clk_i, .rst_ni, .stop_i(stop),
-      .start_i(fence_start), .host_i(dst_host), .addr_i(dst), .value_i(value), .interrupt_i(fence_irq),
-      .index_i(decode_index),
-      .write_valid_o(fence_write), .write_ready_i(fence_write_ready), .write_o(fence_single),
-      .bvalid_i(bvalid & is_fence_b), .bresp_i(bresp),
-      .busy_o(fence_busy), .idle_o(fence_idle), .done_o(fence_done), .fail_o(fence_fail),
-      .fail_data_o(fence_fail_data), .interrupt_o(fence_interrupt), .value_o(fence_value)
-  );
-
+  logic msi_valid, msi_ready, msi_b;
+  dma_job_pkg::single_t msi;
   dma_msi u_msi (
       .clk_i, .rst_ni, .rise_i(msi_rise), .on_i(msi_on), .addr_i(msi_addr), .data_i(msi_data),
-      .write_valid_o(msi_write), .write_ready_i(msi_write_ready), .write_o(msi_single),
-      .bvalid_i(m_axi_host_bvalid_i & (m_axi_host_bid_i == IdMsi))
+      .write_valid_o(msi_valid), .write_ready_i(msi_ready), .write_o(msi), .bvalid_i(msi_b)
   );
 
-  dma_complete #(.Depth(2 * Jobs)) u_complete (
-      .clk_i, .rst_ni, .reset_i(reset), .drained_i(drained), .ring_base_i(ring_base), .ring_mask_i(ring_mask),
-      .push_i(retire_push), .push_data_i(retire_data), .full_o(retire_full), .empty_o(retire_empty),
-      .copy_done_i(copy_done), .fence_done_i(fence_done), .b_fail_i(b_fail), .b_fail0_i(b_fail0),
-      .b_fail1_i(b_fail1), .fence_fail_i(fence_fail), .fence_fail_data_i(fence_fail_data),
-      .stream_fail_i(stream_fail), .stream_fail_data_i(stream_fail_data), .decode_fail_i(decode_fail),
-      .stop_o(stop), .flush_o(flush), .home_o(home), .head_o(head), .retired_o(retired),
-      .retired_bytes_o(retired_bytes), .error_o(error), .error_rise_o(error_rise), .error_data_o(error_data),
-      .error_tag_o(error_tag)
+  // ---------------------------------------------------------------- ports as pairs: 0 VRAM, 1 host; a field each channel
+  logic [2*Channels-1:0] arvalid, arready, rvalid, awvalid, awready, wvalid, wready, bvalid, pending;
+  logic [4*Channels-1:0] arkind;
+  logic [128*Channels-1:0] araddr;
+  logic [16*Channels-1:0] arlen;
+  logic [6*Channels-1:0] arsize;
+  logic [44*Channels-1:0] aruser;
+  logic [2*Channels-1:0] awkind;
+  logic [64*Channels-1:0] awaddr;
+  logic [8*Channels-1:0] awlen;
+  logic [3*Channels-1:0] awsize;
+  logic [22*Channels-1:0] awuser;
+  logic [DataWidth*Channels-1:0] wdata;
+  logic [Bytes*Channels-1:0] wstrb;
+  logic [Channels-1:0] wlast;
+  logic [2*DataWidth-1:0] rdata;
+  logic [3:0] rresp, rkind, bresp, bkind;
+  logic [1:0] rlast;
+  dma_job_pkg::user_t host_aruser, host_awuser;
+
+  assign rdata = {m_axi_host_rdata_i, m_axi_vram_rdata_i};
+  assign rresp = {m_axi_host_rresp_i, m_axi_vram_rresp_i};
+  assign rlast = {m_axi_host_rlast_i, m_axi_vram_rlast_i};
+  assign rkind = {m_axi_host_rid_i[1:0], m_axi_vram_rid_i[1:0]};
+  assign bresp = {m_axi_host_bresp_i, m_axi_vram_bresp_i};
+  assign bkind = {m_axi_host_bid_i[1:0], m_axi_vram_bid_i[1:0]};
+  assign m_axi_host_rready_o = 1'b1;
+  assign m_axi_vram_rready_o = 1'b1;
+  assign m_axi_host_bready_o = 1'b1;
+  assign m_axi_vram_bready_o = 1'b1;
+  // vtd_pkg::axuser_t: an untranslated request, with no-snoop and, from space VIRTUAL, a PASID.
+  assign m_axi_host_aruser_o = {1'b0, host_aruser.no_snoop, 2'b00, host_aruser.pasid, host_aruser.pasid_valid, 2'b00};
+  assign m_axi_host_awuser_o = {1'b0, host_awuser.no_snoop, 2'b00, host_awuser.pasid, host_awuser.pasid_valid, 2'b00};
+
+  // ---------------------------------------------------------------- the aperture's table, hints
+  localparam int unsigned PagesLog2 = (AperturePagesLog2 != 0) ? AperturePagesLog2 : 1;
+  localparam int unsigned EntryWidth = AddrBits - 11;
+  localparam int unsigned IdxWidth = (Channels > 1) ? $clog2(Channels) : 1;
+  logic [Channels-1:0] lookup_valid, lookup_ready, update_valid, update_ready, hint_valid, hint_ready, hint_grant;
+  logic [Channels*PagesLog2-1:0] lookup_src, lookup_dst, update_page;
+  logic [Channels*EntryWidth-1:0] update_entry;
+  logic [EntryWidth-1:0] entry_src, entry_dst;
+  logic [52*Channels-1:0] hint_page;
+  logic [IdxWidth-1:0] hint;
+
+  if (AperturePagesLog2 != 0) begin : gen_aperture
+    dma_aperture #(.Channels(Channels), .PagesLog2(PagesLog2), .AddrBits(AddrBits), .Pipe(Pipe)) u_aperture (
+        .clk_i, .rst_ni, .lookup_valid_i(lookup_valid), .lookup_ready_o(lookup_ready), .lookup_src_i(lookup_src),
+        .lookup_dst_i(lookup_dst), .entry_src_o(entry_src), .entry_dst_o(entry_dst), .update_valid_i(update_valid),
+        .update_ready_o(update_ready), .update_page_i(update_page), .update_entry_i(update_entry)
+    );
+  end else begin : gen_no_aperture
+    // The checks let no operation come that asks.
+    assign lookup_ready = '0;
+    assign update_ready = '0;
+    assign entry_src = '0;
+    assign entry_dst = '0;
+    logic unused;
+    assign unused = ^{lookup_valid, lookup_src, lookup_dst, update_valid, update_page, update_entry};
+  end
+
+  rr_arbiter #(.N(Channels)) u_hints (
+      .clk_i, .rst_ni, .req_i(hint_valid), .accept_i(hint_ready_i), .grant_o(hint_grant), .index_o(hint)
+  );
+  assign hint_valid_o = (hint_valid != '0) & ~pause;
+  assign hint_ready = hint_grant & {Channels{hint_ready_i & ~pause}};
+  assign hint_page_o = hint_page[hint*52+:52];
+
+  for (genvar c = 0; c < Channels; c++) begin : gen_channel
+    dma_channel #(
+        .DataWidth(DataWidth), .AddrBits(AddrBits), .VramBits(VramBits), .VirtualBits(VirtualBits),
+        .AperturePagesLog2(AperturePagesLog2), .Reads(Reads), .MaxBurst(MaxBurst), .BufferBeats(BufferBeats),
+        .HintAhead(HintAhead), .Pipe(Pipe)
+    ) u_channel (
+        .clk_i, .rst_ni, .bus_master_i(bus_master), .timestamp_i(timestamp), .timeout_i(timeout), .pause_i(pause),
+        .pending_i(pending[2*c+:2]),
+        .reg_write_i(ch_write[c]), .reg_waddr_i(ch_waddr), .reg_wdata_i(ch_wdata), .reg_wmask_i(ch_wmask),
+        .reg_raddr_i(ch_raddr), .reg_rdata_o(ch_rdata[64*c+:64]), .bytes_o(ch_bytes[64*c+:64]),
+        .descriptors_o(ch_descriptors[64*c+:64]), .fence_o(ch_fence[c]), .error_o(ch_error[c]),
+        .weight_o(weight[8*c+:8]), .high_o(high[c]),
+        .lookup_valid_o(lookup_valid[c]), .lookup_ready_i(lookup_ready[c]),
+        .lookup_src_o(lookup_src[PagesLog2*c+:PagesLog2]), .lookup_dst_o(lookup_dst[PagesLog2*c+:PagesLog2]),
+        .entry_src_i(entry_src), .entry_dst_i(entry_dst), .update_valid_o(update_valid[c]),
+        .update_ready_i(update_ready[c]), .update_page_o(update_page[PagesLog2*c+:PagesLog2]),
+        .update_entry_o(update_entry[EntryWidth*c+:EntryWidth]), .hint_valid_o(hint_valid[c]),
+        .hint_ready_i(hint_ready[c]), .hint_page_o(hint_page[52*c+:52]),
+        .arvalid_o(arvalid[2*c+:2]), .arready_i(arready[2*c+:2]), .arkind_o(arkind[4*c+:4]),
+        .araddr_o(araddr[128*c+:128]), .arlen_o(arlen[16*c+:16]), .arsize_o(arsize[6*c+:6]),
+        .aruser_o(aruser[44*c+:44]), .rvalid_i(rvalid[2*c+:2]), .rkind_i(rkind), .rdata_i(rdata), .rresp_i(rresp),
+        .rlast_i(rlast), .awvalid_o(awvalid[2*c+:2]), .awready_i(awready[2*c+:2]), .awkind_o(awkind[2*c+:2]),
+        .awaddr_o(awaddr[64*c+:64]), .awlen_o(awlen[8*c+:8]), .awsize_o(awsize[3*c+:3]),
+        .awuser_o(awuser[22*c+:22]), .wvalid_o(wvalid[2*c+:2]), .wready_i(wready[2*c+:2]),
+        .wdata_o(wdata[DataWidth*c+:DataWidth]), .wstrb_o(wstrb[Bytes*c+:Bytes]), .wlast_o(wlast[c]),
+        .bvalid_i(bvalid[2*c+:2]), .bkind_i(bkind), .bresp_i(bresp)
+    );
+  end
+
+  // The channels' fields of one port, side by side.
+  for (genvar p = 0; p < 2; p++) begin : gen_port
+    logic [Channels-1:0] p_arvalid, p_arready, p_rvalid, p_awvalid, p_awready, p_wvalid, p_wready, p_bvalid, p_pending;
+    logic [2*Channels-1:0] p_arkind;
+    logic [64*Channels-1:0] p_araddr;
+    logic [8*Channels-1:0] p_arlen;
+    logic [3*Channels-1:0] p_arsize;
+    logic [22*Channels-1:0] p_aruser;
+    for (genvar c = 0; c < Channels; c++) begin : gen_lane
+      assign p_arvalid[c] = arvalid[2*c+p];
+      assign arready[2*c+p] = p_arready[c];
+      assign p_arkind[2*c+:2] = arkind[4*c+2*p+:2];
+      assign p_araddr[64*c+:64] = araddr[128*c+64*p+:64];
+      assign p_arlen[8*c+:8] = arlen[16*c+8*p+:8];
+      assign p_arsize[3*c+:3] = arsize[6*c+3*p+:3];
+      assign p_aruser[22*c+:22] = aruser[44*c+22*p+:22];
+      assign rvalid[2*c+p] = p_rvalid[c];
+      assign p_awvalid[c] = awvalid[2*c+p];
+      assign awready[2*c+p] = p_awready[c];
+      assign p_wvalid[c] = wvalid[2*c+p];
+      assign wready[2*c+p] = p_wready[c];
+      assign bvalid[2*c+p] = p_bvalid[c];
+      assign pending[2*c+p] = p_pending[c];
+    end
+  end
+
+  // VRAM has no attributes and takes no message.
+  // verilator lint_off UNUSEDSIGNAL
+  dma_job_pkg::user_t vram_aruser, vram_awuser;
+  logic vram_msi_ready, vram_msi_b;
+  // verilator lint_on UNUSEDSIGNAL
+
+  dma_port_mux #(.Channels(Channels), .DataWidth(DataWidth), .IdWidth(IdWidth), .MaxBurst(MaxBurst), .Window(2 * BufferBeats)) u_vram (
+      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[0]), .high_i(high), .weight_i(weight),
+      .pending_o(gen_port[0].p_pending),
+      .arvalid_i(gen_port[0].p_arvalid), .arready_o(gen_port[0].p_arready), .arkind_i(gen_port[0].p_arkind),
+      .araddr_i(gen_port[0].p_araddr), .arlen_i(gen_port[0].p_arlen), .arsize_i(gen_port[0].p_arsize),
+      .aruser_i(gen_port[0].p_aruser), .rvalid_o(gen_port[0].p_rvalid),
+      .awvalid_i(gen_port[0].p_awvalid), .awready_o(gen_port[0].p_awready), .awkind_i(awkind), .awaddr_i(awaddr),
+      .awlen_i(awlen), .awsize_i(awsize), .awuser_i(awuser), .wvalid_i(gen_port[0].p_wvalid),
+      .wready_o(gen_port[0].p_wready), .wdata_i(wdata), .wstrb_i(wstrb), .wlast_i(wlast),
+      .bvalid_o(gen_port[0].p_bvalid),
+      .msi_valid_i(1'b0), .msi_ready_o(vram_msi_ready), .msi_i('0), .msi_bvalid_o(vram_msi_b),
+      .m_axi_arvalid_o(m_axi_vram_arvalid_o), .m_axi_arready_i(m_axi_vram_arready_i),
+      .m_axi_arid_o(m_axi_vram_arid_o), .m_axi_araddr_o(m_axi_vram_araddr_o), .m_axi_arlen_o(m_axi_vram_arlen_o),
+      .m_axi_arsize_o(m_axi_vram_arsize_o), .m_axi_aruser_o(vram_aruser), .m_axi_rvalid_i(m_axi_vram_rvalid_i),
+      .m_axi_rid_i(m_axi_vram_rid_i), .m_axi_rlast_i(m_axi_vram_rlast_i),
+      .m_axi_awvalid_o(m_axi_vram_awvalid_o), .m_axi_awready_i(m_axi_vram_awready_i),
+      .m_axi_awid_o(m_axi_vram_awid_o), .m_axi_awaddr_o(m_axi_vram_awaddr_o), .m_axi_awlen_o(m_axi_vram_awlen_o),
+      .m_axi_awsize_o(m_axi_vram_awsize_o), .m_axi_awuser_o(vram_awuser),
+      .m_axi_wvalid_o(m_axi_vram_wvalid_o), .m_axi_wready_i(m_axi_vram_wready_i),
+      .m_axi_wdata_o(m_axi_vram_wdata_o), .m_axi_wstrb_o(m_axi_vram_wstrb_o), .m_axi_wlast_o(m_axi_vram_wlast_o),
+      .m_axi_bvalid_i(m_axi_vram_bvalid_i), .m_axi_bid_i(m_axi_vram_bid_i)
   );
 
-  assign drained = ring_idle & mover_idle & fence_idle;
-  assign idle = retire_empty & ring_idle & fence_idle & ~reset & ~(run & pending);
+  dma_port_mux #(.Channels(Channels), .DataWidth(DataWidth), .IdWidth(IdWidth), .MaxBurst(MaxBurst), .Window(2 * BufferBeats)) u_host (
+      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[1]), .high_i(high), .weight_i(weight),
+      .pending_o(gen_port[1].p_pending),
+      .arvalid_i(gen_port[1].p_arvalid), .arready_o(gen_port[1].p_arready), .arkind_i(gen_port[1].p_arkind),
+      .araddr_i(gen_port[1].p_araddr), .arlen_i(gen_port[1].p_arlen), .arsize_i(gen_port[1].p_arsize),
+      .aruser_i(gen_port[1].p_aruser), .rvalid_o(gen_port[1].p_rvalid),
+      .awvalid_i(gen_port[1].p_awvalid), .awready_o(gen_port[1].p_awready), .awkind_i(awkind), .awaddr_i(awaddr),
+      .awlen_i(awlen), .awsize_i(awsize), .awuser_i(awuser), .wvalid_i(gen_port[1].p_wvalid),
+      .wready_o(gen_port[1].p_wready), .wdata_i(wdata), .wstrb_i(wstrb), .wlast_i(wlast),
+      .bvalid_o(gen_port[1].p_bvalid),
+      .msi_valid_i(msi_valid), .msi_ready_o(msi_ready), .msi_i(msi), .msi_bvalid_o(msi_b),
+      .m_axi_arvalid_o(m_axi_host_arvalid_o), .m_axi_arready_i(m_axi_host_arready_i),
+      .m_axi_arid_o(m_axi_host_arid_o), .m_axi_araddr_o(m_axi_host_araddr_o), .m_axi_arlen_o(m_axi_host_arlen_o),
+      .m_axi_arsize_o(m_axi_host_arsize_o), .m_axi_aruser_o(host_aruser), .m_axi_rvalid_i(m_axi_host_rvalid_i),
+      .m_axi_rid_i(m_axi_host_rid_i), .m_axi_rlast_i(m_axi_host_rlast_i),
+      .m_axi_awvalid_o(m_axi_host_awvalid_o), .m_axi_awready_i(m_axi_host_awready_i),
+      .m_axi_awid_o(m_axi_host_awid_o), .m_axi_awaddr_o(m_axi_host_awaddr_o), .m_axi_awlen_o(m_axi_host_awlen_o),
+      .m_axi_awsize_o(m_axi_host_awsize_o), .m_axi_awuser_o(host_awuser),
+      .m_axi_wvalid_o(m_axi_host_wvalid_o), .m_axi_wready_i(m_axi_host_wready_i),
+      .m_axi_wdata_o(m_axi_host_wdata_o), .m_axi_wstrb_o(m_axi_host_wstrb_o), .m_axi_wlast_o(m_axi_host_wlast_o),
+      .m_axi_bvalid_i(m_axi_host_bvalid_i), .m_axi_bid_i(m_axi_host_bid_i)
+  );
 
 `ifdef VERILATOR
   localparam logic [63:0] AddrMask = 64'hffff_ffff_ffff_ffff >> (64 - AddrBits);
+  localparam logic [63:0] VirtualMask = 64'hffff_ffff_ffff_ffff >> (64 - VirtualBits);
+  localparam logic [IdWidth-1:0] IdMsi = dma_job_pkg::ID_MSI[IdWidth-1:0];
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      assert_ar_bits : assert (!m_axi_host_arvalid_o || (m_axi_host_araddr_o & ~AddrMask) == 64'd0);
-      assert_aw_bits : assert (!m_axi_host_awvalid_o || awid == IdMsi || (awaddr & ~AddrMask) == 64'd0);
+      assert_ar_bits : assert (!m_axi_host_arvalid_o ||
+          (m_axi_host_araddr_o & ~(host_aruser.pasid_valid ? VirtualMask : AddrMask)) == 64'd0);
+      assert_aw_bits : assert (!m_axi_host_awvalid_o || m_axi_host_awid_o == IdMsi ||
+          (m_axi_host_awaddr_o & ~(host_awuser.pasid_valid ? VirtualMask : AddrMask)) == 64'd0);
     end
   end
 `endif

@@ -3,11 +3,14 @@
 // Ports inside the engine are flat pairs: index 0 is VRAM, index 1 the host (IOMMU) port.
 package dma_job_pkg;
 
-  // AXI ids. One id per kind keeps every kind in order on its port; kinds overtake each other.
-  localparam int unsigned ID_DATA = 0;   // copies, reads and writes
+  // AXI ids: {channel, kind}. One id per kind keeps every kind in order on its port; kinds overtake each other.
+  localparam int unsigned KIND_WIDTH = 2;
+  localparam int unsigned ID_DATA = 0;   // operations, reads and writes
   localparam int unsigned ID_RING = 1;   // reads: descriptors
-  localparam int unsigned ID_FENCE = 1;  // writes: the fence value
-  localparam int unsigned ID_MSI = 2;    // writes: interrupt message
+  localparam int unsigned ID_SEM = 2;    // reads: polls of a semaphore
+  localparam int unsigned ID_FENCE = 1;  // writes: fence, signal, timestamp
+  localparam int unsigned ID_MSI = 2;    // writes: interrupt message; channel 0
+  localparam int unsigned ID_WB = 3;     // writes: completion write-back
 
   // Operands as CH_ERR_INFO.OPERAND names them.
   localparam logic [1:0] OPERAND_RING = 2'd0;
@@ -15,19 +18,25 @@ package dma_job_pkg;
   localparam logic [1:0] OPERAND_DST = 2'd2;
 
   // A descriptor between decode and retirement. Its ring index is implied: retirement is in order.
-  localparam logic [1:0] RETIRE_NOP = 2'd0;
-  localparam logic [1:0] RETIRE_COPY = 2'd1;
-  localparam logic [1:0] RETIRE_FENCE = 2'd2;
-  localparam logic [1:0] RETIRE_ERROR = 2'd3;  // the decoder refused it and holds the reason
-  localparam int unsigned RETIRE_WIDTH = 99;
+  localparam logic [2:0] RETIRE_NOP = 3'd0;
+  localparam logic [2:0] RETIRE_OP = 3'd1;
+  localparam logic [2:0] RETIRE_FENCE = 3'd2;  // signal and timestamp too
+  localparam logic [2:0] RETIRE_ERROR = 3'd3;  // the decoder refused it and holds the reason
+  localparam logic [2:0] RETIRE_WAIT = 3'd4;
+  localparam logic [2:0] RETIRE_LINK = 3'd5;
+  localparam logic [2:0] RETIRE_MAP = 3'd6;
+  localparam int unsigned RETIRE_WIDTH = 133;
   typedef struct packed {
-    logic [1:0] kind;
+    logic [2:0] kind;
     logic dst_host;
-    logic [31:0] length;  // bytes - 1
+    logic payload;        // its bytes count
+    logic [31:0] length;  // bytes of a row - 1
+    logic [15:0] rows;    // - 1
+    logic [15:0] slices;  // - 1
     logic [63:0] tag;
   } retire_t;
 
-  // Why a descriptor failed. addr counts for RING_READ, READ and WRITE only.
+  // Why a descriptor failed. docs/dma.md tells what addr is.
   typedef struct packed {
     logic [15:0] index;
     logic [7:0] code;
@@ -68,6 +77,24 @@ package dma_job_pkg;
     logic [63:0] dst_slice;
     logic [3:0] pattern_len;  // - 1
   } op_t;
+
+  // What dma_check finds in a descriptor.
+  localparam int unsigned CLASS_WIDTH = 15;
+  typedef struct packed {
+    logic nop;
+    logic op;           // for the mover
+    logic [2:0] kind;   // OP_*
+    logic payload;      // its bytes count
+    logic single;       // fence, signal, timestamp
+    logic fence;
+    logic stamp;
+    logic wait_;
+    logic link;
+    logic src_host;     // the operand lies behind the host port
+    logic dst_host;
+    logic src_virtual;
+    logic dst_virtual;
+  } class_t;
 
   // Attributes of a request to the host port.
   localparam int unsigned USER_WIDTH = 22;

@@ -2,8 +2,9 @@
 // Ring fetch: reads descriptors ahead of the decoder, in bursts of up to four, as far as its buffer reaches.
 //
 // Timing: doorbell (tail_i changes) in t, AR in t+1; last beat of a descriptor in t, at hand for the decoder in t+1.
-// A failed beat travels with its descriptor, so it counts only when the decoder comes to it. While run_i is 0 no AR
-// goes out (one already shown does), what was fetched is dropped, and fetching starts again at decode_index_i.
+// A failed beat travels with its descriptor, so it counts only when the decoder comes to it. While run_i is 0, and
+// behind a LINK that is not the last of its segment, no AR goes out (one already shown does), what was fetched is
+// dropped, and fetching starts again at decode_index_i. Nothing outside the segment at hand is fetched.
 module dma_ring #(
     parameter int unsigned DataWidth = 256,
     parameter int unsigned MaxBurst  = 16,
@@ -16,7 +17,11 @@ module dma_ring #(
     input  logic [15:0]                mask_i,  // descriptors - 1
     input  logic                       host_i,
     input  logic [15:0]                tail_i,
-    input  logic [15:0]                decode_index_i,  // of the descriptor that the decoder gets next
+    input  logic [15:0]                decode_index_i,  // of the descriptor that the decoder takes next
+    input  logic [16:0]                end_i,    // first index behind the segment
+    input  logic                       whole_i,  // the ring has one segment
+    input  logic                       given_i,  // the decoder takes one
+    input  logic                       link_i,   // and it is a LINK
 
     output logic [1:0]                 arvalid_o,
     input  logic [1:0]                 arready_i,
@@ -32,6 +37,7 @@ module dma_ring #(
     output logic [1:0]                 bad_resp_o,
     output logic [5:0]                 bad_offset_o,  // byte offset of the failed beat
     input  logic                       pop_i,
+    output logic                       drop_o,     // what was fetched is being dropped
     output logic                       idle_o      // nothing in flight, nothing shown
 );
   localparam int unsigned LB = $clog2(DataWidth / 8);
@@ -40,7 +46,7 @@ module dma_ring #(
   localparam int unsigned CountWidth = $clog2(Prefetch + 1);
 
   logic [15:0] fetch_q;  // next to ask for
-  logic [CountWidth-1:0] owed_q;  // asked for and not yet given to the decoder
+  logic [CountWidth-1:0] owed_q;  // asked for and not yet taken by the decoder
   logic [CountWidth-1:0] flight_q;  // asked for and not yet received
   logic ar_q, ar_host_q, rewind_q, rewind, load, taken, received;
   logic [57:0] ar_addr_q, fetch_addr;
@@ -48,23 +54,27 @@ module dma_ring #(
 
   // How many to ask for: to the tail, to the end of the ring, to the end of an aligned group (so never over 4 KiB).
   logic [15:0] avail, wrap;
+  logic [16:0] room;  // in the segment
   logic [2:0] group_left, count;
   assign fetch_addr = base_i + {42'd0, fetch_q};
   assign avail = (tail_i - fetch_q) & mask_i;
   assign wrap = mask_i - fetch_q;  // to the end of the ring - 1
+  assign room = end_i - {1'b0, decode_index_i} - 17'(owed_q);
   assign group_left = 3'(Group) - (fetch_addr[2:0] & 3'(Group - 1));
   always_comb begin
     count = group_left;
     if (wrap < {13'd0, count}) count = wrap[2:0] + 3'd1;
     if (avail < {13'd0, count}) count = avail[2:0];
+    if (!whole_i && room < {14'd0, count}) count = room[2:0];
   end
 
   assign rewind = ~run_i | rewind_q;
-  assign load = ~rewind & (~ar_q | taken) & (count != 3'd0) & (32'(owed_q) + 32'(count) <= Prefetch);
+  assign load = ~rewind & ~link_i & (~ar_q | taken) & (count != 3'd0) & (32'(owed_q) + 32'(count) <= Prefetch);
   assign arvalid_o = {ar_q & ar_host_q, ar_q & ~ar_host_q};
   assign taken = |(arvalid_o & arready_i);
   assign araddr_o = {ar_addr_q, 6'd0};
   assign arlen_o = 8'(32'(ar_count_q) * Beats - 1);
+  assign drop_o = rewind;
   assign idle_o = ~ar_q & (flight_q == '0);
 
   always_ff @(posedge clk_i) begin
@@ -75,7 +85,7 @@ module dma_ring #(
       ar_q <= 1'b0;
       rewind_q <= 1'b0;
     end else begin
-      rewind_q <= ~run_i | (rewind_q & ~idle_o);
+      rewind_q <= ~run_i | (link_i & (owed_q != CountWidth'(1))) | (rewind_q & ~idle_o);
       if (load) ar_q <= 1'b1;
       else if (taken) ar_q <= 1'b0;
       flight_q <= flight_q + (load ? CountWidth'(count) : '0) - CountWidth'(received);
@@ -84,7 +94,7 @@ module dma_ring #(
         owed_q <= '0;
       end else begin
         if (load) fetch_q <= (fetch_q + 16'(count)) & mask_i;
-        owed_q <= owed_q + (load ? CountWidth'(count) : '0) - CountWidth'(pop_i);
+        owed_q <= owed_q + (load ? CountWidth'(count) : '0) - CountWidth'(given_i);
       end
     end
     if (load) begin
@@ -145,6 +155,7 @@ module dma_ring #(
       assert_expected : assert (!beat || flight_q != '0);
       assert_one_port : assert (rvalid_i != 2'b11);
       assert_pop : assert (!pop_i || valid_o);
+      assert_given : assert (!given_i || rewind || owed_q != '0);
     end
   end
 endmodule

@@ -83,6 +83,7 @@ package dma_pkg;
 
   // A channel that waits this many cycles for an answer, with none coming, stops with error TIMEOUT. 0: never.
   localparam logic [11:0] TIMEOUT_OFFSET = 12'h03C;
+  localparam logic [31:0] TIMEOUT_RESET = 32'h1000000;
   typedef struct packed {
     logic [31:0] cycles;
   } timeout_t;

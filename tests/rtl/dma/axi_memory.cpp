@@ -64,6 +64,7 @@ int AxiMemory::pick(std::map<unsigned, std::deque<T>>& queues, std::uint64_t cyc
   int oldest = -1;
   for (auto& [id, queue] : queues) {
     if (queue.empty() || queue.front().ready > cycle) continue;
+    if (silent && silent(T::kWrite, id, queue.front().at(bytes_))) continue;
     ready.push_back(id);
     if (oldest < 0 || queue.front().ready < queues[static_cast<unsigned>(oldest)].front().ready) {
       oldest = static_cast<int>(id);
@@ -79,9 +80,13 @@ const SlavePins& AxiMemory::drive(std::uint64_t cycle) {
   out_.awready = chance();
   out_.wready = chance();
   int id = mid_burst_ >= 0 && !timing.shuffle_ids ? mid_burst_ : pick(reads_, cycle);
+  if (id >= 0 && id == mid_burst_ && silent) {
+    const Read& read = reads_[static_cast<unsigned>(id)].front();
+    if (silent(false, static_cast<unsigned>(id), read.at(bytes_))) id = -1;
+  }
   if (id >= 0 && chance()) {
     const Read& read = reads_[static_cast<unsigned>(id)].front();
-    const std::uint64_t addr = read.addr + std::uint64_t{read.beat} * bytes_;
+    const std::uint64_t addr = read.at(bytes_);
     out_.rvalid = true;
     out_.rid = static_cast<unsigned>(id);
     out_.rlast = read.beat == read.len;
@@ -143,8 +148,7 @@ void AxiMemory::sample(const MasterPins& pins, std::uint64_t cycle) {
   if (out_.rvalid && pins.rready) {
     auto& queue = reads_[out_.rid];
     Read& read = queue.front();
-    note({Kind::R, cycle, out_.rid, read.addr + std::uint64_t{read.beat} * bytes_, 0, out_.rlast, 0,
-          out_.rresp});
+    note({Kind::R, cycle, out_.rid, read.at(bytes_), 0, out_.rlast, 0, out_.rresp});
     mid_burst_ = out_.rlast ? -1 : static_cast<int>(out_.rid);
     if (out_.rlast) {
       queue.pop_front();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -85,6 +86,8 @@ class AxiMemory {
   std::vector<BusEvent> log;
   std::vector<std::string> violations;  ///< Bus rules broken by the master, "rule: what".
   bool keep_log = true;
+  /// Answers for which this is true do not come while it is: a dead device. Of a burst, the beats.
+  std::function<bool(bool write, unsigned id, std::uint64_t addr)> silent;
 
   [[nodiscard]] unsigned reads_in_flight(unsigned id) const;
   [[nodiscard]] bool quiet() const;  ///< Nothing accepted is unanswered.
@@ -93,6 +96,8 @@ class AxiMemory {
   struct Read {
     std::uint64_t addr, ready;
     unsigned len, beat;
+    [[nodiscard]] std::uint64_t at(unsigned bytes) const { return addr + std::uint64_t{beat} * bytes; }
+    static constexpr bool kWrite = false;
   };
   struct Write {
     unsigned id, len, size;
@@ -107,6 +112,8 @@ class AxiMemory {
     std::uint64_t ready;
     Write write;
     std::vector<Beat> beats;
+    [[nodiscard]] std::uint64_t at(unsigned /*bytes*/) const { return write.addr; }
+    static constexpr bool kWrite = true;
   };
   bool chance();
   unsigned jitter(unsigned most);

@@ -22,7 +22,11 @@ namespace gpudmar::test {
 
 namespace dma = regs::dma;
 
-inline constexpr unsigned kIdData = 0, kIdRing = 1, kIdFence = 1, kIdMsi = 2;  // reads 0, 1; writes 0, 1, 2
+/// AXI ids are {channel, kind}: reads 0 data, 1 ring, 2 semaphore; writes 0 data, 1 fence, 2 message, 3
+/// write-back.
+inline constexpr unsigned kIdData = 0, kIdRing = 1, kIdSem = 2, kIdFence = 1, kIdMsi = 2, kIdWb = 3;
+inline constexpr unsigned kChannels = 4, kChannelStride = 0x100;
+inline constexpr unsigned id_of(unsigned channel, unsigned kind) { return channel << 2 | kind; }
 inline constexpr unsigned kAddrBits = 40, kVramBits = 28, kReads = 64, kMaxBurst = 16;
 
 /// The seed of a random test: GPUDMAR_SEED, or `fallback`.
@@ -71,6 +75,32 @@ struct Descriptor {
     dma::descriptor::TAG.set(d.qw.data(), tag);
     return d;
   }
+  static Descriptor signal(unsigned space, std::uint64_t addr, std::uint64_t value, bool interrupt = false) {
+    Descriptor d = fence(space, addr, value, interrupt);
+    return d.with(dma::descriptor::OPCODE, dma::opcode::SEM_SIGNAL);
+  }
+  static Descriptor timestamp(unsigned space, std::uint64_t addr, bool interrupt = false) {
+    Descriptor d = fence(space, addr, 0, interrupt);
+    return d.with(dma::descriptor::OPCODE, dma::opcode::TIMESTAMP);
+  }
+  static Descriptor wait(unsigned space, std::uint64_t addr, unsigned condition, std::uint64_t value,
+                         std::uint64_t mask = ~0ULL, std::uint32_t timeout = 0, std::uint32_t interval = 0) {
+    Descriptor d;
+    d.with(dma::descriptor::OPCODE, dma::opcode::SEM_WAIT).with(dma::descriptor::PARAM, condition);
+    d.with(dma::descriptor::SRC_SPACE, space).with(dma::descriptor::SRC, addr);
+    d.with(dma::descriptor::SRC_SLICE, value).with(dma::descriptor::DST_SLICE, mask);
+    return d.with(dma::descriptor::LENGTH, timeout).with(dma::descriptor::SRC_PITCH, interval);
+  }
+  static Descriptor link(unsigned space, std::uint64_t addr, std::uint32_t count) {
+    Descriptor d;
+    d.with(dma::descriptor::OPCODE, dma::opcode::LINK).with(dma::descriptor::DST_SPACE, space);
+    return d.with(dma::descriptor::DST, addr).with(dma::descriptor::LENGTH, count - 1);
+  }
+  /// The same with one field changed.
+  Descriptor& with(const regs::Field& field, std::uint64_t value) {
+    field.set(qw.data(), value);
+    return *this;
+  }
 };
 
 /// The engine, its two memories and its channel. `V` is the Verilated class, `Bytes` the bytes of a beat.
@@ -89,6 +119,7 @@ class DmaBench {
     top_ = std::make_unique<V>(&context_);
     top_->rst_ni = 0;
     top_->adapter_rst_ni = 1;
+    top_->hint_ready_i = 1;
     top_->s_axil_awvalid_i = top_->s_axil_wvalid_i = top_->s_axil_arvalid_i = 0;
     top_->s_axil_bready_i = top_->s_axil_rready_i = 1;
     for (int i = 0; i < 4; ++i) tick();
@@ -185,40 +216,58 @@ class DmaBench {
     return static_cast<std::uint32_t>(read64(offset & ~7ULL) >> (8 * (offset % 8)));
   }
 
-  /// Sets up the ring (empty, enabled), messages and bus mastering.
-  void start(unsigned space, std::uint64_t base, unsigned size_log2, std::uint32_t interrupts = 3) {
-    ring_space_ = space;
-    ring_base_ = base;
-    size_ = 1U << size_log2;
-    tail_ = 0;
+  /// Register `offset` (of channel 0) of channel `ch`.
+  static std::uint64_t reg(std::uint64_t offset, unsigned ch) {
+    return offset + std::uint64_t{ch} * kChannelStride;
+  }
+  /// Sets up a channel's ring (empty, enabled), messages and bus mastering.
+  void start(unsigned space, std::uint64_t base, unsigned size_log2, std::uint32_t interrupts = 3,
+             unsigned ch = 0) {
+    rings_[ch] = {space, base, 1U << size_log2, 0};
     write64(dma::CFG_MSI_ADDR::kOffset, kMsiAddr);
     write32(dma::CFG_MSI_DATA::kOffset, kMsiData);
     write32(dma::CFG_COMMAND::kOffset, 3);
     write32(dma::INT_ENABLE::kOffset, interrupts);
-    write64(dma::CH_RING_BASE::kOffset, base);
-    write32(dma::CH_RING_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_RING_CFG::SIZE_LOG2.put(size_log2) |
-                                                                  dma::CH_RING_CFG::SPACE.put(space)));
-    write32(dma::CH_CTRL::kOffset, 1);
+    write64(reg(dma::CH_RING_BASE::kOffset, ch), base);
+    write32(reg(dma::CH_RING_CFG::kOffset, ch),
+            static_cast<std::uint32_t>(dma::CH_RING_CFG::SIZE_LOG2.put(size_log2) |
+                                       dma::CH_RING_CFG::SPACE.put(space)));
+    write32(reg(dma::CH_CTRL::kOffset, ch), 1);
+  }
+  /// Writes a descriptor at `addr`.
+  void place(unsigned space, std::uint64_t addr, const Descriptor& d) {
+    for (unsigned i = 0; i < 8; ++i) memory(space).memory.set64(addr + i * 8ULL, d.qw[i]);
   }
   /// Writes a descriptor at the tail, without the doorbell.
-  void push(const Descriptor& d) {
-    for (unsigned i = 0; i < 8; ++i)
-      memory(ring_space_).memory.set64(ring_base_ + tail_ * 64ULL + i * 8, d.qw[i]);
-    tail_ = (tail_ + 1) % size_;
+  void push(const Descriptor& d, unsigned ch = 0) {
+    Ring& ring = rings_[ch];
+    place(ring.space, ring.base + ring.tail * 64ULL, d);
+    ring.tail = (ring.tail + 1) % ring.size;
   }
-  void doorbell() { write32(dma::CH_TAIL::kOffset, tail_); }
-  [[nodiscard]] unsigned tail() const { return tail_; }
-  unsigned head() { return read32(dma::CH_HEAD::kOffset); }
-  bool idle() { return dma::CH_STATUS::IDLE.get(read32(dma::CH_STATUS::kOffset)) != 0; }
-  bool error() { return dma::CH_STATUS::ERROR.get(read32(dma::CH_STATUS::kOffset)) != 0; }
-  bool wait_idle(std::uint64_t limit = 400'000) {
+  void doorbell(unsigned ch = 0) { write32(reg(dma::CH_TAIL::kOffset, ch), rings_[ch].tail); }
+  [[nodiscard]] unsigned tail(unsigned ch = 0) const { return rings_[ch].tail; }
+  unsigned head(unsigned ch = 0) { return read32(reg(dma::CH_HEAD::kOffset, ch)); }
+  std::uint32_t status(unsigned ch = 0) { return read32(reg(dma::CH_STATUS::kOffset, ch)); }
+  bool idle(unsigned ch = 0) { return dma::CH_STATUS::IDLE.get(status(ch)) != 0; }
+  bool error(unsigned ch = 0) { return dma::CH_STATUS::ERROR.get(status(ch)) != 0; }
+  bool wait_idle(std::uint64_t limit = 400'000, unsigned ch = 0) {
     return wait(
-        "the channel to be idle", [this] { return idle(); }, limit);
+        "the channel to be idle", [this, ch] { return idle(ch); }, limit);
   }
-  bool reset_channel() {
-    write32(dma::CH_CTRL::kOffset, 3);
-    tail_ = 0;
-    return wait("CH_CTRL.RESET", [this] { return (read32(dma::CH_CTRL::kOffset) & 2) == 0; });
+  bool wait_error(unsigned ch = 0, std::uint64_t limit = 100'000) {
+    return wait(
+        "the error", [this, ch] { return error(ch); }, limit);
+  }
+  /// Writes a command (CH_CTRL bits, with ENABLE) and waits until it is done.
+  bool command(std::uint32_t bits, unsigned ch = 0) {
+    write32(reg(dma::CH_CTRL::kOffset, ch), bits | 1);
+    return wait("the command",
+                [this, bits, ch] { return (read32(reg(dma::CH_CTRL::kOffset, ch)) & bits & ~1U) == 0; });
+  }
+  bool reset_channel(unsigned ch = 0) {
+    write32(reg(dma::CH_CTRL::kOffset, ch), 3);
+    rings_[ch].tail = 0;
+    return wait("CH_CTRL.RESET", [this, ch] { return (read32(reg(dma::CH_CTRL::kOffset, ch)) & 2) == 0; });
   }
   AxiMemory& memory(unsigned space) { return space == dma::space::VRAM ? vram : host; }
 
@@ -297,9 +346,12 @@ class DmaBench {
   std::uint64_t lite_data_ = 0;
   unsigned lite_resp_ = 0;
   std::uint64_t reset_from_ = 0, reset_to_ = 0;
-  unsigned ring_space_ = 0;
-  std::uint64_t ring_base_ = 0;
-  unsigned size_ = 2, tail_ = 0;
+  struct Ring {
+    unsigned space = 0;
+    std::uint64_t base = 0;
+    unsigned size = 2, tail = 0;
+  };
+  std::array<Ring, kChannels> rings_;
 };
 
 }  // namespace gpudmar::test

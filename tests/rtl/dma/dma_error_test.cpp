@@ -74,9 +74,6 @@ TYPED_TEST(DmaError, RefusedDescriptors) {
   dma::descriptor::OPCODE.set(unknown.qw.data(), 0x77);
   const std::vector<Case> cases = {
       {"opcode", unknown, dma::error::BAD_OPCODE, 0},
-      {"aperture source", Descriptor::copy(dma::space::APERTURE, 0, kVram, 0, 4, 5), dma::error::BAD_SPACE,
-       1},
-      {"virtual target", Descriptor::copy(kVram, 0, dma::space::VIRTUAL, 0, 4, 5), dma::error::BAD_SPACE, 2},
       {"unknown space", Descriptor::copy(7, 0, kVram, 0, 4, 5), dma::error::BAD_SPACE, 1},
       {"fence space", Descriptor::fence(dma::space::APERTURE, 0, 0, true, 5), dma::error::BAD_SPACE, 2},
       {"logical source end", Descriptor::copy(kLogical, logical_end - 8, kVram, 0, 9, 5),
