@@ -26,7 +26,7 @@ module dma_burst #(
   assign reach = {1'b0, rem_i} + {{(33 - LB) {1'b0}}, offset};
   assign to_end = ~addr_i[11:LB];
   assign page_len = 9'(to_end);
-  assign limit = (page_len < MaxLen) ? page_len : MaxLen;
+  assign limit = (page_len > MaxLen) ? MaxLen : page_len;
   assign last_o = reach[32:LB] <= {{(24 - LB) {1'b0}}, limit};
   assign len_o = last_o ? reach[LB+7:LB] : limit[7:0];
   assign beats = {1'b0, len_o} + 9'd1;

@@ -112,6 +112,9 @@ module dma_mover #(
   if (HintAhead < 1 || HintAhead > 64) begin : gen_check_hints
     $error("dma_mover: HintAhead must be 1 to 64");
   end
+  if (PagesLog2 < 1 || PagesLog2 > 20) begin : gen_check_pages
+    $error("dma_mover: PagesLog2 must be 1 to 20");
+  end
   if (Pipe > 1) begin : gen_check_pipe
     $error("dma_mover: Pipe must be 0 or 1");
   end
