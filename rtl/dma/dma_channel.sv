@@ -303,7 +303,7 @@ module dma_channel #(
       .error_data_o(error_data), .error_tag_o(error_tag)
   );
   assign drained = ring_idle & mover_idle & fence_idle & sem_idle & wb_idle;
-  assign idle = retire_empty & ring_idle & fence_idle & sem_idle & wb_idle & ~wb_due & ~reset & ~hung &
+  assign idle = retire_empty & ring_idle & fence_idle & sem_idle & wb_idle & ~wb_due & ~reset & ~resume & ~skip & ~hung &
       ~(run & pending);
 
   // ---------------------------------------------------------------- no answer

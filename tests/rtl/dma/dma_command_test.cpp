@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a driver does besides submitting: resume, skip, time-outs, quiesce, write-back, coalescing.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/rtl/dma/dma_variants.h"
+#include "tests/support/covers.h"
+
+namespace gpudmar::test {
+namespace {
+
+using Kind = BusEvent::Kind;
+constexpr unsigned kVram = dma::space::VRAM, kLogical = dma::space::LOGICAL;
+constexpr std::uint32_t kResume = 4, kSkip = 8;
+
+template <class Bench>
+class DmaCommand : public ::testing::Test {
+ protected:
+  static unsigned code(Bench& bench) {
+    return static_cast<unsigned>(dma::CH_ERR_INFO::CODE.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
+  }
+  static unsigned operand(Bench& bench) {
+    return static_cast<unsigned>(dma::CH_ERR_INFO::OPERAND.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
+  }
+  static std::vector<BusEvent> events(const AxiMemory& port, Kind kind, unsigned id) {
+    std::vector<BusEvent> found;
+    std::copy_if(port.log.begin(), port.log.end(), std::back_inserter(found),
+                 [&](const BusEvent& e) { return e.kind == kind && e.id == id; });
+    return found;
+  }
+};
+TYPED_TEST_SUITE(DmaCommand, Widths);
+
+// Random work with failing beats: each error is resumed after its cause was removed, or skipped; all else is
+// copied.
+TYPED_TEST(DmaCommand, ResumeAndSkip) {
+  covers("contract.dma.commands");
+  const std::uint64_t seed = seed_of(51);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 25; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 30;
+      port->timing.write_latency = 1 + random() % 60;
+      port->timing.ready_percent = 40 + random() % 61;
+      port->timing.shuffle_ids = true;
+    }
+    bench.start(random() % 2 == 0 ? kVram : kLogical, 0x1000, 5);
+    constexpr unsigned kCount = 24;
+    std::vector<bool> skipped(kCount, false);
+    constexpr std::uint64_t kFrom = 0x10'0000, kTo = 0x40'0000;
+    for (unsigned i = 0; i < kCount; ++i) {
+      for (unsigned a = 0; a < 700; ++a)
+        bench.host.memory.set(kFrom + i * 0x1000 + a, static_cast<std::uint8_t>(1 + random() % 255));
+      bench.push(Descriptor::copy(kLogical, kFrom + i * 0x1000, kVram, kTo + i * 0x1000, 700, 0x50 + i));
+      const std::uint64_t at = i * 0x1000 + 64 * (random() % 10);
+      if (random() % 4 == 0) bench.host.read_errors[kFrom + at] = 2;
+      if (random() % 6 == 0) bench.vram.write_errors[kTo + i * 0x1000] = 3;
+    }
+    bench.doorbell();
+    unsigned errors = 0;
+    while (errors < 40) {
+      ASSERT_TRUE(bench.wait_idle());
+      if (!bench.error()) break;
+      ++errors;
+      const unsigned at = bench.head();
+      ASSERT_LT(at, kCount);
+      EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0x50 + at);
+      const std::uint64_t where = bench.read64(dma::CH_ERR_ADDR::kOffset);
+      const bool read = this->code(bench) == dma::error::READ;
+      EXPECT_EQ((read ? bench.host.read_errors : bench.vram.write_errors).count(where), 1U)
+          << std::hex << where;
+      bench.write32(dma::INT_STATUS::kOffset, 3);
+      if (random() % 3 == 0) {
+        skipped[at] = true;
+        ASSERT_TRUE(bench.command(kSkip));
+      } else {
+        (read ? bench.host.read_errors : bench.vram.write_errors).erase(where);
+        ASSERT_TRUE(bench.command(kResume));
+      }
+    }
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.head(), kCount);
+    for (unsigned i = 0; i < kCount; ++i) {
+      if (skipped[i]) continue;
+      for (unsigned a = 0; a < 700; ++a) {
+        ASSERT_EQ(bench.vram.memory.get(kTo + i * 0x1000 + a), bench.host.memory.get(kFrom + i * 0x1000 + a))
+            << fmt::format("copy {} byte {}", i, a);
+      }
+    }
+  }
+}
+
+TYPED_TEST(DmaCommand, CommandsWithoutAnErrorDoNothing) {
+  covers("contract.dma.commands");
+  TypeParam bench;
+  bench.start(kVram, 0x1000, 4);
+  bench.write32(dma::CH_CTRL::kOffset, 1 | kResume | kSkip);
+  EXPECT_EQ(bench.read32(dma::CH_CTRL::kOffset), 1U);
+  bench.push(Descriptor::nop());
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(bench.head(), 1U);
+}
+
+// A device goes silent for one kind of request: reported with the address waited for, nothing hangs, and when
+// the answers come after all, RESUME runs the descriptor again.
+TYPED_TEST(DmaCommand, SilentDevices) {
+  covers("contract.dma.timeout");
+  struct Case {
+    const char* name;
+    bool write;
+    unsigned id;
+    std::uint64_t addr;  // silent from this address on
+    unsigned head, operand;
+  };
+  constexpr std::uint64_t kFrom = 0x5000, kTo = 0x6000, kFence = 0x9000, kSem = 0x9100, kRing = 0x1'0000;
+  const std::uint64_t beat = TypeParam::kBytes;
+  for (const Case& c : {Case{"first read", false, kIdData, kFrom, 1, 1},
+                        Case{"later beat", false, kIdData, kFrom + 5 * beat, 1, 1},
+                        Case{"write", true, kIdData, kTo, 1, 2}, Case{"fence", true, kIdFence, kFence, 2, 2},
+                        Case{"poll", false, kIdSem, kSem, 3, 1}, Case{"ring", false, kIdRing, kRing, 0, 0}}) {
+    SCOPED_TRACE(c.name);
+    TypeParam bench;
+    bench.start(kLogical, kRing, 4);
+    bench.write32(dma::TIMEOUT::kOffset, 500);
+    for (unsigned i = 0; i < 1024; i += 8) bench.host.memory.set64(kFrom + i, 0x1111 + i);
+    bench.host.memory.set64(kSem, 1);
+    bench.push(Descriptor::nop(0x50));
+    bench.push(Descriptor::copy(kLogical, kFrom, kLogical, kTo, 1024, 0x51));
+    bench.push(Descriptor::fence(kLogical, kFence, 7, false, 0x52));
+    bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1).with(dma::descriptor::TAG, 0x53));
+    bench.push(Descriptor::fence(kVram, kFence, 8, false, 0x54));
+    bench.host.silent = [&c](bool write, unsigned id, std::uint64_t addr) {
+      return write == c.write && id == c.id && addr >= c.addr;
+    };
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_error());
+    EXPECT_EQ(this->code(bench), dma::error::TIMEOUT);
+    EXPECT_EQ(this->operand(bench), c.operand);
+    EXPECT_EQ(bench.head(), c.head);
+    EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), c.addr);
+    EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), c.id == kIdRing && !c.write ? 0 : 0x50 + c.head);
+    EXPECT_EQ(dma::CH_STATUS::HUNG.get(bench.status()), 1U);
+    EXPECT_FALSE(bench.idle());
+    EXPECT_NE(bench.read32(dma::INT_STATUS::kOffset) & 2, 0U);
+    // A command waits for the answers.
+    bench.write32(dma::CH_CTRL::kOffset, 1 | kResume);
+    bench.run(700);
+    EXPECT_EQ(bench.read32(dma::CH_CTRL::kOffset), 1 | kResume);
+    bench.host.silent = nullptr;
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.head(), 5U);
+    EXPECT_EQ(bench.vram.memory.get64(kFence), 8U);
+    for (unsigned i = 0; i < 1024; i += 8) ASSERT_EQ(bench.host.memory.get64(kTo + i), 0x1111 + i);
+  }
+}
+
+// 0 is never, and slow answers within the limit are no error.
+TYPED_TEST(DmaCommand, TimeoutCountsSilenceOnly) {
+  covers("contract.dma.timeout");
+  for (const std::uint32_t cycles : {0U, 450U}) {
+    TypeParam bench;
+    bench.vram.timing.read_latency = bench.vram.timing.write_latency = 400;
+    bench.start(kLogical, 0x1'0000, 4);
+    bench.write32(dma::TIMEOUT::kOffset, cycles);
+    bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 20'000));
+    bench.push(Descriptor::fence(kVram, 0x9000, 7, false));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.vram.memory.get64(0x9000), 7U);
+  }
+}
+
+// Silence at any moment: QUIET comes, then no request of any kind starts until it is released, and nothing is
+// lost.
+TYPED_TEST(DmaCommand, Quiesce) {
+  covers("contract.dma.quiesce");
+  const std::uint64_t seed = seed_of(52);
+  SCOPED_TRACE(rerun(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned round = 0; round < 30; ++round) {
+    SCOPED_TRACE(fmt::format("round {}", round));
+    TypeParam bench(random());
+    for (AxiMemory* port : {&bench.host, &bench.vram}) {
+      port->timing.read_latency = 1 + random() % 40;
+      port->timing.write_latency = 1 + random() % 40;
+      port->timing.ready_percent = 30 + random() % 71;
+    }
+    for (unsigned i = 0; i < 6000; i += 8) bench.vram.memory.set64(0x10'0000 + i, random());
+    bench.write32(dma::TIMEOUT::kOffset, 300);
+    for (unsigned ch = 0; ch < kChannels; ++ch) {
+      bench.start(random() % 2 == 0 ? kVram : kLogical, 0x1'0000 + ch * 0x1000, 4, 3, ch);
+      bench.push(Descriptor::copy(kVram, 0x10'0000, kLogical, 0x20'0000 + ch * 0x1'0000, 6000), ch);
+      bench.push(Descriptor::wait(kLogical, 0x8000, dma::condition::EQUAL, 0), ch);
+      bench.push(Descriptor::fence(kLogical, 0x9000 + 8 * ch, 7, true), ch);
+      bench.push(
+          Descriptor::copy(kLogical, 0x20'0000 + ch * 0x1'0000, kVram, 0x30'0000 + ch * 0x1'0000, 6000), ch);
+      bench.doorbell(ch);
+    }
+    bench.run(random() % 1500);
+    bench.write32(dma::QUIESCE::kOffset, 1);
+    ASSERT_TRUE(bench.wait(
+        "QUIET", [&] { return bench.read32(dma::QUIESCE::kOffset) == 3; }, 5000));
+    EXPECT_TRUE(bench.host.quiet() && bench.vram.quiet());
+    const std::size_t before = bench.host.log.size() + bench.vram.log.size();
+    bench.run(400);  // longer than TIMEOUT
+    EXPECT_EQ(bench.host.log.size() + bench.vram.log.size(), before);
+    EXPECT_EQ(bench.read32(dma::QUIESCE::kOffset), 3U);
+    bench.write32(dma::QUIESCE::kOffset, 0);
+    EXPECT_EQ(bench.read32(dma::QUIESCE::kOffset), 0U);
+    for (unsigned ch = 0; ch < kChannels; ++ch) {
+      ASSERT_TRUE(bench.wait_idle(400'000, ch));
+      EXPECT_FALSE(bench.error(ch));
+      EXPECT_EQ(bench.head(ch), 4U);
+      for (unsigned i = 0; i < 6000; i += 8) {
+        ASSERT_EQ(bench.vram.memory.get64(0x30'0000 + ch * 0x1'0000 + i),
+                  bench.vram.memory.get64(0x10'0000 + i));
+      }
+    }
+  }
+}
+
+// In memory HEAD never tells more than is done, is never ahead of FENCE, ends where CH_HEAD ends; the message
+// comes after the write-back that tells of its fence.
+TYPED_TEST(DmaCommand, WriteBack) {
+  covers("contract.dma.writeback");
+  for (const unsigned space : {kVram, kLogical}) {
+    for (const unsigned b_latency : {1U, 25U, 200U}) {
+      SCOPED_TRACE(fmt::format("space {} B {}", space, b_latency));
+      TypeParam bench;
+      bench.host.timing.write_latency = bench.vram.timing.write_latency = b_latency;
+      constexpr std::uint64_t kAt = 0xa010;
+      bench.start(kVram, 0x1'0000, 6);
+      bench.write64(dma::CH_WB_ADDR::kOffset, kAt);
+      bench.write32(dma::CH_WB_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_WB_CFG::ENABLE.put(1) |
+                                                                        dma::CH_WB_CFG::SPACE.put(space)));
+      for (unsigned i = 0; i < 30; ++i) {
+        if (i % 3 == 2) {
+          bench.push(Descriptor::fence(kVram, 0x9000, 100 + i, i % 2 == 0));
+        } else {
+          bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 200));
+        }
+      }
+      bench.doorbell();
+      unsigned last = 0, steps = 0, fences_seen = 0;
+      ASSERT_TRUE(bench.wait("the end", [&] {
+        const std::uint64_t word = bench.memory(space).memory.get64(kAt);
+        const std::uint64_t fence = bench.memory(space).memory.get64(kAt + 8);
+        const auto head = static_cast<unsigned>(word & 0xffff);
+        EXPECT_GE(head, last);
+        if (head != last) ++steps;
+        last = head;
+        if (fence != 0) fences_seen = static_cast<unsigned>(fence) - 100 + 1;
+        EXPECT_GE(fences_seen, head / 3 * 3) << "HEAD is ahead of FENCE";
+        return head == 30;
+      }));
+      EXPECT_GT(steps, 1U);
+      ASSERT_TRUE(bench.wait_idle());
+      EXPECT_EQ(bench.memory(space).memory.get64(kAt + 8), 129U);
+      bench.run(2 * b_latency + 20);
+      const auto messages = this->events(bench.host, Kind::Aw, kIdMsi);
+      ASSERT_FALSE(messages.empty());
+      const auto rounds = this->events(bench.memory(space), Kind::B, kIdWb);
+      const auto first_fence = this->events(bench.vram, Kind::B, kIdFence);
+      EXPECT_TRUE(std::any_of(rounds.begin(), rounds.end(), [&](const BusEvent& b) {
+        return b.addr == kAt && b.cycle > first_fence[0].cycle && b.cycle < messages[0].cycle;
+      })) << "a message before the write-back";
+      // An error is told too.
+      bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99));
+      bench.doorbell();
+      ASSERT_TRUE(bench.wait_idle());
+      EXPECT_EQ(bench.memory(space).memory.get64(kAt), 30U | 1U << 16);
+    }
+  }
+}
+
+TYPED_TEST(DmaCommand, FailedWriteBackTurnsItOff) {
+  covers("contract.dma.writeback");
+  TypeParam bench;
+  bench.start(kVram, 0x1'0000, 6);
+  bench.write64(dma::CH_WB_ADDR::kOffset, 0xa010);
+  bench.write32(dma::CH_WB_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_WB_CFG::ENABLE.put(1) |
+                                                                    dma::CH_WB_CFG::SPACE.put(kLogical)));
+  ASSERT_TRUE(bench.wait_idle());
+  bench.host.write_errors[0xa018] = 2;
+  bench.push(Descriptor::fence(kVram, 0x9000, 5, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_FALSE(bench.error()) << "the channel goes on";
+  EXPECT_EQ(dma::CH_STATUS::WB_FAILED.get(bench.status()), 1U);
+  EXPECT_EQ(dma::CH_WB_CFG::ENABLE.get(bench.read32(dma::CH_WB_CFG::kOffset)), 0U);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 3U) << "the fence's cause is not lost";
+  EXPECT_EQ(bench.head(), 1U);
+}
+
+TYPED_TEST(DmaCommand, Coalescing) {
+  covers("contract.dma.coalesce");
+  const auto raised = [](TypeParam& bench) { return (bench.read32(dma::INT_STATUS::kOffset) & 1) != 0; };
+  const auto fences = [](TypeParam& bench, unsigned n) {
+    for (unsigned i = 0; i < n; ++i) bench.push(Descriptor::fence(kVram, 0x9000, 1, true));
+    bench.doorbell();
+    EXPECT_TRUE(bench.wait_idle());
+    bench.run(5);
+  };
+  TypeParam bench;
+  bench.start(kVram, 0x1'0000, 7);
+  bench.write32(dma::CH_COALESCE::kOffset, static_cast<std::uint32_t>(dma::CH_COALESCE::COUNT.put(4) |
+                                                                      dma::CH_COALESCE::CYCLES.put(2000)));
+  fences(bench, 3);
+  EXPECT_FALSE(raised(bench));
+  fences(bench, 1);
+  EXPECT_TRUE(raised(bench)) << "the fourth";
+  bench.write32(dma::INT_STATUS::kOffset, 1);
+  fences(bench, 1);
+  const std::uint64_t from = bench.cycle();
+  EXPECT_FALSE(raised(bench));
+  ASSERT_TRUE(bench.wait(
+      "the time", [&] { return raised(bench); }, 3000));
+  EXPECT_NEAR(static_cast<double>(bench.cycle() - from), 2000, 60);
+  bench.write32(dma::INT_STATUS::kOffset, 1);
+  // An error takes the held one along.
+  bench.push(Descriptor::fence(kVram, 0x9000, 1, true));
+  bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_error());
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 3U);
+}
+
+}  // namespace
+}  // namespace gpudmar::test
