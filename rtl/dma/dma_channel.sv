@@ -124,17 +124,15 @@ module dma_channel #(
   end
 
   // ---------------------------------------------------------------- ring, checks
-  logic seg_host, whole, link_busy, link, accept, given;
+  logic seg_host, whole, link_busy, link, accept;
   logic [1:0] ring_arvalid, ring_arready;
   logic [63:0] ring_araddr;
   logic [7:0] ring_arlen;
-  logic ring_ok, ring_idle, ring_drop, fetched, fetched_bad, fetched_pop;
-  logic [1:0] fetched_resp;
-  logic [5:0] fetched_offset;
-  dma_pkg::descriptor_t fetched_desc, desc;
-  dma_job_pkg::class_t fetched_class, class_;
-  logic [7:0] fetched_code, code;
-  logic [1:0] fetched_operand, operand, desc_resp;
+  logic ring_ok, ring_idle;
+  dma_pkg::descriptor_t desc;
+  dma_job_pkg::class_t class_;
+  logic [7:0] code;
+  logic [1:0] operand, desc_resp;
   logic desc_valid, desc_bad, desc_pop;
   logic [5:0] desc_offset;
 
@@ -150,40 +148,18 @@ module dma_channel #(
 
   dma_ring #(.DataWidth(DataWidth), .MaxBurst(MaxBurst), .Prefetch(64)) u_ring (
       .clk_i, .rst_ni, .run_i(run & ring_ok), .base_i(base), .mask_i(ring_mask), .host_i(seg_host), .tail_i(tail),
-      .decode_index_i(index), .end_i(seg_end), .whole_i(whole), .given_i(given), .link_i(link),
+      .decode_index_i(index), .end_i(seg_end), .whole_i(whole), .link_i(link),
       .arvalid_o(ring_arvalid), .arready_i(ring_arready), .araddr_o(ring_araddr), .arlen_o(ring_arlen),
       .rvalid_i(ring_r), .rdata_i, .rresp_i,
-      .valid_o(fetched), .desc_o(fetched_desc), .bad_o(fetched_bad), .bad_resp_o(fetched_resp),
-      .bad_offset_o(fetched_offset), .pop_i(fetched_pop), .drop_o(ring_drop), .idle_o(ring_idle)
+      .valid_o(desc_valid), .desc_o(desc), .bad_o(desc_bad), .bad_resp_o(desc_resp), .bad_offset_o(desc_offset),
+      .pop_i(desc_pop), .idle_o(ring_idle)
   );
 
   dma_check #(
       .AddrBits(AddrBits), .VramBits(VramBits), .VirtualBits(VirtualBits), .AperturePagesLog2(AperturePagesLog2)
   ) u_check (
-      .desc_i(fetched_desc), .class_o(fetched_class), .code_o(fetched_code), .operand_o(fetched_operand)
+      .desc_i(desc), .class_o(class_), .code_o(code), .operand_o(operand)
   );
-
-  if (Pipe == 0) begin : gen_direct
-    assign desc_valid = fetched;
-    assign desc = fetched_desc;
-    assign {class_, code, operand} = {fetched_class, fetched_code, fetched_operand};
-    assign {desc_bad, desc_resp, desc_offset} = {fetched_bad, fetched_resp, fetched_offset};
-    assign fetched_pop = desc_pop;
-    logic unused;
-    assign unused = ring_drop;
-  end else begin : gen_stage
-    // A register between the checks and the decision.
-    logic full, empty;
-    fifo #(.Width(512 + 9 + dma_job_pkg::CLASS_WIDTH + 10), .Depth(2)) u_stage (
-        .clk_i, .rst_ni, .flush_i(ring_drop), .push_i(fetched_pop),
-        .data_i({fetched_desc, fetched_class, fetched_code, fetched_operand, fetched_bad, fetched_resp, fetched_offset}),
-        .full_o(full), .pop_i(desc_pop),
-        .data_o({desc, class_, code, operand, desc_bad, desc_resp, desc_offset}), .empty_o(empty)
-    );
-    assign fetched_pop = fetched & ~full;
-    assign desc_valid = ~empty & ~ring_drop;
-  end
-  assign given = desc_pop;
 
   // ---------------------------------------------------------------- decode
   logic op_full, op_push, retire_full, retire_empty, retire_push, single_start, wait_start, fence_busy, fence_hold;

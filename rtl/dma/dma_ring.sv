@@ -20,8 +20,7 @@ module dma_ring #(
     input  logic [15:0]                decode_index_i,  // of the descriptor that the decoder takes next
     input  logic [16:0]                end_i,    // first index behind the segment
     input  logic                       whole_i,  // the ring has one segment
-    input  logic                       given_i,  // the decoder takes one
-    input  logic                       link_i,   // and it is a LINK
+    input  logic                       link_i,   // the descriptor that the decoder takes is a LINK
 
     output logic [1:0]                 arvalid_o,
     input  logic [1:0]                 arready_i,
@@ -37,7 +36,6 @@ module dma_ring #(
     output logic [1:0]                 bad_resp_o,
     output logic [5:0]                 bad_offset_o,  // byte offset of the failed beat
     input  logic                       pop_i,
-    output logic                       drop_o,     // what was fetched is being dropped
     output logic                       idle_o      // nothing in flight, nothing shown
 );
   localparam int unsigned LB = $clog2(DataWidth / 8);
@@ -74,7 +72,6 @@ module dma_ring #(
   assign taken = |(arvalid_o & arready_i);
   assign araddr_o = {ar_addr_q, 6'd0};
   assign arlen_o = 8'(32'(ar_count_q) * Beats - 1);
-  assign drop_o = rewind;
   assign idle_o = ~ar_q & (flight_q == '0);
 
   always_ff @(posedge clk_i) begin
@@ -94,7 +91,7 @@ module dma_ring #(
         owed_q <= '0;
       end else begin
         if (load) fetch_q <= (fetch_q + 16'(count)) & mask_i;
-        owed_q <= owed_q + (load ? CountWidth'(count) : '0) - CountWidth'(given_i);
+        owed_q <= owed_q + (load ? CountWidth'(count) : '0) - CountWidth'(pop_i);
       end
     end
     if (load) begin
@@ -155,7 +152,6 @@ module dma_ring #(
       assert_expected : assert (!beat || flight_q != '0);
       assert_one_port : assert (rvalid_i != 2'b11);
       assert_pop : assert (!pop_i || valid_o);
-      assert_given : assert (!given_i || rewind || owed_q != '0);
     end
   end
 endmodule

@@ -103,11 +103,11 @@ struct Descriptor {
   }
 };
 
-/// The engine, its two memories and its channel. `V` is the Verilated class, `Bytes` the bytes of a beat.
-template <class V, unsigned Bytes>
+/// The engine, its two memories and its channels. `V` is the Verilated class, `Bytes` the bytes of a beat.
+template <class V, unsigned Bytes, unsigned Pipe = 0>
 class DmaBench {
  public:
-  static constexpr unsigned kBytes = Bytes;
+  static constexpr unsigned kBytes = Bytes, kPipe = Pipe;
   static constexpr std::uint64_t kMsiAddr = 0xfee0'1004;
   static constexpr std::uint32_t kMsiData = 0x4041;
 
@@ -286,6 +286,14 @@ class DmaBench {
       to[i] = from[4 * i] | from[4 * i + 1] << 8 | from[4 * i + 2] << 16 |
               static_cast<std::uint32_t>(from[4 * i + 3]) << 24;
     }
+  }
+  // Up to 64 bits a port is a number, not an array.
+  static void to_pins(const std::array<std::uint8_t, 64>& from, std::uint64_t& to) {
+    to = 0;
+    for (unsigned i = 0; i < 8; ++i) to |= std::uint64_t{from[i]} << (8 * i);
+  }
+  static void from_pins(const std::uint64_t& from, std::array<std::uint8_t, 64>& to) {
+    for (unsigned i = 0; i < 8; ++i) to[i] = static_cast<std::uint8_t>(from >> (8 * i));
   }
   template <class Wide>
   static void from_pins(const Wide& from, std::array<std::uint8_t, 64>& to) {

@@ -48,9 +48,9 @@ TYPED_TEST(DmaTiming, LaunchAndLatencyOfOneCopy) {
         ASSERT_EQ(b.size(), 1U);
         ASSERT_EQ(w.size(), beats);
         const std::uint64_t at_hand = ring.back().cycle + 1;
-        EXPECT_EQ(ar[0].cycle - at_hand, 1U);
+        EXPECT_EQ(ar[0].cycle - at_hand, 1 + TypeParam::kPipe);
         EXPECT_EQ(w[0].cycle - r[0].cycle, 3U);
-        EXPECT_EQ(b[0].cycle - at_hand, latency + beats + 4);
+        EXPECT_EQ(b[0].cycle - at_hand, latency + beats + 4 + TypeParam::kPipe);
       }
     }
   }

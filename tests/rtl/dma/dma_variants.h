@@ -4,12 +4,14 @@
 
 #include "Vdma128.h"
 #include "Vdma256.h"
+#include "Vdma64.h"
 #include "tests/rtl/dma/dma_bench.h"
 
 namespace gpudmar::test {
 
 using Bench256 = DmaBench<Vdma256, 32>;
-using Bench128 = DmaBench<Vdma128, 16>;
-using Widths = ::testing::Types<Bench256, Bench128>;
+using Bench128 = DmaBench<Vdma128, 16, 1>;
+using Bench64 = DmaBench<Vdma64, 8>;
+using Widths = ::testing::Types<Bench256, Bench128, Bench64>;
 
 }  // namespace gpudmar::test
