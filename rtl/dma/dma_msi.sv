@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The interrupt message: one 4-byte write per rise of an enabled cause; a rise while one is under way sends another.
 //
-// Timing: a rise in t is offered to the write side in t+1. The answer's response is not looked at, as with posted
-// writes of PCI Express; it only ends the wait.
+// Timing: a rise in t is offered in t+2 and stays, address and data too, until it is taken. The answer's response is not
+// looked at, as with posted writes of PCI Express; it only ends the wait.
 module dma_msi (
     input  logic                 clk_i,
     input  logic                 rst_ni,
@@ -15,19 +15,28 @@ module dma_msi (
     output dma_job_pkg::single_t write_o,
     input  logic                 bvalid_i  // answers to messages only
 );
-  logic due_q, wait_q;
+  logic due_q, show_q, wait_q, show;
+  logic [61:0] addr_q;
+  logic [31:0] data_q;
 
-  assign write_valid_o = due_q & ~wait_q & on_i;
-  assign write_o = {21'd0, 1'b1, addr_i, 2'b00, data_i, data_i, addr_i[0] ? 8'hf0 : 8'h0f, 3'd2};
+  assign show = due_q & on_i & ~show_q & ~wait_q;
+  assign write_valid_o = show_q;
+  assign write_o = {21'd0, 1'b1, addr_q, 2'b00, data_q, data_q, addr_q[0] ? 8'hf0 : 8'h0f, 3'd2};
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       due_q <= 1'b0;
+      show_q <= 1'b0;
       wait_q <= 1'b0;
     end else begin
-      due_q <= rise_i | (due_q & on_i & ~(write_valid_o & write_ready_i));
-      if (write_valid_o & write_ready_i) wait_q <= 1'b1;
+      due_q <= rise_i | (due_q & on_i & ~show);
+      show_q <= show | (show_q & ~write_ready_i);
+      if (show_q & write_ready_i) wait_q <= 1'b1;
       else if (bvalid_i) wait_q <= 1'b0;
+    end
+    if (show) begin
+      addr_q <= addr_i;
+      data_q <= data_i;
     end
   end
 
