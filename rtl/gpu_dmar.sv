@@ -15,11 +15,11 @@ module gpu_dmar #(
     parameter int unsigned DmaMaxBurst   = 16,   // beats of a burst at most
     parameter int unsigned DmaBuffer     = 256,  // beats of each read buffer
     parameter int unsigned AperturePagesLog2 = 12,  // log2 of the 4 KiB pages of an adapter's aperture; 0: none
-    parameter int unsigned HintAhead     = 4,    // source pages that a channel asks for ahead
+    parameter int unsigned HintAhead     = 8,    // source pages that a channel asks for ahead
     parameter int unsigned IotlbWays     = 0,    // 0: fully associative; else in block RAM
     parameter int unsigned IotlbEntries  = 64,
     parameter int unsigned NumWalks      = 16,   // walks in parallel
-    parameter int unsigned HintWalks     = 4,    // beside them for hints
+    parameter int unsigned HintWalks     = 16,   // beside them for hints
     parameter int unsigned Pipe          = 0,    // 0: shortest latency, 1: registers for an FPGA
     parameter bit          SnoopControl  = 1'b0, // as ECAP.SC: SNP of leaves is honoured
     parameter bit          Zlr           = 1'b0, // as CAP.ZLR: zero-length reads of write-only pages succeed
@@ -187,6 +187,7 @@ module gpu_dmar #(
     output logic [NumAdapters-1:0]             probe_b_o,       // B handshake
     output logic [NumAdapters*IdWidth-1:0]     probe_bid_o,
     output logic [NumAdapters*2-1:0]           probe_bresp_o,
+    output logic [NumAdapters-1:0]             probe_hint_o,    // a page wanted soon was taken
     // The fault record written in this cycle (recorded or dropped).
     output logic                               probe_fault_o,
     output logic                               probe_fault_recorded_o,
@@ -345,4 +346,5 @@ module gpu_dmar #(
   assign probe_b_o = req_bvalid & req_bready;
   assign probe_bid_o = req_bid;
   assign probe_bresp_o = req_bresp;
+  assign probe_hint_o = hint_valid & hint_ready;
 endmodule

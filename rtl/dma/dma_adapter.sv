@@ -16,7 +16,7 @@ module dma_adapter #(
     parameter logic [15:0] SourceId          = 16'h0100,
     parameter int unsigned MaxBurst          = 16,   // beats of a burst at most, 512/DataWidth to 256
     parameter int unsigned BufferBeats       = 256,  // read buffer of each port of a channel, MaxBurst to 4096
-    parameter int unsigned HintAhead         = 4,    // source pages that hints are ahead of the reads, 1 to 64
+    parameter int unsigned HintAhead         = 8,    // source pages that hints are ahead of the reads, 1 to 64
     parameter int unsigned Pipe              = 0     // 0: shortest latency, 1: registers for an FPGA
 ) (
     input  logic                   clk_i,

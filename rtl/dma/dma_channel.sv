@@ -13,7 +13,7 @@ module dma_channel #(
     parameter int unsigned Reads             = 64,
     parameter int unsigned MaxBurst          = 16,
     parameter int unsigned BufferBeats       = 256,
-    parameter int unsigned HintAhead         = 4,
+    parameter int unsigned HintAhead         = 8,
     parameter int unsigned Pipe              = 0,
     parameter int unsigned PagesLog2         = (AperturePagesLog2 != 0) ? AperturePagesLog2 : 1  // derived
 ) (
