@@ -140,7 +140,7 @@ TEST_F(FirstLight, CountersOfTheHardwareFitTheSteps) {
     const sim::StepCounts& s = step(name);
     EXPECT_EQ(s.bytes, kBytes) << name;
     EXPECT_GE(s.walks, kPages) << name;  // every page is new to the IOTLB
-    EXPECT_GE(s.misses, s.walks) << name;
+    EXPECT_LT(s.misses, kPages / 2) << name << ": the engine asks for its pages ahead";
     EXPECT_GT(s.hits, 0U) << name;
     EXPECT_EQ(s.invalidations, 0U) << name;
     // The bus carries 32 bytes a cycle; a copy that beats it was not made through it.
