@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "driver-model/dxgkrnl/ddi_gate.h"
 #include "driver-model/hw/regs/dma_regs.h"
 #include "driver-model/wdk/runtime/runtime.h"
 
@@ -63,6 +64,19 @@ void PhysicalAdapter::disable_bus() {
   message_.reset();
 }
 
+void PhysicalAdapter::forget_bus() {
+  if (!message_) return;
+  interrupt_controller_.disconnect(*message_);
+  message_.reset();
+}
+
+void PhysicalAdapter::deliver_held() {
+  if (interrupt_held_.exchange(false))
+    handle_interrupt();
+  else
+    run_dpcs();
+}
+
 void PhysicalAdapter::device_information(DXGK_DEVICE_INFO& info, std::uint64_t memory_size,
                                          std::uint64_t highest_address) {
   // BAR 0 and one message interrupt: a list with two partial descriptors, one of which is part of the struct.
@@ -102,6 +116,11 @@ void PhysicalAdapter::device_information(DXGK_DEVICE_INFO& info, std::uint64_t m
 }
 
 void PhysicalAdapter::handle_interrupt() {
+  if (exclusive_) {
+    ++held_;
+    interrupt_held_ = true;
+    return;
+  }
   ++interrupts_;
   if (driver_.DxgkDdiInterruptRoutine != nullptr && context != nullptr) {
     const std::lock_guard guard(interrupt_lock_);
@@ -111,6 +130,7 @@ void PhysicalAdapter::handle_interrupt() {
       CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name);
       const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
       claimed = driver_.DxgkDdiInterruptRoutine(context, kMessageNumber);
+      check_level("DxgkDdiInterruptRoutine", wdk::kDeviceIrql);
     }
     if (claimed == FALSE) ++unclaimed_;
   } else {
@@ -127,13 +147,14 @@ BOOLEAN PhysicalAdapter::queue_dpc() {
 }
 
 void PhysicalAdapter::run_dpcs() {
-  if (driver_.DxgkDdiDpcRoutine == nullptr || !dpc_pending_.load()) return;
+  if (driver_.DxgkDdiDpcRoutine == nullptr || !dpc_pending_.load() || exclusive_) return;
   const std::lock_guard guard(dpc_lock_);
   while (dpc_pending_.exchange(false)) {
     CallScope call(log_, "DxgkDdiDpcRoutine", function_.name);
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     ++dpcs_;
     driver_.DxgkDdiDpcRoutine(context);
+    check_level("DxgkDdiDpcRoutine", DISPATCH_LEVEL);
   }
 }
 
@@ -144,6 +165,7 @@ BOOLEAN PhysicalAdapter::synchronize(PKSYNCHRONIZE_ROUTINE routine, PVOID routin
     const InterruptLevel level(at_interrupt_level_);
     const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
     result = routine(routine_context);
+    check_level("the routine of DxgkCbSynchronizeExecution", wdk::kDeviceIrql);
   }
   if (KeGetCurrentIrql() < DISPATCH_LEVEL) run_dpcs();
   return result;

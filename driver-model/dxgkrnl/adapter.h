@@ -25,6 +25,9 @@ struct InterruptNotification {
   DXGK_INTERRUPT_TYPE type{};
   std::uint32_t fence_id = 0;  ///< of the types that carry one, else 0
   std::uint64_t cycle = 0;
+  NTSTATUS fault_status = STATUS_SUCCESS;  ///< DMA_FAULTED
+  std::uint32_t page_fault_flags = 0;      ///< DMA_PAGE_FAULTED: DXGK_PAGE_FAULT_FLAGS
+  std::uint64_t fault_address = 0;         ///< DMA_PAGE_FAULTED
 };
 
 /// A physical adapter. The interrupt level of a device is one exclusive level: its interrupt routine and
@@ -50,6 +53,16 @@ class PhysicalAdapter {
   void enable_bus();
   /// The function starts no request and sends no message from here on; idempotent.
   void disable_bus();
+  /// The function is gone: as disable_bus(), without a word to it.
+  void forget_bus();
+  [[nodiscard]] bool bus_enabled() const { return message_.has_value(); }
+
+  /// Exclusive access (R182): interrupts and DPCs are held back, and come after its end.
+  void begin_exclusive() { exclusive_ = true; }
+  void end_exclusive() { exclusive_ = false; }
+  void deliver_held();
+  /// Interrupts that came although the driver had promised silence (R183).
+  [[nodiscard]] std::uint64_t interrupts_held() const { return held_; }
 
   /// DxgkCbGetDeviceInformation. The resource list stays valid as long as this object.
   void device_information(DXGK_DEVICE_INFO& info, std::uint64_t memory_size, std::uint64_t highest_address);
@@ -79,6 +92,9 @@ class PhysicalAdapter {
   mm::SleepLock dpc_lock_;        // a DPC does not run beside itself
   std::atomic<bool> dpc_pending_{false};
   std::atomic<int> at_interrupt_level_{0};
+  std::atomic<bool> exclusive_{false};
+  std::atomic<bool> interrupt_held_{false};
+  std::atomic<std::uint64_t> held_{0};
   std::atomic<std::uint64_t> interrupts_{0};
   std::atomic<std::uint64_t> unclaimed_{0};
   std::atomic<std::uint64_t> dpcs_{0};
@@ -91,6 +107,13 @@ struct LogicalAdapter {
   PhysicalAdapter* lead = nullptr;
   ReportedCaps caps;
   StartDecision decision;
+  std::vector<PhysicalAdapter*> by_index;      ///< by PhysicalAdapterIndex, as the driver counts
+  std::vector<mm::PageRun> hardware_reserved;  ///< of QueryAdapterInfo 22, as the driver gave them
+  bool reserved_ranges_known = false;
+  DEVICE_POWER_STATE power = PowerDeviceD0;
 };
+
+/// Of the members, in their order.
+[[nodiscard]] std::vector<std::uint16_t> source_ids(const LogicalAdapter& link);
 
 }  // namespace gpudmar::dxgkrnl

@@ -17,6 +17,14 @@ inline constexpr std::uint32_t kVideoDxgkrnlSysmmFatalError = 0x1E4;  ///< syste
 inline constexpr std::uint32_t kHalIommuInternalError =
     0x1D9;  ///< the IOMMU back end failed where it must not
 inline constexpr std::uint32_t kProcessHasLockedPages = 0x76;  ///< a process ends with user mappings alive
+inline constexpr std::uint32_t kMemoryManagement = 0x1A;
+inline constexpr std::uint32_t kIrqlUnexpectedValue = 0xC8;  ///< the driver came back at another level
+inline constexpr std::uint32_t kDriverVerifierDma = 0xE6;    ///< a device did what it may not
+
+// Parameter 1 of 0x1A.
+inline constexpr std::uint64_t kMdlWithUnlockedPages = 0x1236;
+// Parameter 1 of 0xE6.
+inline constexpr std::uint64_t kIommuFault = 0x26;
 
 // Parameter 1 of 0x1E4.
 inline constexpr std::uint64_t kInvalidObjectType = 0x1;
@@ -25,6 +33,7 @@ inline constexpr std::uint64_t kUnlockWithAdls = 0x5;
 inline constexpr std::uint64_t kAdapterObjectsLeaked = 0x6;
 inline constexpr std::uint64_t kAdlLeaked = 0x7;
 inline constexpr std::uint64_t kLogicalBlockLeaked = 0x8;
+inline constexpr std::uint64_t kLogicalAllocatorLeaked = 0x9;
 inline constexpr std::uint64_t kDomainReattachFailed = 0xA;
 
 // Parameter 1 of 0x1D9.

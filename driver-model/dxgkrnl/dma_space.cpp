@@ -62,15 +62,37 @@ DmaSpace::DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highe
 std::unique_ptr<DmaSpace> DmaSpace::isolated(hw::Time& time, vtd::RemappingUnit& unit,
                                              std::uint64_t highest_ram,
                                              const std::vector<mm::PageRun>& reserved) {
+  auto space = std::make_unique<DmaSpace>(time);
+  space->isolate(unit, highest_ram, reserved, {});
+  return space;
+}
+
+void DmaSpace::open_domain(vtd::RemappingUnit& unit) {
+  unit_ = &unit;
+  if (domain_ == nullptr) domain_ = &unit.create_domain();
+}
+
+void DmaSpace::isolate(vtd::RemappingUnit& unit, std::uint64_t highest_ram,
+                       const std::vector<mm::PageRun>& reserved,
+                       const std::vector<const DeviceRange*>& ranges) {
   if (highest_ram >> hw::kPageShift >= unit.capabilities().input_page_limit())
     throw vtd::VtdError(
         fmt::format("1:1 isolation: memory up to {:#x} lies beyond the unit's input width", highest_ram));
-  auto space = std::make_unique<DmaSpace>(time);
-  space->mode_ = RemappingMode::kIsolation;
-  space->unit_ = &unit;
-  space->domain_ = &unit.create_domain();
-  space->domain_->reserve(reserved);
-  return space;
+  open_domain(unit);
+  mode_ = RemappingMode::kIsolation;
+  try {
+    domain_->reserve(reserved);
+    Uses changed;
+    for (const DeviceRange* range : ranges) changed = changed_uses(*range, kMore, std::move(changed));
+    grow(changed);
+  } catch (const vtd::VtdError&) {
+    leave_isolation();
+    throw;
+  }
+}
+
+void DmaSpace::reserve(const std::vector<mm::PageRun>& reserved) {
+  if (mode_ != RemappingMode::kPhysical) domain_->reserve(reserved);
 }
 
 DmaSpace::~DmaSpace() {
@@ -84,7 +106,7 @@ DmaSpace::~DmaSpace() {
 }
 
 void DmaSpace::attach(const std::vector<std::uint16_t>& source_ids) {
-  if (domain_ == nullptr) return;
+  if (mode_ == RemappingMode::kPhysical) return;
   std::vector<std::pair<std::uint16_t, bool>> done;
   try {
     for (const std::uint16_t source_id : source_ids) {
@@ -129,16 +151,24 @@ void DmaSpace::close() {
   if (pages_used() != 0)
     throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kLogicalBlockLeaked, 0, 0, 0},
                    fmt::format("{} logical pages are still handed out", pages_used()));
-  std::uint64_t step = bugcheck::kLeaveDomainFailed;
+  detach();
   try {
-    for (const std::uint16_t source_id : std::set(domain_->devices())) unit_->detach(*domain_, source_id);
-    step = bugcheck::kDomainDeleteFailed;
     unit_->destroy_domain(*domain_);
   } catch (const std::exception& error) {
     domain_ = nullptr;
-    throw BugCheck(bugcheck::kHalIommuInternalError, {step, 0, 0, 0}, error.what());
+    throw BugCheck(bugcheck::kHalIommuInternalError, {bugcheck::kDomainDeleteFailed, 0, 0, 0}, error.what());
   }
   domain_ = nullptr;
+}
+
+void DmaSpace::detach() {
+  if (domain_ == nullptr) return;
+  try {
+    for (const std::uint16_t source_id : std::set(domain_->devices())) unit_->detach(*domain_, source_id);
+  } catch (const std::exception& error) {
+    domain_ = nullptr;  // it stays with the unit: nobody knows what the devices still reach
+    throw BugCheck(bugcheck::kHalIommuInternalError, {bugcheck::kLeaveDomainFailed, 0, 0, 0}, error.what());
+  }
 }
 
 std::uint64_t DmaSpace::pages_used() const {
@@ -178,6 +208,7 @@ std::optional<DeviceRange> DmaSpace::number(const std::vector<mm::Pfn>& pfns, Co
     range.pages = pfns;
     return range;
   }
+  if (unit_->pages().failures().fails()) return std::nullopt;
   // Page arrays get a run as well where that makes large pages, unless their numbers are to be shuffled.
   const bool any = contiguity == Contiguity::kAny;
   if (const auto first = any && allocator_->shuffles() ? std::nullopt : aligned_run(pfns, any)) {
@@ -205,7 +236,7 @@ std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Conti
   auto range = number(pfns, contiguity);
   if (!range) return std::nullopt;
   range->access = access;
-  if (domain_ == nullptr) return range;
+  if (mode_ == RemappingMode::kPhysical) return range;
   // Page frames that the tables take. A change of several steps names those of the one that failed, so each
   // failure asks for more until there is no more.
   for (std::uint64_t tables = 0;;) {
@@ -227,7 +258,7 @@ std::optional<DeviceRange> DmaSpace::map(const std::vector<mm::Pfn>& pfns, Conti
 
 DmaSpace::UnmapTimes DmaSpace::unmap(const std::vector<const DeviceRange*>& ranges) {
   UnmapTimes times{time_.now(), time_.now(), time_.now()};
-  if (domain_ == nullptr) return times;
+  if (mode_ == RemappingMode::kPhysical) return times;
   std::uint64_t page = 0;
   try {
     vtd::InvalidationBatch batch(*unit_);

@@ -45,6 +45,17 @@ class DmaSpace {
   [[nodiscard]] static std::unique_ptr<DmaSpace> isolated(hw::Time& time, vtd::RemappingUnit& unit,
                                                           std::uint64_t highest_ram,
                                                           const std::vector<mm::PageRun>& reserved);
+  /// Physical mode gets a domain, but nothing is mapped in it and nobody is to be attached. Throws
+  /// vtd::VtdError.
+  void open_domain(vtd::RemappingUnit& unit);
+  /// Physical mode becomes isolation mode, in the domain there is or in a new one: what the live `ranges`
+  /// hold is mapped, and `reserved`. Throws vtd::VtdError as isolated(); the mode is as before, without a
+  /// domain.
+  void isolate(vtd::RemappingUnit& unit, std::uint64_t highest_ram, const std::vector<mm::PageRun>& reserved,
+               const std::vector<const DeviceRange*>& ranges);
+  /// More page frames that stay identities, ascending and apart; in physical mode nothing is to do. Throws
+  /// vtd::VtdError when one is mapped for something else.
+  void reserve(const std::vector<mm::PageRun>& reserved);
   /// Detaches what is attached and destroys the domain. Errors are swallowed; close() reports them.
   ~DmaSpace();
   DmaSpace(const DmaSpace&) = delete;
@@ -60,6 +71,8 @@ class DmaSpace {
   /// Take all devices out of the domain and put them back in. The caller has exclusive access to them.
   /// Numbers stay valid (R147). Throws BugCheck 0x1E4/0xA when that fails.
   void reattach();
+  /// Take all devices out of the domain. Throws BugCheck 0x1D9/2 when the unit fails.
+  void detach();
   /// Detach all devices and destroy the domain. Throws BugCheck 0x1E4/0x8 when pages are still handed out,
   /// 0x1D9 when the unit fails.
   void close();
@@ -85,6 +98,7 @@ class DmaSpace {
   /// Several ranges at the cost of one invalidation wait.
   UnmapTimes unmap(const std::vector<const DeviceRange*>& ranges);
 
+  /// In physical mode null, but for open_domain().
   [[nodiscard]] const vtd::Domain* domain() const { return domain_; }
   /// Logical mode only, else null.
   [[nodiscard]] const vtd::LogicalAllocator* allocator() const { return allocator_.get(); }

@@ -16,6 +16,10 @@ enum class HandleKind {
   kObject,
   kAdapterObject,
   kAdapter,
+  kContiguousMemory,  ///< these three: of the callbacks of 2.4
+  kPagesForMdl,
+  kMappedMdl,
+  kSaveArea,  ///< never given to the driver
 };
 
 /// Table of live handles. Thread-safe. The pointers are not owned.

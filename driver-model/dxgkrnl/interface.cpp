@@ -1,45 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C side: DxgkInitialize and the functions behind DXGKRNL_INTERFACE. Each finds the one Kernel, enters
-// the call in the log, checks what holds for all callbacks (R28, R29), and hands on.
+// The C side: DxgkInitialize and the functions behind DXGKRNL_INTERFACE. Those of 2.4 stand in
+// interface_legacy.cpp.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/dxgkrnl/kernel.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
-
-/// R28: memory callbacks are for levels below DISPATCH_LEVEL.
-void require_low_irql(const char* name) {
-  const KIRQL irql = KeGetCurrentIrql();
-  if (irql >= DISPATCH_LEVEL)
-    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {irql, 0, 0, 0},
-                   fmt::format("{} called at IRQL {}", name, static_cast<unsigned>(irql)));
-}
-
-/// A callback of the memory family that returns a status: `action` is called with valid arguments only.
-template <typename Args, typename Describe, typename Action>
-NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action) {
-  Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
-  require_low_irql(name);
-  if (args == nullptr) return call.done(STATUS_INVALID_PARAMETER);  // R29
-  return call.done(action(kernel.memory(), args));
-}
-
-/// The same for those that return nothing: misuse stops the system.
-template <typename Args, typename Describe, typename Action>
-void memory_call_void(const char* name, Args* args, Describe describe, Action action) {
-  Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
-  require_low_irql(name);
-  if (args == nullptr)
-    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},
-                   fmt::format("{} without arguments", name));
-  action(kernel.memory(), args);
-}
 
 NTSTATUS APIENTRY create_physical_memory_object(IN_OUT_PDXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT args) {
   return memory_call(
@@ -193,11 +166,23 @@ NTSTATUS APIENTRY synchronize_execution(HANDLE device_handle, PKSYNCHRONIZE_ROUT
   return call.done(STATUS_SUCCESS);
 }
 
+// Where the table of a version ends.
+std::size_t interface_bytes(ULONG version) {
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_5)
+    return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbReportDiagnostic);
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_6)
+    return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbSignalEvent);
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_8)
+    return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbSaveMemoryForHotUpdate);
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_9)
+    return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbNotifyCursorSupportChange);
+  return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbPinFrameBufferForSave2);
+}
+
 }  // namespace
 
 void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG version) {
   table = {};
-  table.Size = sizeof(table);
   table.Version = version;
   table.DeviceHandle = device_handle;
   table.DxgkCbGetDeviceInformation = get_device_information;
@@ -215,6 +200,10 @@ void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG versio
   table.DxgkCbFreeAdl = free_adl;
   table.DxgkCbOpenPhysicalMemoryObject = open_physical_memory_object;
   table.DxgkCbClosePhysicalMemoryObject = close_physical_memory_object;
+  fill_legacy_interface(table);
+  // A driver of an older version has a shorter table.
+  table.Size = static_cast<ULONG>(std::min(sizeof(table), interface_bytes(version)));
+  std::memset(reinterpret_cast<char*>(&table) + table.Size, 0, sizeof(table) - table.Size);
 }
 
 }  // namespace gpudmar::dxgkrnl

@@ -13,8 +13,14 @@ namespace {
 std::atomic<Kernel*> g_active{nullptr};  // callbacks carry no context: there is one system
 
 // sizeof(DRIVER_INITIALIZATION_DATA) by interface version: an older driver's struct ends earlier.
-constexpr std::size_t kInitBytes29 = 0x4F0;
-constexpr std::size_t kInitBytes30 = 0x510;
+std::size_t initialization_bytes(ULONG version) {
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_5) return 0x480;
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_6) return 0x4A8;
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_7) return 0x4C8;
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_9) return 0x4D0;
+  if (version < DXGKDDI_INTERFACE_VERSION_WDDM3_0) return 0x4F0;
+  return version < DXGKDDI_INTERFACE_VERSION_WDDM3_1 ? 0x510 : 0x560;
+}
 
 }  // namespace
 
@@ -28,7 +34,8 @@ Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
       pages_(*platform.memory, *platform.time, {config.seed, config.placement, 1U << 16}),
       handles_(config.seed),
       memory_(pages_, *platform.time, handles_,
-              {platform.host_address_width, config.page_file_pages, mm::make_backing}) {
+              {platform.host_address_width, config.page_file_pages, mm::make_backing}),
+      gate_(*platform.time) {
   Kernel* none = nullptr;
   if (!g_active.compare_exchange_strong(none, this))
     throw std::logic_error("dxgkrnl: a second Kernel while one exists");
@@ -66,14 +73,9 @@ NTSTATUS Kernel::load(DRIVER_INITIALIZE* entry) {
 }
 
 NTSTATUS Kernel::register_driver(const DRIVER_INITIALIZATION_DATA& data) {
-  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM2_9) return STATUS_REVISION_MISMATCH;
-  std::size_t bytes = sizeof(driver_);
-  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM3_0)
-    bytes = std::min(bytes, kInitBytes29);
-  else if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM3_1)
-    bytes = std::min(bytes, kInitBytes30);
+  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM2_4) return STATUS_REVISION_MISMATCH;
   driver_ = {};
-  std::memcpy(&driver_, &data, bytes);
+  std::memcpy(&driver_, &data, std::min(sizeof(driver_), initialization_bytes(data.Version)));
   if (driver_.DxgkDdiAddDevice == nullptr || driver_.DxgkDdiStartDevice == nullptr ||
       driver_.DxgkDdiStopDevice == nullptr || driver_.DxgkDdiRemoveDevice == nullptr ||
       driver_.DxgkDdiQueryAdapterInfo == nullptr)
@@ -95,6 +97,7 @@ void Kernel::unload() {
   if (driver_.DxgkDdiUnload != nullptr) {
     CallScope call(calls_, "DxgkDdiUnload");
     driver_.DxgkDdiUnload();
+    check_level("DxgkDdiUnload", PASSIVE_LEVEL);
   }
   driver_ = {};
   loaded_ = false;
@@ -112,8 +115,26 @@ NTSTATUS Kernel::escape(void* data, std::uint32_t size, std::size_t link) {
   DXGKARG_ESCAPE args{};
   args.pPrivateDriverData = data;
   args.PrivateDriverDataSize = size;
-  CallScope call(calls_, "DxgkDdiEscape", std::to_string(size) + " bytes");
-  return call.done(driver_.DxgkDdiEscape(links_[link]->lead->context, &args));
+  return call_driver("DxgkDdiEscape", std::to_string(size) + " bytes",
+                     [&] { return driver_.DxgkDdiEscape(links_[link]->lead->context, &args); });
+}
+
+NTSTATUS Kernel::call_driver(const char* name, const std::string& args,
+                             const std::function<NTSTATUS()>& call) {
+  const DdiGate::Call inside(gate_);
+  CallScope scope(calls_, name, args);
+  const KIRQL level = KeGetCurrentIrql();
+  const NTSTATUS status = call();
+  check_level(name, level);
+  raise_fatal_fault();
+  return scope.done(status);
+}
+
+AdapterSpace* Kernel::space_of_lead(HANDLE device_handle) const {
+  const PhysicalAdapter* adapter = find_adapter(device_handle);
+  for (const auto& link : links_)
+    if (adapter != nullptr && link->lead == adapter) return &link->memory;
+  return nullptr;
 }
 
 PhysicalAdapter* Kernel::find_adapter(HANDLE device_handle) const {
@@ -156,7 +177,10 @@ std::vector<InterruptNotification> Kernel::notifications() const {
 }
 
 void Kernel::note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data) {
-  InterruptNotification note{adapter.index(), data.InterruptType, 0, platform_.time->now()};
+  InterruptNotification note;
+  note.adapter = adapter.index();
+  note.type = data.InterruptType;
+  note.cycle = platform_.time->now();
   switch (data.InterruptType) {
     case DXGK_INTERRUPT_DMA_COMPLETED:
       note.fence_id = data.DmaCompleted.SubmissionFenceId;
@@ -166,9 +190,12 @@ void Kernel::note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTI
       break;
     case DXGK_INTERRUPT_DMA_FAULTED:
       note.fence_id = data.DmaFaulted.FaultedFenceId;
+      note.fault_status = data.DmaFaulted.Status;
       break;
     case DXGK_INTERRUPT_DMA_PAGE_FAULTED:
       note.fence_id = data.DmaPageFaulted.FaultedFenceId;
+      note.page_fault_flags = static_cast<std::uint32_t>(data.DmaPageFaulted.PageFaultFlags);
+      note.fault_address = data.DmaPageFaulted.FaultedVirtualAddress;
       break;
     default:
       break;
@@ -190,6 +217,7 @@ vtd::RemappingUnit& Kernel::bring_up_unit() {
     unit_ = std::make_unique<vtd::RemappingUnit>(
         *platform_.iommu, *platform_.time, *platform_.interrupts, pages_,
         vtd::RemappingUnit::Config{config_.timeout_cycles, platform_.host_address_width, running});
+    unit_->faults().subscribe([this](const vtd::FaultRecord& record) { note_fault(record); });
     for (const auto& subscriber : fault_subscribers_) unit_->faults().subscribe(subscriber);
   }
   return *unit_;

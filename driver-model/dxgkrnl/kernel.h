@@ -15,6 +15,7 @@
 #include "dispmprt.h"
 #include "driver-model/dxgkrnl/adapter.h"
 #include "driver-model/dxgkrnl/call_log.h"
+#include "driver-model/dxgkrnl/ddi_gate.h"
 #include "driver-model/dxgkrnl/handles.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
 #include "driver-model/dxgkrnl/process.h"
@@ -34,12 +35,20 @@ struct KernelConfig {
   bool isolation = false;
   /// When `isolation` can not be had, start without it; isolation that the driver requires is never left out.
   bool isolation_may_fail = false;
+  /// The registry value IOMMUFlags (R24), see iommu_flags: how far isolation goes, where the two above only
+  /// know all or nothing.
+  std::uint32_t iommu_flags = 0;
   /// Ask for DRIVERCAPS only after StartDevice, and stop again if they contradict the decision (R9 to R12).
   bool late_driver_caps = false;
   mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
   bool shuffle_logical = false;              ///< logical numbers of page-array ADLs in a pseudo-random order
   std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
   std::uint64_t page_file_pages = 1U << 18;  ///< pages that sections may have outside of memory
+  /// After every memory callback verify(); what it finds is BugCheck 0x113. Every BugCheck of a memory
+  /// callback writes dump() to the runtime's debug output.
+  bool verifier = false;
+  /// A fault of a device is BugCheck 0xE6/0x26, raised by the next call across the driver interface.
+  bool faults_are_fatal = false;
   /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
   wdk::Runtime::Options runtime;
 };
@@ -53,6 +62,12 @@ struct AdapterView {
   std::vector<std::size_t> members;           ///< indices of its functions
   std::uint64_t highest_visible_address = 0;  ///< inclusive
   std::uint64_t logical_pages_used = 0;       ///< in isolation mode: pages that are mapped 1:1
+};
+
+/// A blocked request, and whose it was.
+struct DeviceFault {
+  vtd::FaultRecord record;
+  std::optional<std::size_t> function;  ///< index; none = a source-id of no function
 };
 
 /// One system. Callbacks carry no pointer to it, so only one Kernel may exist at a time; the constructor
@@ -82,6 +97,20 @@ class Kernel {
   /// The status of a driver that does not give exclusive access.
   NTSTATUS reattach();
 
+  /// What the first secure virtual machine takes: an adapter that reaches all memory gets 1:1 isolation for
+  /// everything that its driver has, under exclusive access (R25). There is no way back before stop(). On
+  /// failure the adapter goes on as before.
+  NTSTATUS enable_isolation(std::size_t link = 0);
+
+  /// DxgkDdiSetPowerState of every member: down the lead first, up the lead last (E2). Below D0 the members
+  /// start no request. After PowerActionSleep and above, D0 finds the remapping unit reset. Raises BugCheck
+  /// 0x113 when the driver fails it (E3).
+  NTSTATUS set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, std::size_t link = 0);
+
+  /// The devices of a link are gone, their registers no longer answer: DxgkDdiNotifySurpriseRemoval where the
+  /// driver has it, then what stop() does. They come back with a start() after stop().
+  NTSTATUS surprise_remove(std::size_t link = 0);
+
   /// StopDevice, the lead first (E2); leak check (R96, raises BugCheck); detach; RemoveDevice. Returns the
   /// first failing status of the driver, if any.
   NTSTATUS stop();
@@ -107,6 +136,15 @@ class Kernel {
   [[nodiscard]] std::vector<InterruptNotification> notifications() const;
   [[nodiscard]] mm::PageAllocator& pages() { return pages_; }
   [[nodiscard]] std::size_t live_handles() const { return handles_.size(); }
+  /// All fault records, with their functions.
+  [[nodiscard]] std::vector<DeviceFault> device_faults() const;
+  /// What is allowed, but should not be: callbacks at APC_LEVEL, interrupts during exclusive access.
+  [[nodiscard]] std::vector<std::string> warnings() const;
+  /// Every adapter, object, ADL, mapping and table count, for people.
+  [[nodiscard]] std::string dump() const;
+  /// What does not fit together among objects, page allocator, numbers, tables and attachments: nothing, as
+  /// long as this kernel has no bug.
+  [[nodiscard]] std::vector<std::string> verify() const;
   /// Null in physical mode. After stop() it stays, shut down, for its records and counters.
   [[nodiscard]] vtd::RemappingUnit* remapping_unit() { return unit_.get(); }
   [[nodiscard]] const std::vector<std::unique_ptr<PhysicalAdapter>>& functions() const { return functions_; }
@@ -117,6 +155,14 @@ class Kernel {
   /// The one live kernel. Throws std::logic_error when there is none.
   [[nodiscard]] static Kernel& active();
   [[nodiscard]] MemoryManager& memory() { return memory_; }
+  /// Call an entry point of the driver at PASSIVE_LEVEL. Waits while somebody has exclusive access (R182).
+  /// Raises BugCheck 0xC8 when it comes back at another level.
+  NTSTATUS call_driver(const char* name, const std::string& args, const std::function<NTSTATUS()>& call);
+  /// Serve a memory callback; then the verifier and fatal faults have their say.
+  NTSTATUS supervise(const char* name, const std::function<NTSTATUS()>& action);
+  void warn(const std::string& what);
+  /// The logical adapter of a lead's DeviceHandle, or null.
+  [[nodiscard]] AdapterSpace* space_of_lead(HANDLE device_handle) const;
   /// The function whose DeviceHandle it is, or null.
   [[nodiscard]] PhysicalAdapter* find_adapter(HANDLE device_handle) const;
   [[nodiscard]] hw::Platform& platform() { return platform_; }
@@ -134,17 +180,29 @@ class Kernel {
   void query_driver_caps(LogicalAdapter& link);
   [[nodiscard]] StartDecision decide(const LogicalAdapter& link) const;
   NTSTATUS open_space(LogicalAdapter& link);
+  NTSTATUS make_space(LogicalAdapter& link);
   NTSTATUS refuse_space(LogicalAdapter& link, NTSTATUS status, const std::string& why);
   [[nodiscard]] std::vector<mm::PageRun> reserved_pages(const LogicalAdapter& link) const;
   NTSTATUS confirm_driver_caps(LogicalAdapter& link);
+  NTSTATUS query_physical_adapters(LogicalAdapter& link);
+  NTSTATUS query_save_area(LogicalAdapter& link, UINT index);
+  NTSTATUS query_reserved_ranges(LogicalAdapter& link);
+  NTSTATUS query_reserved_ranges(LogicalAdapter& link, UINT index);
+  NTSTATUS take_reserved_range(LogicalAdapter& link, const DXGK_PHYSICAL_MEMORY_RANGE& range);
   [[nodiscard]] bool isolation_optional(const LogicalAdapter& link) const;
   NTSTATUS isolate(LogicalAdapter& link);
   NTSTATUS with_exclusive_access(LogicalAdapter& link, const std::function<void()>& action);
   NTSTATUS query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
-                 std::uint32_t size);
+                 std::uint32_t size, void* in = nullptr, std::uint32_t in_size = 0);
   NTSTATUS start_device(PhysicalAdapter& adapter, LogicalAdapter& link);
   NTSTATUS stop_device(PhysicalAdapter& adapter);
-  void remove_devices();
+  NTSTATUS stop_link(LogicalAdapter& link);
+  void remove_device(PhysicalAdapter& adapter);
+  void note_fault(const vtd::FaultRecord& record);
+  void raise_fatal_fault();
+  [[nodiscard]] std::optional<std::size_t> function_of(std::uint16_t source_id) const;
+  void verify_space(const LogicalAdapter& link, const std::vector<ObjectView>& objects,
+                    std::vector<std::string>& found) const;
   NTSTATUS fail(NTSTATUS status, std::string why);
   /// The unit, brought up on first use with pass-through for adapters that run already.
   [[nodiscard]] vtd::RemappingUnit& bring_up_unit();
@@ -158,6 +216,7 @@ class Kernel {
   std::unique_ptr<vtd::RemappingUnit> unit_;
   MemoryManager memory_;
   ProcessTable processes_;
+  DdiGate gate_;
   DRIVER_INITIALIZATION_DATA driver_{};
   bool loaded_ = false;
   std::vector<std::unique_ptr<PhysicalAdapter>> functions_;
@@ -166,8 +225,11 @@ class Kernel {
   std::string start_error_;
   std::vector<std::function<void(const vtd::FaultRecord&)>> fault_subscribers_;
   std::vector<vtd::FaultRecord> past_faults_;  // of earlier starts
-  mutable std::mutex notification_mutex_;
+  bool unit_lost_power_ = false;
+  mutable std::mutex notification_mutex_;  // of all below
   std::vector<InterruptNotification> notifications_;
+  std::vector<std::string> warnings_;
+  std::optional<vtd::FaultRecord> fatal_fault_;
 };
 
 /// Fill the callback table that a driver gets at StartDevice. Callbacks that do not exist here are NULL.

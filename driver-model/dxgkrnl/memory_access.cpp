@@ -15,15 +15,6 @@ namespace {
 constexpr std::uint64_t kPage = hw::kPageSize;
 constexpr std::uint64_t kMaxAdlPages = 0xFFFF'FFFF;  // PageCount has 32 bits
 
-[[noreturn]] void misuse(const std::string& what) {
-  throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, what);
-}
-
-/// offset + size lies within `limit` and does not overflow.
-bool within(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
-  return offset <= limit && size <= limit - offset;
-}
-
 }  // namespace
 
 NTSTATUS MemoryManager::map(DXGKARGCB_MAP_PHYSICAL_MEMORY* args, ProcessId process) {
@@ -112,11 +103,22 @@ NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
       object.type != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
     return STATUS_INVALID_PARAMETER;  // R126, in logical mode too
 
+  const Contiguity contiguity = require                             ? Contiguity::kRequire
+                                : args->Flags.PreferContiguous != 0 ? Contiguity::kPrefer
+                                                                    : Contiguity::kAny;
+  Adl* made = nullptr;
+  const NTSTATUS status = add_adl(*opened, args->Offset / kPage, args->Size / kPage, contiguity, &made);
+  if (NT_SUCCESS(status)) args->pAdl = &made->adl;
+  return status;
+}
+
+NTSTATUS MemoryManager::add_adl(AdapterObject& opened, std::uint64_t first, std::uint64_t count,
+                                Contiguity contiguity, Adl** made) {
+  Object& object = *opened.object;
   auto adl = std::make_unique<Adl>();
-  adl->first_page = args->Offset / kPage;
-  const std::uint64_t count = args->Size / kPage;
+  adl->first_page = first;
   try {
-    auto locked = object.backing->lock(adl->first_page, count);
+    auto locked = object.backing->lock(first, count);
     if (!locked) return STATUS_INSUFFICIENT_RESOURCES;  // R137
     adl->locked = std::move(*locked);
   } catch (const hw::HardwareError&) {
@@ -124,16 +126,13 @@ NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
   }
   const std::uint64_t locked_at = time_.now();
   begin_device_access(object, adl->locked);
-  const Contiguity contiguity = require                             ? Contiguity::kRequire
-                                : args->Flags.PreferContiguous != 0 ? Contiguity::kPrefer
-                                                                    : Contiguity::kAny;
   std::optional<DeviceRange> range;
   try {
     vtd::Access access;
     access.write = object.backing->device_writable();                     // G10
     access.snoop = object.cache_type == DXGK_MEMORY_CACHING_TYPE_CACHED;  // G11
     // The pages of this list are locked by now: making room does not take them.
-    range = opened->adapter->space->map(adl->locked, contiguity, access, [this](std::uint64_t pages) {
+    range = opened.adapter->space->map(adl->locked, contiguity, access, [this](std::uint64_t pages) {
       try {
         return pager_.make_room(pages);
       } catch (const hw::HardwareError&) {
@@ -159,8 +158,8 @@ NTSTATUS MemoryManager::allocate_adl(DXGKARGCB_ALLOCATE_ADL* args) {
   }
   log(object, ObjectEvent::Kind::kLock, adl->first_page, count, locked_at);
   log(object, ObjectEvent::Kind::kPteWrite, adl->first_page, count, time_.now());
-  args->pAdl = &adl->adl;
-  opened->adls.push_back(std::move(adl));
+  *made = adl.get();
+  opened.adls.push_back(std::move(adl));
   return STATUS_SUCCESS;
 }
 
@@ -173,16 +172,19 @@ void MemoryManager::free_adl(const DXGKARGCB_FREE_ADL* args) {
                                [&](const auto& a) { return &a->adl == args->pAdl; });
   if (it == opened->adls.end())
     misuse(fmt::format("FreeAdl: {} is no ADL of this object", fmt::ptr(args->pAdl)));
-  Adl& adl = **it;
-  Object& object = *opened->object;
+  drop_adl(*opened, **it);
+}
+
+void MemoryManager::drop_adl(AdapterObject& opened, const Adl& adl) {
+  Object& object = *opened.object;
   const std::uint64_t count = adl.range.pages.size();
-  const DmaSpace::UnmapTimes times = opened->adapter->space->unmap(adl.range);
+  const DmaSpace::UnmapTimes times = opened.adapter->space->unmap(adl.range);
   end_device_access(object, adl.locked);
   log(object, ObjectEvent::Kind::kPteWrite, adl.first_page, count, times.pte_write);
   log(object, ObjectEvent::Kind::kInvalidateBegin, adl.first_page, count, times.invalidate_begin);
   log(object, ObjectEvent::Kind::kInvalidateDone, adl.first_page, count, times.invalidate_done);
   log(object, ObjectEvent::Kind::kUnlock, adl.first_page, count, time_.now());
-  opened->adls.erase(it);
+  opened.adls.remove_if([&](const auto& a) { return a.get() == &adl; });
 }
 
 }  // namespace gpudmar::dxgkrnl

@@ -12,9 +12,7 @@
 
 namespace gpudmar::dxgkrnl {
 
-namespace {
-
-[[noreturn]] void misuse(const std::string& what) {
+void misuse(const std::string& what) {
   throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, what);
 }
 
@@ -34,7 +32,21 @@ NTSTATUS to_status(mm::BackingError error) {
   return STATUS_NOT_SUPPORTED;
 }
 
-}  // namespace
+const char* to_string(Origin origin) {
+  switch (origin) {
+    case Origin::kObject:
+      return "memory object";
+    case Origin::kContiguousMemory:
+      return "contiguous memory";
+    case Origin::kPagesForMdl:
+      return "pages for an MDL";
+    case Origin::kMappedMdl:
+      return "mapped MDL";
+    case Origin::kSaveArea:
+      return "frame-buffer save area";
+  }
+  return "?";
+}
 
 MemoryManager::MemoryManager(mm::PageAllocator& pages, hw::Time& time, HandleTable& handles, Config config)
     : pages_(pages),
@@ -78,6 +90,35 @@ void MemoryManager::detach_adapter_object(Object& object) {
   log(object, ObjectEvent::Kind::kClose, 0, object.backing->page_count(), time_.now());
 }
 
+std::unique_ptr<MemoryManager::Object> MemoryManager::new_object(
+    const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& request, std::unique_ptr<mm::Backing> backing) {
+  if (static_cast<std::uint32_t>(backing->type()) != static_cast<std::uint32_t>(request.Type))  // R48, inside
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kInvalidObjectType, 0, 0, 0},
+                   fmt::format("an object of type {} over memory of type {}", static_cast<int>(request.Type),
+                               static_cast<int>(backing->type())));
+  auto object = std::make_unique<Object>();
+  object->type = request.Type;
+  object->cache_type = request.CacheType;
+  object->size = request.Size;
+  object->context = request.Context;
+  object->backing = std::move(backing);
+  return object;
+}
+
+void MemoryManager::release_backing(Object& object) {
+  try {
+    object.backing->release();
+  } catch (const mm::PageStateError& error) {
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kUnlockWithAdls, 0, 0, 0},
+                   error.what());
+  }
+}
+
+void MemoryManager::remove(const Object& object) {
+  handles_.erase(object.handle);
+  objects_.remove_if([&](const auto& o) { return o.get() == &object; });
+}
+
 NTSTATUS MemoryManager::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
   args->hPhysicalMemoryObject = nullptr;
   args->hAdapterMemoryObject = nullptr;
@@ -98,14 +139,9 @@ NTSTATUS MemoryManager::create(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT* args) {
     return STATUS_INSUFFICIENT_RESOURCES;  // the memory could not be cleared
   }
   if (result.error != mm::BackingError::kNone) return to_status(result.error);
-  auto object = std::make_unique<Object>();
-  object->type = args->Type;
-  object->cache_type = args->CacheType;
-  object->size = args->Size;
-  object->context = args->Context;
+  auto object = new_object(*args, std::move(result.backing));
   object->io_base = request.io_base;
   object->view_denied = view_denied(*args);
-  object->backing = std::move(result.backing);
   object->handle = handles_.insert(HandleKind::kObject, object.get());
   log(*object, ObjectEvent::Kind::kCreate, 0, object->backing->page_count(), time_.now());
   args->hPhysicalMemoryObject = object->handle;
@@ -162,24 +198,31 @@ void MemoryManager::destroy(const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT* args
     misuse(fmt::format("Destroy: {} CPU mappings are alive", object->mappings.size()));
   if (object->opened != nullptr) detach_adapter_object(*object);
   log(*object, ObjectEvent::Kind::kDestroy, 0, object->backing->page_count(), time_.now());
-  try {
-    object->backing->release();
-  } catch (const mm::PageStateError& error) {
-    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kUnlockWithAdls, 0, 0, 0},
-                   error.what());
-  }
-  handles_.erase(object->handle);
-  objects_.remove_if([&](const auto& o) { return o.get() == object; });
+  release_backing(*object);
+  remove(*object);
 }
 
 void MemoryManager::check_leaks(const AdapterSpace& adapter) const {
   const std::lock_guard guard(lock_);
   std::size_t adls = 0;
   std::size_t adapter_objects = 0;
+  std::size_t blocks = 0;
   for (const auto& object : objects_) {
     if (object->opened == nullptr || object->opened->adapter != &adapter) continue;
-    ++adapter_objects;
-    adls += object->opened->adls.size();
+    switch (object->origin) {
+      case Origin::kObject:
+        ++adapter_objects;
+        adls += object->opened->adls.size();
+        break;
+      case Origin::kSaveArea:  // pinned
+        adls += object->opened->adls.size();
+        break;
+      case Origin::kContiguousMemory:
+      case Origin::kPagesForMdl:
+      case Origin::kMappedMdl:
+        ++blocks;
+        break;
+    }
   }
   if (adls != 0)
     throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdlLeaked, 0, 0, 0},
@@ -188,6 +231,21 @@ void MemoryManager::check_leaks(const AdapterSpace& adapter) const {
     throw BugCheck(
         bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdapterObjectsLeaked, 0, 0, 0},
         fmt::format("adapter {} stops with {} adapter memory objects open", adapter.name, adapter_objects));
+  if (blocks != 0)  // R227
+    throw BugCheck(
+        bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kAdapterObjectsLeaked, 0, 0, 0},
+        fmt::format("adapter {} stops with {} blocks of the 2.4 callbacks alive", adapter.name, blocks));
+}
+
+void MemoryManager::switch_space(const AdapterSpace& adapter,
+                                 const std::function<void(const std::vector<const DeviceRange*>&)>& action) {
+  const std::lock_guard guard(lock_);
+  std::vector<const DeviceRange*> ranges;
+  for (const auto& object : objects_) {
+    if (object->opened == nullptr || object->opened->adapter != &adapter) continue;
+    for (const auto& adl : object->opened->adls) ranges.push_back(&adl->range);
+  }
+  action(ranges);
 }
 
 void MemoryManager::check_all_destroyed() const {
@@ -221,6 +279,7 @@ std::uint64_t MemoryManager::page_file_pages_used() const {
 ObjectView MemoryManager::view_of(const Object& object) {
   ObjectView view;
   view.handle = object.handle;
+  view.origin = object.origin;
   view.type = object.type;
   view.cache_type = object.cache_type;
   view.size = object.size;
@@ -242,10 +301,17 @@ ObjectView MemoryManager::view_of(const Object& object) {
 }
 
 std::vector<ObjectView> MemoryManager::objects() const {
+  std::vector<ObjectView> all;
+  with_objects([&](const std::vector<ObjectView>& views) { all = views; });
+  return all;
+}
+
+void MemoryManager::with_objects(const std::function<void(const std::vector<ObjectView>&)>& look) const {
   const std::lock_guard guard(lock_);
   std::vector<ObjectView> views;
+  views.reserve(objects_.size());
   for (const auto& object : objects_) views.push_back(view_of(*object));
-  return views;
+  look(views);
 }
 
 std::optional<ObjectView> MemoryManager::object(HANDLE handle) const {

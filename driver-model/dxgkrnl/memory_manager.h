@@ -27,6 +27,16 @@ struct AdapterSpace {
   std::unique_ptr<DmaSpace> space;
 };
 
+/// What made an object, and what alone takes it back.
+enum class Origin {
+  kObject,            ///< CreatePhysicalMemoryObject
+  kContiguousMemory,  ///< AllocateContiguousMemory (2.4)
+  kPagesForMdl,       ///< AllocatePagesForMdl (2.4)
+  kMappedMdl,         ///< MapMdlToIoMmu (2.4)
+  kSaveArea,          ///< the section that a frame buffer is saved to
+};
+[[nodiscard]] const char* to_string(Origin origin);
+
 /// One step in the life of an object's memory.
 struct ObjectEvent {
   enum class Kind {
@@ -68,7 +78,8 @@ struct MappingView {
 /// A live object, for inspection.
 struct ObjectView {
   HANDLE handle = nullptr;
-  HANDLE adapter_object = nullptr;  ///< null = not open
+  Origin origin = Origin::kObject;
+  HANDLE adapter_object = nullptr;  ///< null = not open, or not the driver's
   std::string adapter;              ///< name of the logical adapter it is open on
   DXGK_PHYSICAL_MEMORY_TYPE type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
   DXGK_MEMORY_CACHING_TYPE cache_type = DXGK_MEMORY_CACHING_TYPE_CACHED;
@@ -111,7 +122,33 @@ class MemoryManager {
   NTSTATUS allocate_adl(DXGKARGCB_ALLOCATE_ADL* args);  ///< R120 to R141
   void free_adl(const DXGKARGCB_FREE_ADL* args);        ///< R142, R143
 
-  /// R96: raise 0x1E4/7 or /6 if ADLs or adapter objects of the adapter are left.
+  // ---- The callbacks of 2.4, R220 to R225: mapped 1:1 as long as they live, none in logical mode (R26). Any
+  // bad handle makes the one without a status raise BugCheck 0x113.
+  NTSTATUS allocate_contiguous(AdapterSpace& adapter, DXGKARGCB_ALLOCATECONTIGUOUSMEMORY* args);
+  NTSTATUS free_contiguous(AdapterSpace& adapter, const DXGKARGCB_FREECONTIGUOUSMEMORY* args);
+  NTSTATUS allocate_pages_for_mdl(AdapterSpace& adapter, DXGKARGCB_ALLOCATEPAGESFORMDL* args);
+  NTSTATUS free_pages_from_mdl(AdapterSpace& adapter, const DXGKARGCB_FREEPAGESFROMMDL* args);
+  NTSTATUS map_mdl(AdapterSpace& adapter, DXGKARGCB_MAPMDLTOIOMMU* args);
+  void unmap_mdl(AdapterSpace& adapter, const DXGKARGCB_UNMAPMDLFROMIOMMU* args);
+
+  // ---- Frame-buffer save, R20 and R200 to R212
+  /// The section of one physical adapter, its commit charged: STATUS_COMMITMENT_LIMIT when that is refused.
+  /// Once per index; 0 bytes make none.
+  NTSTATUS add_save_area(AdapterSpace& adapter, UINT index, std::uint64_t bytes);
+  /// Raises BugCheck 0x113 while a view of one is mapped; what is pinned is check_leaks()' business.
+  void remove_save_areas(const AdapterSpace& adapter);
+  NTSTATUS pin_frame_buffer(AdapterSpace& adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE* args);
+  NTSTATUS pin_frame_buffer(AdapterSpace& adapter, DXGKARGCB_PINFRAMEBUFFERFORSAVE2* args);
+  NTSTATUS unpin_frame_buffer(AdapterSpace& adapter, const DXGKARGCB_UNPINFRAMEBUFFERFORSAVE* args);
+  NTSTATUS map_frame_buffer(AdapterSpace& adapter, DXGKARGCB_MAPFRAMEBUFFERPOINTER* args);
+  NTSTATUS unmap_frame_buffer(AdapterSpace& adapter, const DXGKARGCB_UNMAPFRAMEBUFFERPOINTER* args);
+
+  /// Change what the adapter's numbers mean, with every range that is alive (R25): no callback runs
+  /// meanwhile.
+  void switch_space(const AdapterSpace& adapter,
+                    const std::function<void(const std::vector<const DeviceRange*>&)>& action);
+
+  /// R96, R227: raise 0x1E4/7 or /6 if ADLs, adapter objects or memory of the 2.4 callbacks are left.
   void check_leaks(const AdapterSpace& adapter) const;
   /// R96: raise 0x1E4/6 if objects are left when the driver has gone.
   void check_all_destroyed() const;
@@ -123,6 +160,8 @@ class MemoryManager {
   [[nodiscard]] std::uint64_t page_file_pages_used() const;
 
   [[nodiscard]] std::vector<ObjectView> objects() const;
+  /// Look at all of them while none changes. `look` must not call back.
+  void with_objects(const std::function<void(const std::vector<ObjectView>&)>& look) const;
   /// One object, by either of its handles; nullopt: no such handle. Takes no lock, so that looking on does
   /// not change what happens when: for call observers, where threads are cooperative.
   [[nodiscard]] std::optional<ObjectView> object(HANDLE handle) const;
@@ -140,6 +179,23 @@ class MemoryManager {
   [[nodiscard]] NTSTATUS wrong_handle(HANDLE handle) const;
   void begin_device_access(const Object& object, const std::vector<mm::Pfn>& pages);
   void end_device_access(Object& object, const std::vector<mm::Pfn>& pages);
+  /// Lock pages of an open object and let the adapter reach them. All or nothing: a status and null.
+  NTSTATUS add_adl(AdapterObject& opened, std::uint64_t first, std::uint64_t count, Contiguity contiguity,
+                   Adl** made);
+  void drop_adl(AdapterObject& opened, const Adl& adl);
+  /// An object for the 2.4 callbacks: its memory, open, with all of its pages within reach.
+  NTSTATUS make_block(AdapterSpace& adapter, Origin origin, std::unique_ptr<Object> object, Object** made);
+  NTSTATUS create_block(AdapterSpace& adapter, Origin origin,
+                        const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& request, Object** made);
+  [[nodiscard]] Object* find_block(const AdapterSpace& adapter, HandleKind kind, HANDLE handle) const;
+  void free_block(Object& block);
+  [[nodiscard]] Object* find_save_area(const AdapterSpace& adapter, UINT index) const;
+  NTSTATUS pin(AdapterSpace& adapter, UINT index, std::uint64_t bytes, Contiguity contiguity, bool as_mdl,
+               Adl** made);
+  [[nodiscard]] std::unique_ptr<Object> new_object(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& request,
+                                                   std::unique_ptr<mm::Backing> backing);
+  void release_backing(Object& object);
+  void remove(const Object& object);
   HANDLE attach_adapter_object(Object& object, AdapterSpace& adapter);
   void detach_adapter_object(Object& object);
   void log(Object& object, ObjectEvent::Kind kind, std::uint64_t first, std::uint64_t count,

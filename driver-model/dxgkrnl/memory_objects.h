@@ -4,6 +4,7 @@
 
 #include <list>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "driver-model/dxgkrnl/memory_manager.h"
@@ -24,7 +25,7 @@ struct MemoryManager::Mapping {
 };
 
 struct MemoryManager::AdapterObject {
-  HANDLE handle = nullptr;
+  HANDLE handle = nullptr;  // null: not for the driver
   Object* object = nullptr;
   AdapterSpace* adapter = nullptr;
   std::list<std::unique_ptr<Adl>> adls;
@@ -32,6 +33,7 @@ struct MemoryManager::AdapterObject {
 
 struct MemoryManager::Object {
   HANDLE handle = nullptr;
+  Origin origin = Origin::kObject;
   DXGK_PHYSICAL_MEMORY_TYPE type{};
   DXGK_MEMORY_CACHING_TYPE cache_type{};
   std::uint64_t size = 0;
@@ -42,7 +44,23 @@ struct MemoryManager::Object {
   std::list<Mapping> mappings;
   std::unique_ptr<AdapterObject> opened;
   std::vector<ObjectEvent> events;
+  std::vector<std::uint64_t> mdl;  // what the driver gets as an MDL, with its page list
+  PMDL foreign_mdl = nullptr;      // kMappedMdl: the driver's
+  UINT index = 0;                  // kSaveArea: physical adapter
 };
+
+/// offset + size lies within `limit` and does not overflow.
+[[nodiscard]] inline bool within(std::uint64_t offset, std::uint64_t size, std::uint64_t limit) {
+  return offset <= limit && size <= limit - offset;
+}
+
+/// What a driver did that the documentation calls an error and that no status can tell.
+[[noreturn]] void misuse(const std::string& what);
+
+[[nodiscard]] NTSTATUS to_status(mm::BackingError error);
+
+/// An MDL of whole locked pages in `storage`; nobody has mapped it.
+PMDL build_mdl(std::vector<std::uint64_t>& storage, const std::vector<mm::Pfn>& pages);
 
 /// Check everything about a create request but its handle, and translate it. STATUS_SUCCESS, or what the
 /// rules say. `address_bits`: width of the machine's physical addresses.

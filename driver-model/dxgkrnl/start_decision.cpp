@@ -8,6 +8,17 @@
 
 namespace gpudmar::dxgkrnl {
 
+namespace {
+
+// R24: each step depends on the one before.
+IsolationStep step_of(std::uint32_t flags) {
+  if ((flags & iommu_flags::kEnabled) == 0) return IsolationStep::kNone;
+  if ((flags & iommu_flags::kEnableMappings) == 0) return IsolationStep::kDomain;
+  return (flags & iommu_flags::kEnableAttach) == 0 ? IsolationStep::kMappings : IsolationStep::kAttached;
+}
+
+}  // namespace
+
 StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::uint64_t highest_ram,
                            const StartPolicy& policy) {
   // R4: a driver that does not answer both has none of what they report.
@@ -26,6 +37,10 @@ StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::ui
       return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
               "IommuIsolationRequired without ...Supported"};
   }
+
+  if (caps.before_memory_caps && caps.secure_mode_required && !caps.secure_mode_supported)
+    return {RemappingMode::kPhysical, STATUS_INVALID_PARAMETER,
+            "IoMmuSecureModeRequired without ...Supported"};
 
   // R14: remapping implies the callbacks of isolation. R9: and operation 17.
   const bool remapping = answered && iommu_present && caps.dma_remapping_supported &&
@@ -46,12 +61,26 @@ StartDecision decide_start(const ReportedCaps& caps, bool iommu_present, std::ui
                         : !caps.isolation_supported     ? "IommuIsolationSupported = 0"
                                                         : "MapAperture2Supported = 0")};
   // R13. Where logical mode is neither needed nor asked for, isolation is 1:1 (R8).
-  const bool required = answered && caps.isolation_required;
+  const bool supported = answered                  ? caps.isolation_supported
+                         : caps.before_memory_caps ? caps.secure_mode_supported
+                                                   : false;
+  const bool required = answered                  ? caps.isolation_required
+                        : caps.before_memory_caps ? caps.secure_mode_required
+                                                  : false;
   if (required && !iommu_present)
     return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED, "isolation required, and there is no IOMMU"};
-  if (required) return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation required"};
-  if (policy.isolation && answered && caps.isolation_supported && iommu_present)
-    return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation on request"};
+  if (required)
+    return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation required", IsolationStep::kAttached};
+  const IsolationStep step = step_of(policy.flags);
+  if (step != IsolationStep::kNone && (supported || (policy.flags & iommu_flags::kBypassDriverCap) != 0)) {
+    if (iommu_present)
+      return {step == IsolationStep::kDomain ? RemappingMode::kPhysical : RemappingMode::kIsolation,
+              STATUS_SUCCESS, "isolation by IOMMUFlags", step};
+    if ((policy.flags & iommu_flags::kAllowFailure) == 0)
+      return {RemappingMode::kPhysical, STATUS_NOT_SUPPORTED, "isolation by IOMMUFlags, and no IOMMU"};
+  }
+  if (policy.isolation && supported && iommu_present)
+    return {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation on request", IsolationStep::kAttached};
   return {RemappingMode::kPhysical, STATUS_SUCCESS, "all memory is visible"};
 }
 

@@ -113,7 +113,10 @@ std::optional<std::vector<Pfn>> collect_mdl_pages(PageAllocator& allocator, cons
     }
     if (request.skip_bytes == 0) return std::nullopt;
     // Take what this window has before moving on.
-    while ((got = allocator.allocate(1, window, request.zero, placement))) held.add(*got);
+    while (held.pages.size() < request.pages &&
+           (got = allocator.allocate(1, window, request.zero, placement)))
+      held.add(*got);
+    if (held.pages.size() == request.pages) return held.take();
     // Windows that end below the next free page are empty: there may be very many of them in a hole.
     const auto next = allocator.next_free(window.low >> hw::kPageShift);
     if (!next) return std::nullopt;

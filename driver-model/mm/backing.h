@@ -98,6 +98,11 @@ class Backing {
   virtual void release() = 0;
 };
 
+/// Pages that belong to somebody else, for a while. Throws PageStateError when one is not allocated or,
+/// unless `io_space`, not locked: it could go away. They get a lock more with lock().
+[[nodiscard]] std::unique_ptr<Backing> wrap_pages(PageAllocator& allocator, std::vector<Pfn> pages,
+                                                  bool io_space);
+
 /// Result of make_backing(): `backing` is set exactly when `error` is kNone.
 struct BackingResult {
   std::unique_ptr<Backing> backing;

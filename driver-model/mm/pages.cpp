@@ -40,6 +40,31 @@ std::vector<PageRun> to_runs(const std::vector<Pfn>& pages) {
   return runs;
 }
 
+void FailurePoint::after(std::uint64_t allocations, bool sticky) {
+  const std::lock_guard guard(mutex_);
+  left_ = allocations;
+  sticky_ = sticky;
+  failed_ = false;
+}
+
+bool FailurePoint::disarm() {
+  const std::lock_guard guard(mutex_);
+  left_.reset();
+  return failed_;
+}
+
+bool FailurePoint::fails() {
+  const std::lock_guard guard(mutex_);
+  if (!left_) return false;
+  if (*left_ != 0) {
+    --*left_;
+    return false;
+  }
+  if (!sticky_) left_.reset();
+  failed_ = true;
+  return true;
+}
+
 PageAllocator::PageAllocator(hw::PhysicalMemory& memory, hw::Time& time, const Config& config)
     : memory_(memory), time_(time), config_(config), random_(config.seed) {
   for (const hw::MemoryRange& range : memory.ram()) {
@@ -95,6 +120,7 @@ std::optional<Pfn> PageAllocator::pick_scattered(const std::vector<PageRun>& are
 
 std::optional<std::vector<Pfn>> PageAllocator::allocate(std::uint64_t count, const Window& window,
                                                         bool zero_them, std::optional<Placement> placement) {
+  if (failures_.fails()) return std::nullopt;
   std::vector<Pfn> pages;
   {
     const std::lock_guard guard(mutex_);
@@ -124,6 +150,7 @@ std::optional<std::vector<Pfn>> PageAllocator::allocate(std::uint64_t count, con
 
 std::optional<std::vector<Pfn>> PageAllocator::allocate_contiguous(std::uint64_t count, const Window& window,
                                                                    std::uint64_t boundary, bool zero_them) {
+  if (failures_.fails()) return std::nullopt;
   std::vector<Pfn> pages;
   {
     const std::lock_guard guard(mutex_);
@@ -297,6 +324,7 @@ void PageAllocator::change_commit_limit(std::int64_t pages) {
 }
 
 bool PageAllocator::charge_commit(std::uint64_t pages) {
+  if (failures_.fails()) return false;
   const std::lock_guard guard(mutex_);
   if (pages > commit_limit_ - committed_) return false;
   committed_ += pages;

@@ -66,6 +66,24 @@ struct PageState {
   std::uint32_t devices = 0;  ///< lists that let devices reach it: it stays locked as long
 };
 
+/// Memory that runs out when a test wants it to: allocations of page frames, of commit and of device-visible
+/// numbers count together. Thread-safe.
+class FailurePoint {
+ public:
+  /// `allocations` more succeed; then one fails, or with `sticky` every one until disarm().
+  void after(std::uint64_t allocations, bool sticky = false);
+  /// Nothing fails from here on. Did anything since after()?
+  bool disarm();
+  /// For whoever allocates: does this one fail?
+  [[nodiscard]] bool fails();
+
+ private:
+  std::mutex mutex_;
+  std::optional<std::uint64_t> left_;
+  bool sticky_ = false;
+  bool failed_ = false;
+};
+
 /// Physical page allocator over all installed RAM. All calls are thread-safe and take no hardware time. What
 /// an owner leaves in a page is not shown to the next one: a page that had an owner is cleared or poisoned
 /// before it is given out again (R73, G22).
@@ -141,6 +159,7 @@ class PageAllocator {
   [[nodiscard]] std::vector<PageEvent> events() const;
 
   [[nodiscard]] hw::PhysicalMemory& memory() { return memory_; }
+  [[nodiscard]] FailurePoint& failures() { return failures_; }
 
  private:
   using Extents = std::map<Pfn, std::uint64_t>;  // first page -> pages, disjoint, never adjacent
@@ -170,6 +189,7 @@ class PageAllocator {
   std::uint64_t commit_limit_ = 0;
   std::deque<PageEvent> events_;
   Observer observer_;
+  FailurePoint failures_;
 };
 
 }  // namespace gpudmar::mm

@@ -37,10 +37,14 @@ bool Domain::reserves(std::uint64_t page) const {
 void Domain::reserve(const std::vector<mm::PageRun>& runs) {
   std::vector<mm::Pfn> pages;
   for (const mm::PageRun& run : runs)
-    for (std::uint64_t i = 0; i < run.count; ++i) pages.push_back(run.first + i);
+    for (std::uint64_t i = 0; i < run.count; ++i)
+      if (!reserves(run.first + i)) pages.push_back(run.first + i);
   if (pages.empty()) return;
   map(pages, pages, {true, true, true});
-  reserved_ = runs;
+  std::vector<mm::PageRun> all = reserved_;
+  for (const mm::PageRun& run : mm::to_runs(pages)) all.push_back(run);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  reserved_ = std::move(all);
 }
 
 void Domain::refuse_reserved(const std::vector<std::uint64_t>& logical, const char* what) const {

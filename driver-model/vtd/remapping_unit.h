@@ -39,8 +39,8 @@ class Domain {
   void map(const std::vector<std::uint64_t>& logical, const std::vector<mm::Pfn>& pfns, const Access& access);
 
   /// Map page frames 1:1, readable and writable, until the domain's end: memory that firmware keeps for the
-  /// devices. Once, before anything else is mapped; the runs ascend and are apart. map(), unmap() and
-  /// protect() refuse these pages. Throws as map().
+  /// devices. The runs ascend and are apart; what is reserved already stays so. map(), unmap() and protect()
+  /// refuse these pages from here on. Throws as map().
   void reserve(const std::vector<mm::PageRun>& runs);
   [[nodiscard]] const std::vector<mm::PageRun>& reserved() const { return reserved_; }
   [[nodiscard]] bool reserves(std::uint64_t page) const;

@@ -56,11 +56,13 @@ TEST(Isolation, AttachComesAfterStartDeviceUnderExclusiveAccess) {
     EXPECT_THAT(s.domain().devices(), ElementsAre(kGpu0, kGpu1));
   };
   ASSERT_EQ(s.start(), STATUS_SUCCESS) << s.kernel->start_error();
-  EXPECT_THAT(s.script.calls,
-              ElementsAre("AddDevice 0", "LinkDevice 0", "AddDevice 1", "LinkDevice 1", "QueryAdapterInfo 34",
-                          "QueryAdapterInfo 35", "QueryAdapterInfo 1", "StartDevice 1", "StartDevice 0",
-                          "BeginExclusiveAccess 1", "BeginExclusiveAccess 0", "EndExclusiveAccess 0",
-                          "EndExclusiveAccess 1"));
+  EXPECT_THAT(
+      s.script.calls,
+      ElementsAre("AddDevice 0", "LinkDevice 0", "AddDevice 1", "LinkDevice 1", "QueryAdapterInfo 34",
+                  "QueryAdapterInfo 35", "QueryAdapterInfo 1", "StartDevice 1", "StartDevice 0",
+                  "QueryAdapterInfo 15", "QueryAdapterInfo 21", "QueryAdapterInfo 15", "QueryAdapterInfo 21",
+                  "QueryAdapterInfo 22", "QueryAdapterInfo 22", "BeginExclusiveAccess 1",
+                  "BeginExclusiveAccess 0", "EndExclusiveAccess 0", "EndExclusiveAccess 1"));
   EXPECT_EQ(ends, 2);
   EXPECT_EQ(s.kernel->adapters()[0].mode, RemappingMode::kIsolation);
   EXPECT_THAT(s.kernel->adapters()[0].source_ids, ElementsAre(kGpu0, kGpu1));
@@ -430,8 +432,9 @@ TEST(LateDriverCaps, AContradictionStopsWhatWasStarted) {
   EXPECT_EQ(s.start(), STATUS_NOT_SUPPORTED);
   EXPECT_THAT(s.script.calls,
               ElementsAre("AddDevice 0", "LinkDevice 0", "AddDevice 1", "LinkDevice 1", "QueryAdapterInfo 34",
-                          "QueryAdapterInfo 35", "StartDevice 1", "StartDevice 0", "QueryAdapterInfo 1",
-                          "StopDevice 0", "StopDevice 1", "RemoveDevice 1", "RemoveDevice 0"));
+                          "QueryAdapterInfo 35", "QueryAdapterInfo 22", "QueryAdapterInfo 22",
+                          "StartDevice 1", "StartDevice 0", "QueryAdapterInfo 1", "StopDevice 0",
+                          "StopDevice 1", "RemoveDevice 1", "RemoveDevice 0"));
   s.script.driver_caps.MemoryManagementCaps.MapAperture2Supported = 1;
   s.script.driver_caps.MemoryManagementCaps.IoMmuSecureModeRequired = 1;
   EXPECT_EQ(s.kernel->start(), STATUS_INVALID_PARAMETER);

@@ -18,13 +18,16 @@ struct Faults {
   bool forgets_to_lock = false;
   bool unlocks_twice = false;
   bool cannot_lock = false;
+  bool wrong_type = false;
 };
 
 class FaultyBacking final : public mm::Backing {
  public:
   FaultyBacking(std::unique_ptr<mm::Backing> inner, const Faults& faults)
       : inner_(std::move(inner)), faults_(faults) {}
-  [[nodiscard]] mm::BackingType type() const override { return inner_->type(); }
+  [[nodiscard]] mm::BackingType type() const override {
+    return faults_.wrong_type ? mm::BackingType::kIoSpace : inner_->type();
+  }
   [[nodiscard]] std::uint64_t page_count() const override { return inner_->page_count(); }
   [[nodiscard]] std::optional<std::vector<mm::Pfn>> lock(std::uint64_t first, std::uint64_t count) override {
     if (faults_.cannot_lock) return std::nullopt;
@@ -94,6 +97,13 @@ TEST_F(MemoryManagerTest, AnAdlOverUnlockedPagesStopsTheSystem) {
   test::covers("R144");
   faults_.forgets_to_lock = true;
   EXPECT_EQ(bugcheck_of([&] { (void)allocate(); }), Code(0x1E4, 4));
+}
+
+TEST_F(MemoryManagerTest, MemoryOfAnotherTypeStopsTheSystem) {
+  test::covers("R48");
+  faults_.wrong_type = true;
+  auto request = create_request(0x1000, DXGK_PHYSICAL_MEMORY_TYPE_MDL, handle_);
+  EXPECT_EQ(bugcheck_of([&] { (void)memory_.create(&request); }), Code(0x1E4, 1));
 }
 
 TEST_F(MemoryManagerTest, UnlockingUnderAnotherAdlStopsTheSystem) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <list>
 
@@ -43,13 +44,52 @@ NTSTATUS link_device(const PDEVICE_OBJECT, const PVOID context, PLINKED_DEVICE l
   return note("LinkDevice", context);
 }
 
+// What is asked for one physical adapter.
+NTSTATUS query_physical_adapter(IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
+  Script& script = Script::active();
+  if (args->pInputData == nullptr || args->InputDataSize != sizeof(UINT)) {
+    ADD_FAILURE() << "type " << args->Type << " without the index";
+    return STATUS_INVALID_PARAMETER;
+  }
+  const UINT index = *static_cast<const UINT*>(args->pInputData);
+  std::string query = std::to_string(args->Type) + " of " + std::to_string(index);
+  NTSTATUS status = STATUS_NOT_SUPPORTED;
+  if (args->Type == DXGKQAITYPE_PHYSICALADAPTERCAPS && script.physical_caps) {
+    EXPECT_EQ(args->OutputDataSize, sizeof(DXGK_PHYSICALADAPTERCAPS));
+    script.physical_caps(index, *static_cast<DXGK_PHYSICALADAPTERCAPS*>(args->pOutputData));
+    status = STATUS_SUCCESS;
+  } else if (args->Type == DXGKQAITYPE_FRAMEBUFFERSAVESIZE && script.save_size.count(index) != 0) {
+    EXPECT_EQ(args->OutputDataSize, sizeof(DXGK_FRAMEBUFFERSAVEAREA));
+    static_cast<DXGK_FRAMEBUFFERSAVEAREA*>(args->pOutputData)->MaximumSize = script.save_size[index];
+    status = STATUS_SUCCESS;
+  } else if (args->Type == DXGKQAITYPE_HARDWARERESERVEDRANGES && script.reserved.count(index) != 0) {
+    EXPECT_EQ(args->OutputDataSize, sizeof(DXGK_HARDWARERESERVEDRANGES));
+    auto* out = static_cast<DXGK_HARDWARERESERVEDRANGES*>(args->pOutputData);
+    const auto& ranges = script.reserved[index];
+    if (out->pPhysicalRanges != nullptr) {
+      query += " for " + std::to_string(out->NumRanges) + " ranges";
+      std::copy(ranges.begin(),
+                ranges.begin() +
+                    std::min<std::ptrdiff_t>(out->NumRanges, static_cast<std::ptrdiff_t>(ranges.size())),
+                out->pPhysicalRanges);
+    }
+    out->NumRanges = static_cast<UINT32>(ranges.size());
+    status = STATUS_SUCCESS;
+  }
+  script.queries.push_back(query);
+  return status;
+}
+
 NTSTATUS query_adapter_info(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
   Script& script = Script::active();
   note("QueryAdapterInfo " + std::to_string(args->Type));
-  EXPECT_TRUE(args->pInputData == nullptr && args->InputDataSize == 0) << "R3: type " << args->Type;
   if (script.on_query) script.on_query(args->Type);
   const auto it = script.query_status.find(args->Type);
   if (it != script.query_status.end() && !NT_SUCCESS(it->second)) return it->second;
+  if (args->Type == DXGKQAITYPE_PHYSICALADAPTERCAPS || args->Type == DXGKQAITYPE_FRAMEBUFFERSAVESIZE ||
+      args->Type == DXGKQAITYPE_HARDWARERESERVEDRANGES)
+    return query_physical_adapter(args);
+  EXPECT_TRUE(args->pInputData == nullptr && args->InputDataSize == 0) << "R3: type " << args->Type;
   const auto answer = [&](const void* data, std::size_t size) {
     if (args->pOutputData == nullptr || args->OutputDataSize < size) return STATUS_BUFFER_TOO_SMALL;
     std::memcpy(args->pOutputData, data, size);
@@ -92,7 +132,23 @@ NTSTATUS end_exclusive_access(const HANDLE context, IN_PDXGKARG_ENDEXCLUSIVEACCE
   return status;
 }
 
-NTSTATUS stop_device(const PVOID context) { return note("StopDevice", context); }
+NTSTATUS stop_device(const PVOID context) {
+  if (Script::active().on_stop) Script::active().on_stop(device_of(context).index);
+  return note("StopDevice", context);
+}
+
+NTSTATUS set_power_state(const PVOID context, ULONG uid, DEVICE_POWER_STATE state, POWER_ACTION action) {
+  EXPECT_EQ(uid, DISPLAY_ADAPTER_HW_ID);
+  const std::size_t index = device_of(context).index;
+  note("SetPowerState " + std::to_string(index) + " D" + std::to_string(state - PowerDeviceD0));
+  return Script::active().on_power ? Script::active().on_power(index, state, action) : STATUS_SUCCESS;
+}
+
+NTSTATUS notify_surprise_removal(PVOID context, int type) {
+  EXPECT_EQ(type, 1) << "DxgkRemovalPnPNotify";
+  if (Script::active().on_removal) Script::active().on_removal(device_of(context).index);
+  return note("NotifySurpriseRemoval", context);
+}
 NTSTATUS remove_device(const PVOID context) { return note("RemoveDevice", context); }
 VOID unload() { note("Unload"); }
 
@@ -139,6 +195,10 @@ NTSTATUS scripted_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
   data.DxgkDdiInterruptRoutine = interrupt_routine;
   data.DxgkDdiDpcRoutine = dpc_routine;
   data.DxgkDdiEscape = escape;
+  data.DxgkDdiSetPowerState = set_power_state;
+  if (Script::active().surprise_removal)
+    data.DxgkDdiNotifySurpriseRemoval =
+        reinterpret_cast<decltype(data.DxgkDdiNotifySurpriseRemoval)>(notify_surprise_removal);
   if (Script::active().exclusive_access) {
     data.DxgkDdiBeginExclusiveAccess = begin_exclusive_access;
     data.DxgkDdiEndExclusiveAccess = end_exclusive_access;

@@ -29,14 +29,23 @@ struct Script {
   std::function<void(int)> on_query;          ///< QueryAdapterInfo, before the answer
   std::function<void(std::size_t)> on_begin;  ///< BeginExclusiveAccess
   std::function<void(std::size_t)> on_end;    ///< EndExclusiveAccess
-  bool exclusive_access = true;               ///< has the two
-  bool link_device = true;                    ///< has DxgkDdiLinkDevice
-  bool refuse_initialize = false;             ///< DriverEntry does not call DxgkInitialize
+  std::function<NTSTATUS(std::size_t, DEVICE_POWER_STATE, POWER_ACTION)> on_power;
+  std::function<void(std::size_t)> on_stop;     ///< StopDevice
+  std::function<void(std::size_t)> on_removal;  ///< NotifySurpriseRemoval
+  /// By PhysicalAdapterIndex; absent = the query fails. The handle is that of the device of that number.
+  std::map<UINT, SIZE_T> save_size;                                    ///< QueryAdapterInfo 21
+  std::map<UINT, std::vector<DXGK_PHYSICAL_MEMORY_RANGE>> reserved;    ///< QueryAdapterInfo 22
+  std::function<void(UINT, DXGK_PHYSICALADAPTERCAPS&)> physical_caps;  ///< QueryAdapterInfo 15
+  bool surprise_removal = true;                                        ///< has DxgkDdiNotifySurpriseRemoval
+  bool exclusive_access = true;                                        ///< has the two
+  bool link_device = true;                                             ///< has DxgkDdiLinkDevice
+  bool refuse_initialize = false;  ///< DriverEntry does not call DxgkInitialize
   ULONG version = DXGKDDI_INTERFACE_VERSION;
 
   // Observations.
   std::vector<std::string> calls;                       ///< "AddDevice 0", "QueryAdapterInfo 34", ...
   std::map<std::size_t, DXGKRNL_INTERFACE> interfaces;  ///< by device
+  std::vector<std::string> queries;  ///< of one physical adapter: "21 of 0", "22 of 1 for 2 ranges"
 
   /// Isolation, remapping and aperture operation 17, addresses of 40 bits.
   static Script logical();

@@ -28,7 +28,9 @@ TEST(Start, CallsComeInTheDocumentedOrder) {
   EXPECT_THAT(links, ElementsAre("0: 1 of 2, lead", "1: 1 of 2")) << "what the bus knows";
   EXPECT_THAT(s.script.calls,
               ElementsAre("AddDevice 0", "LinkDevice 0", "AddDevice 1", "LinkDevice 1", "QueryAdapterInfo 34",
-                          "QueryAdapterInfo 35", "QueryAdapterInfo 1", "StartDevice 1", "StartDevice 0"));
+                          "QueryAdapterInfo 35", "QueryAdapterInfo 1", "QueryAdapterInfo 22",
+                          "QueryAdapterInfo 22", "StartDevice 1", "StartDevice 0", "QueryAdapterInfo 15",
+                          "QueryAdapterInfo 21", "QueryAdapterInfo 15", "QueryAdapterInfo 21"));
   s.script.calls.clear();
   EXPECT_EQ(s.kernel->stop(), STATUS_SUCCESS);
   s.kernel->unload();
@@ -216,7 +218,7 @@ TEST(Load, DriversThatDoNotFit) {
   s.script.refuse_initialize = true;
   EXPECT_EQ(s.kernel->load(scripted_driver_entry), STATUS_DRIVER_UNABLE_TO_LOAD);
   s.script.refuse_initialize = false;
-  s.script.version = DXGKDDI_INTERFACE_VERSION_WDDM2_8;
+  s.script.version = DXGKDDI_INTERFACE_VERSION_WDDM2_3;
   EXPECT_EQ(s.kernel->load(scripted_driver_entry), STATUS_REVISION_MISMATCH);
   EXPECT_EQ(s.kernel->start(), STATUS_INVALID_DEVICE_STATE);
   s.script.version = DXGKDDI_INTERFACE_VERSION_WDDM2_9;

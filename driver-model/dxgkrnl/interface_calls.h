@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all callbacks of the memory families share: each finds the one Kernel, enters the call in the log,
+// checks what holds for all (R28, R29), and hands on.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/kernel.h"
+
+namespace gpudmar::dxgkrnl {
+
+/// R28: memory callbacks are for levels below DISPATCH_LEVEL; APC_LEVEL is let through with a warning.
+void require_low_irql(Kernel& kernel, const char* name);
+
+/// A callback of the memory family that returns a status: `action` is called with valid arguments only.
+template <typename Args, typename Describe, typename Action>
+NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
+  require_low_irql(kernel, name);
+  if (args == nullptr) return call.done(STATUS_INVALID_PARAMETER);  // R29
+  return call.done(kernel.supervise(name, [&]() -> NTSTATUS { return action(kernel.memory(), args); }));
+}
+
+/// The same for those that return nothing: misuse stops the system.
+template <typename Args, typename Describe, typename Action>
+void memory_call_void(const char* name, Args* args, Describe describe, Action action) {
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
+  require_low_irql(kernel, name);
+  if (args == nullptr)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},
+                   fmt::format("{} without arguments", name));
+  (void)kernel.supervise(name, [&]() -> NTSTATUS {
+    action(kernel.memory(), args);
+    return STATUS_SUCCESS;
+  });
+}
+
+/// The callbacks that take the lead adapter's handle.
+void fill_legacy_interface(DXGKRNL_INTERFACE& table);
+
+}  // namespace gpudmar::dxgkrnl

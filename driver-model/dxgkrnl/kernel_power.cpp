@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Power states and surprise removal.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/kernel.h"
+
+namespace gpudmar::dxgkrnl {
+namespace {
+
+// As the kit declares them; the entry point came with WDDM 1.2.
+constexpr int kRemovalPnpNotify = 1;
+using NotifySurpriseRemoval = NTSTATUS(PVOID context, int removal_type);
+
+}  // namespace
+
+NTSTATUS Kernel::set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, std::size_t index) {
+  if (index >= links_.size() || gate_.inside()) return STATUS_INVALID_DEVICE_STATE;
+  LogicalAdapter& link = *links_[index];
+  if (state < PowerDeviceD0 || state > PowerDeviceD3) return STATUS_INVALID_PARAMETER;
+  if (!link.lead->started) return STATUS_INVALID_DEVICE_STATE;
+  if (state == link.power) return STATUS_SUCCESS;
+  const bool up = state == PowerDeviceD0;
+  if (!up && action >= PowerActionSleep && action <= PowerActionHibernate) unit_lost_power_ = true;
+  if (up && unit_lost_power_) {
+    unit_lost_power_ = false;
+    if (unit_ != nullptr) unit_->restore();
+  }
+  std::vector<PhysicalAdapter*> order;
+  for (PhysicalAdapter* member : link.members)
+    if (member != link.lead) order.push_back(member);
+  order.insert(up ? order.end() : order.begin(), link.lead);  // E2
+  for (PhysicalAdapter* member : order) {
+    if (up && !member->bus_enabled()) member->enable_bus();
+    if (driver_.DxgkDdiSetPowerState != nullptr) {
+      const NTSTATUS status = call_driver(
+          "DxgkDdiSetPowerState",
+          fmt::format("{}, D{}", member->function().name, static_cast<int>(state) - PowerDeviceD0), [&] {
+            return driver_.DxgkDdiSetPowerState(member->context, DISPLAY_ADAPTER_HW_ID, state, action);
+          });
+      if (!NT_SUCCESS(status))  // E3
+        throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {static_cast<std::uint32_t>(status), 0, 0, 0},
+                       fmt::format("DxgkDdiSetPowerState of {} failed: {:#x}", member->function().name,
+                                   static_cast<std::uint32_t>(status)));
+    }
+    if (!up) member->disable_bus();
+  }
+  link.power = state;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS Kernel::surprise_remove(std::size_t index) {
+  if (index >= links_.size() || gate_.inside()) return STATUS_INVALID_DEVICE_STATE;
+  LogicalAdapter& link = *links_[index];
+  // Whatever comes to be in their place finds no path to this driver's memory.
+  for (PhysicalAdapter* member : link.members) member->forget_bus();
+  if (link.memory.space != nullptr) link.memory.space->detach();
+  if (driver_.DxgkDdiNotifySurpriseRemoval != nullptr) {
+    auto* notify = reinterpret_cast<NotifySurpriseRemoval*>(driver_.DxgkDdiNotifySurpriseRemoval);
+    std::vector<PhysicalAdapter*> order{link.lead};
+    for (PhysicalAdapter* member : link.members)
+      if (member != link.lead) order.push_back(member);
+    for (PhysicalAdapter* member : order)
+      (void)call_driver("DxgkDdiNotifySurpriseRemoval", member->function().name,
+                        [&] { return notify(member->context, kRemovalPnpNotify); });
+  }
+  const NTSTATUS status = stop_link(link);
+  for (auto it = link.members.rbegin(); it != link.members.rend(); ++it) {
+    PhysicalAdapter* member = *it;
+    remove_device(*member);
+    functions_.erase(
+        std::find_if(functions_.begin(), functions_.end(), [&](const auto& f) { return f.get() == member; }));
+  }
+  links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(index));
+  if (links_.empty() && unit_ != nullptr) unit_->shut_down();
+  return status;
+}
+
+}  // namespace gpudmar::dxgkrnl
