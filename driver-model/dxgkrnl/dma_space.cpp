@@ -115,9 +115,14 @@ void DmaSpace::attach(const std::vector<std::uint16_t>& source_ids) {
       done.emplace_back(source_id, passing);
     }
   } catch (const vtd::VtdError&) {
-    for (const auto& [source_id, passing] : done) {
-      unit_->detach(*domain_, source_id);
-      if (passing) unit_->pass_through(source_id);
+    try {
+      for (const auto& [source_id, passing] : done) {
+        unit_->detach(*domain_, source_id);
+        if (passing) unit_->pass_through(source_id);
+      }
+    } catch (const std::exception& error) {
+      // Nobody knows what a device still reaches: no page of the domain may have another owner any more.
+      throw BugCheck(bugcheck::kHalIommuInternalError, {bugcheck::kLeaveDomainFailed, 0, 0, 0}, error.what());
     }
     throw;
   }

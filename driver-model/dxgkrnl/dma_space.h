@@ -63,7 +63,7 @@ class DmaSpace {
 
   [[nodiscard]] RemappingMode mode() const { return mode_; }
   /// Let devices use this space, all or none; in physical mode nothing is to do. Throws vtd::VtdError, and
-  /// every device has the path that it had.
+  /// every device has the path that it had; BugCheck 0x1D9/2 when the unit does not give that back.
   void attach(const std::vector<std::uint16_t>& source_ids);
   /// Isolation mode becomes physical mode: the numbers of live ranges stay valid, the domain is given up. No
   /// device may be attached.

@@ -198,6 +198,7 @@ class Kernel {
   NTSTATUS stop_device(PhysicalAdapter& adapter);
   NTSTATUS stop_link(LogicalAdapter& link);
   void remove_device(PhysicalAdapter& adapter);
+  void shut_unit_down();
   void note_fault(const vtd::FaultRecord& record);
   void raise_fatal_fault();
   [[nodiscard]] std::optional<std::size_t> function_of(std::uint16_t source_id) const;

@@ -74,7 +74,7 @@ NTSTATUS Kernel::surprise_remove(std::size_t index) {
         std::find_if(functions_.begin(), functions_.end(), [&](const auto& f) { return f.get() == member; }));
   }
   links_.erase(links_.begin() + static_cast<std::ptrdiff_t>(index));
-  if (links_.empty() && unit_ != nullptr) unit_->shut_down();
+  if (links_.empty()) shut_unit_down();
   return status;
 }
 

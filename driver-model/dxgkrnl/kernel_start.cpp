@@ -2,7 +2,9 @@
 // Adapter start and stop, in the documented order.
 #include <fmt/format.h>
 
+#include "driver-model/dxgkrnl/bugcheck.h"
 #include "driver-model/dxgkrnl/kernel.h"
+#include "driver-model/vtd/error.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
@@ -178,8 +180,18 @@ NTSTATUS Kernel::stop() {
   for (auto it = functions_.rbegin(); it != functions_.rend(); ++it) remove_device(**it);
   links_.clear();
   functions_.clear();
-  if (unit_ != nullptr) unit_->shut_down();
+  shut_unit_down();
   return result;
+}
+
+// A domain that could not be given up, or a unit that no longer answers.
+void Kernel::shut_unit_down() {
+  if (unit_ == nullptr) return;
+  try {
+    unit_->shut_down();
+  } catch (const vtd::VtdError& error) {
+    throw BugCheck(bugcheck::kHalIommuInternalError, {bugcheck::kDomainDeleteFailed, 0, 0, 0}, error.what());
+  }
 }
 
 void Kernel::remove_device(PhysicalAdapter& adapter) {

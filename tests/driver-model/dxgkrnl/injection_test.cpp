@@ -45,7 +45,12 @@ class Life {
 
   /// True when the adapters started.
   bool start() {
+    s.script.interfaces.clear();
     const NTSTATUS status = s.kernel->start();
+    // The script counts its devices on through every start.
+    std::map<std::size_t, DXGKRNL_INTERFACE> tables;
+    for (const auto& [index, table] : s.script.interfaces) tables.emplace(tables.size(), table);
+    s.script.interfaces = tables;
     if (NT_SUCCESS(status)) return true;
     EXPECT_TRUE(means_no_resources(status) || status == STATUS_NOT_SUPPORTED) << s.kernel->start_error();
     EXPECT_EQ(s.kernel->adapters().size(), 0U);
@@ -83,20 +88,23 @@ class Life {
         EXPECT_EQ(s.kernel->remapping_unit()->domain_count(), 0U) << gpu;
       }
   }
-  /// No page is free that a device might reach.
+  /// No page is free that a device might reach: in a domain that one is attached to.
   void nothing_free_is_mapped() {
     if (s.kernel->remapping_unit() == nullptr) return;
-    for (const vtd::Domain* domain : s.kernel->remapping_unit()->domains())
+    for (const vtd::Domain* domain : s.kernel->remapping_unit()->domains()) {
+      if (domain->devices().empty()) continue;
       for (const std::uint64_t number : domain->mapped_logical_pages()) {
         const mm::Pfn page = domain->lookup(number)->pfn;
         if (!s.kernel->pages().is_ram(page)) continue;
         EXPECT_TRUE(s.kernel->pages().state(page))
             << "page " << page << " has no owner, and " << number << " translates to it";
       }
+    }
   }
 
   ModeSystem s;
   test::FailingMemory memory{s.machine.memory};
+  bool unit_may_die = false;
 
  private:
   static test::ModelMachine::Options machine() {
@@ -107,12 +115,13 @@ class Life {
   static KernelConfig config() {
     KernelConfig config;
     config.page_file_pages = 32;
-    config.timeout_cycles = 2000;
+    config.timeout_cycles = 50;
     return config;
   }
   bool worked(NTSTATUS status, const char* what) {
     if (!NT_SUCCESS(status)) {
-      EXPECT_TRUE(means_no_resources(status)) << what << ": " << std::hex << status;
+      EXPECT_TRUE(means_no_resources(status) || (unit_may_die && status == STATUS_DEVICE_HARDWARE_ERROR))
+          << what << ": " << std::hex << status;
     }
     consistent(what);
     return NT_SUCCESS(status);
@@ -214,7 +223,7 @@ TEST_P(Injection, TheNthAllocationFails) {
       life.end();
       if (HasFailure()) return;
     }
-    EXPECT_GT(n, 30U) << "allocations in one life";
+    EXPECT_GT(n, 20U) << "allocations in one life";
   }
 }
 
@@ -247,6 +256,7 @@ TEST_P(Injection, TheUnitStopsAnsweringAtTheNthInvalidation) {
     SCOPED_TRACE(testing::Message() << "invalidation " << n);
     ASSERT_LT(n, kMost);
     Life life(GetParam());
+    life.unit_may_die = true;
     unsigned left = n;
     dead = false;
     life.s.machine.iommu.on_write = [&](std::uint64_t offset, std::uint64_t) {
