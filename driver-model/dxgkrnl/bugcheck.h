@@ -25,6 +25,27 @@ inline constexpr std::uint32_t kDriverVerifierDma = 0xE6;    ///< a device did w
 inline constexpr std::uint64_t kMdlWithUnlockedPages = 0x1236;
 // Parameter 1 of 0xE6.
 inline constexpr std::uint64_t kIommuFault = 0x26;
+inline constexpr std::uint32_t kVideoMemoryManagementInternal = 0x10E;  ///< the video memory manager
+inline constexpr std::uint32_t kVideoSchedulerInternalError = 0x119;
+inline constexpr std::uint32_t kVideoTdrFailure = 0x116;  ///< a hung GPU can not be recovered
+
+// Parameter 1 of 0x10E.
+inline constexpr std::uint64_t kApertureUnmapFailed = 0x3;
+inline constexpr std::uint64_t kBadPagingStatus = 0xB;
+inline constexpr std::uint64_t kSegmentLeak = 0xC;
+inline constexpr std::uint64_t kSegmentMisuse = 0xD;
+inline constexpr std::uint64_t kApertureMapFailed = 0xE;
+inline constexpr std::uint64_t kDmaBufferOverflow = 0x12;
+inline constexpr std::uint64_t kPrivateDataOverflow = 0x13;
+inline constexpr std::uint64_t kApertureReleasedInUse = 0x1B;
+inline constexpr std::uint64_t kDummyPageWritten = 0x25;
+
+// Parameter 1 of 0x119.
+inline constexpr std::uint64_t kInvalidFence = 0x1;
+inline constexpr std::uint64_t kSubmissionFailed = 0x2;
+inline constexpr std::uint64_t kPatchFailed = 0x3;
+inline constexpr std::uint64_t kPagingCommandFailed = 0x5;
+inline constexpr std::uint64_t kInvalidAbortedFence = 0xA;
 
 // Parameter 1 of 0x1E4.
 inline constexpr std::uint64_t kInvalidObjectType = 0x1;

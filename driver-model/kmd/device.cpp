@@ -38,6 +38,7 @@ NTSTATUS CheckDevice(GDM_ADAPTER* Adapter) {
     return STATUS_DEVICE_CONFIGURATION_ERROR;
   }
   Adapter->VramSize = 1ull << dma::CAPS::VRAM_BITS.get(caps);
+  Adapter->Channels = static_cast<ULONG>(dma::CAPS::CHANNELS.get(caps));
   return STATUS_SUCCESS;
 }
 
@@ -67,6 +68,7 @@ NTSTATUS GdmDeviceStart(GDM_ADAPTER* Adapter) {
   Adapter->PendingCauses = 0;
   status = CheckDevice(Adapter);
   if (NT_SUCCESS(status)) status = GdmRingCreate(Adapter);
+  if (NT_SUCCESS(status)) status = GdmPagingCreate(Adapter);
   if (NT_SUCCESS(status)) {
     EnableInterrupts(Adapter);
   } else {
@@ -77,13 +79,16 @@ NTSTATUS GdmDeviceStart(GDM_ADAPTER* Adapter) {
 
 NTSTATUS GdmDeviceResume(GDM_ADAPTER* Adapter) {
   const NTSTATUS status = GdmRingRestart(Adapter);
-  if (NT_SUCCESS(status)) EnableInterrupts(Adapter);
+  if (!NT_SUCCESS(status)) return status;
+  GdmPagingResume(Adapter);
+  EnableInterrupts(Adapter);
   return status;
 }
 
 VOID GdmDeviceReset(GDM_ADAPTER* Adapter) {
   if (Adapter->Registers == NULL) return;
   GdmWrite32(Adapter, dma::CH_CTRL::kOffset, 0);
+  if (Adapter->Paging.Present) GdmWrite32(Adapter, GdmChannelRegister(1, dma::CH_CTRL::kOffset), 0);
   GdmWrite32(Adapter, dma::INT_ENABLE::kOffset, 0);
 }
 
@@ -99,12 +104,13 @@ NTSTATUS GdmDeviceQuiesce(GDM_ADAPTER* Adapter) {
     }
     KeStallExecutionProcessor(1);
   }
-  return STATUS_SUCCESS;
+  return GdmPagingQuiesce(Adapter);
 }
 
 VOID GdmDeviceStop(GDM_ADAPTER* Adapter) {
   if (Adapter->Registers == NULL) return;
   GdmDeviceQuiesce(Adapter);
+  GdmPagingDestroy(Adapter);
   GdmRingDestroy(Adapter);
   Adapter->Dxgk.DxgkCbUnmapMemory(Adapter->Dxgk.DeviceHandle, Adapter->Registers);
   Adapter->Registers = NULL;
@@ -115,12 +121,18 @@ BOOLEAN GdmDeviceInterrupt(GDM_ADAPTER* Adapter) {
   const ULONG causes = GdmRead32(Adapter, dma::INT_STATUS::kOffset);
   if (causes == 0) return FALSE;
   GdmWrite32(Adapter, dma::INT_STATUS::kOffset, causes);
+  if (Adapter->Paging.Present) {
+    // Cleared behind INT_STATUS, so that a cause in between is kept by that.
+    GdmWrite32(Adapter, dma::INT_CHANNELS::kOffset, GdmRead32(Adapter, dma::INT_CHANNELS::kOffset));
+    GdmPagingInterrupt(Adapter, causes);
+  }
   InterlockedOr(&Adapter->PendingCauses, static_cast<LONG>(causes));
   Adapter->Dxgk.DxgkCbQueueDpc(Adapter->Dxgk.DeviceHandle);
   return TRUE;
 }
 
 VOID GdmDeviceDpc(GDM_ADAPTER* Adapter) {
+  GdmPagingDpc(Adapter);
   const auto causes = static_cast<ULONG>(InterlockedExchange(&Adapter->PendingCauses, 0));
   if (causes == 0) return;
   if (dma::INT_STATUS::ERROR.get(causes) != 0) InterlockedExchange(&Adapter->ErrorSeen, 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entry points of the gdmkmd display miniport: a render-only driver, no video present sources, no children.
 #include "driver-model/kmd/gdm.h"
+#include "driver-model/kmd/timeout.h"
 
 namespace {
 
@@ -16,6 +17,9 @@ constexpr GDM_PARAMETERS kDefaults = {
     TRUE,    // MapAperture2Supported
     100000,  // FenceTimeout: 10 ms
     8,       // RingSizeLog2
+    FALSE,   // NoPaging
+    TRUE,    // PerEngineTdr
+    8192,    // PagingBufferSize
 };
 }  // namespace
 
@@ -98,6 +102,7 @@ NTSTATUS StopDevice(IN_CONST_PVOID MiniportDeviceContext) {
   }
   adapter->Started = FALSE;
   adapter->Exclusive = FALSE;
+  adapter->Halted = FALSE;
   GdmDeviceStop(adapter);
   GdmLinkUnlock(link);
   if (adapter->Lead) {
@@ -189,6 +194,13 @@ NTSTATUS AnswerDriverCaps(const DXGKARG_QUERYADAPTERINFO* Query, ULONGLONG Highe
   caps.MemoryManagementCaps.IoMmuSecureModeRequired = GdmParameters.IoMmuSecureModeRequired;
   caps.MemoryManagementCaps.MapAperture2Supported = GdmParameters.MapAperture2Supported;
   caps.GpuEngineTopology.NbAsymetricProcessingNodes = 1;
+  if (!GdmParameters.NoPaging) {
+    caps.MemoryManagementCaps.DedicatedPagingEngine = 1;
+    caps.MemoryManagementCaps.PagingNode = kGdmPagingNode;
+    caps.SchedulingCaps.NoDmaPatching = 1;
+    caps.SchedulingCaps.HwQueuePacketCap = kGdmQueuedPackets;
+    caps.SupportPerEngineTDR = GdmParameters.PerEngineTdr;
+  }
   caps.SupportNonVGA = TRUE;
   caps.MiscCaps.ComputeOnly = 1;
   return Answer(Query, caps);
@@ -205,6 +217,7 @@ NTSTATUS AnswerPhysicalAdapterCaps(const DXGKARG_QUERYADAPTERINFO* Query, GDM_LI
   DXGK_PHYSICALADAPTERCAPS caps;
   RtlZeroMemory(&caps, sizeof(caps));
   caps.NumExecutionNodes = 1;
+  caps.PagingNodeIndex = kGdmPagingNode;
   caps.DxgkPhysicalAdapterHandle = member->Dxgk.DeviceHandle;
   return Answer(Query, caps);
 }
@@ -218,6 +231,8 @@ NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_QUERYADAPT
   switch (Query->Type) {
     case DXGKQAITYPE_DRIVERCAPS:
       return AnswerDriverCaps(Query, highest);
+    case DXGKQAITYPE_QUERYSEGMENT4:
+      return adapter->Link != NULL ? GdmQuerySegments(adapter->Link, Query) : STATUS_INVALID_DEVICE_STATE;
     case DXGKQAITYPE_PHYSICALADAPTERCAPS:
       return adapter->Link != NULL ? AnswerPhysicalAdapterCaps(Query, adapter->Link)
                                    : STATUS_INVALID_DEVICE_STATE;
@@ -238,6 +253,84 @@ NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_QUERYADAPT
     default:
       return STATUS_NOT_SUPPORTED;
   }
+}
+
+// ---- Memory and scheduling. The system's handle is the lead's; engines are members of its link.
+
+GDM_LINK* LinkOf(HANDLE Adapter) {
+  GDM_ADAPTER* adapter = AdapterOf(Adapter);
+  return adapter == NULL ? NULL : adapter->Link;
+}
+
+// The member that a node of the system belongs to; NULL: there is none.
+GDM_ADAPTER* EngineOf(HANDLE Adapter, UINT NodeOrdinal, UINT EngineOrdinal) {
+  GDM_LINK* link = LinkOf(Adapter);
+  return link == NULL || NodeOrdinal != kGdmPagingNode ? NULL : GdmLinkMember(link, EngineOrdinal);
+}
+
+NTSTATUS CreateAllocation(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_CREATEALLOCATION pCreateAllocation) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmCreateAllocation(link, pCreateAllocation);
+}
+
+NTSTATUS DestroyAllocation(IN_CONST_HANDLE hAdapter,
+                           IN_CONST_PDXGKARG_DESTROYALLOCATION pDestroyAllocation) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmDestroyAllocation(link, pDestroyAllocation);
+}
+
+NTSTATUS BuildPagingBuffer(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BUILDPAGINGBUFFER pBuildPagingBuffer) {
+  return LinkOf(hAdapter) == NULL ? STATUS_INVALID_PARAMETER
+                                  : GdmBuildPagingBuffer(AdapterOf(hAdapter), pBuildPagingBuffer);
+}
+
+NTSTATUS SubmitCommand(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_SUBMITCOMMAND pSubmitCommand) {
+  GDM_ADAPTER* adapter = EngineOf(hAdapter, pSubmitCommand->NodeOrdinal, pSubmitCommand->EngineOrdinal);
+  return adapter == NULL ? STATUS_INVALID_PARAMETER : GdmPagingSubmit(adapter, pSubmitCommand);
+}
+
+NTSTATUS PreemptCommand(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_PREEMPTCOMMAND pPreemptCommand) {
+  GDM_ADAPTER* adapter = EngineOf(hAdapter, pPreemptCommand->NodeOrdinal, pPreemptCommand->EngineOrdinal);
+  return adapter == NULL ? STATUS_INVALID_PARAMETER
+                         : GdmPagingPreempt(adapter, pPreemptCommand->PreemptionFenceId);
+}
+
+NTSTATUS QueryCurrentFence(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_QUERYCURRENTFENCE pCurrentFence) {
+  GDM_ADAPTER* adapter = EngineOf(hAdapter, pCurrentFence->NodeOrdinal, pCurrentFence->EngineOrdinal);
+  return adapter == NULL ? STATUS_INVALID_PARAMETER
+                         : GdmPagingCurrentFence(adapter, &pCurrentFence->CurrentFence);
+}
+
+NTSTATUS ResetFromTimeout(IN_CONST_HANDLE hAdapter) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmResetFromTimeout(link);
+}
+
+NTSTATUS RestartFromTimeout(IN_CONST_HANDLE hAdapter) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmRestartFromTimeout(link);
+}
+
+NTSTATUS ResetEngine(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_RESETENGINE pResetEngine) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmResetEngine(link, pResetEngine);
+}
+
+NTSTATUS QueryEngineStatus(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_QUERYENGINESTATUS pQueryEngineStatus) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmQueryEngineStatus(link, pQueryEngineStatus);
+}
+
+NTSTATUS QueryDependentEngineGroup(IN_CONST_HANDLE hAdapter,
+                                   INOUT_DXGKARG_QUERYDEPENDENTENGINEGROUP pQueryDependentEngineGroup) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER
+                      : GdmQueryDependentEngineGroup(link, pQueryDependentEngineGroup);
+}
+
+NTSTATUS CollectDbgInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_COLLECTDBGINFO pCollectDbgInfo) {
+  GDM_LINK* link = LinkOf(hAdapter);
+  return link == NULL ? STATUS_INVALID_PARAMETER : GdmCollectDbgInfo(link, pCollectDbgInfo);
 }
 
 NTSTATUS Escape(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_ESCAPE pEscape) {
@@ -268,5 +361,19 @@ extern "C" NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Reg
   data.DxgkDdiLinkDevice = LinkDevice;
   data.DxgkDdiBeginExclusiveAccess = BeginExclusiveAccess;
   data.DxgkDdiEndExclusiveAccess = EndExclusiveAccess;
+  if (!GdmParameters.NoPaging) {
+    data.DxgkDdiCreateAllocation = CreateAllocation;
+    data.DxgkDdiDestroyAllocation = DestroyAllocation;
+    data.DxgkDdiBuildPagingBuffer = BuildPagingBuffer;
+    data.DxgkDdiSubmitCommand = SubmitCommand;
+    data.DxgkDdiPreemptCommand = PreemptCommand;
+    data.DxgkDdiQueryCurrentFence = QueryCurrentFence;
+    data.DxgkDdiResetFromTimeout = ResetFromTimeout;
+    data.DxgkDdiRestartFromTimeout = RestartFromTimeout;
+    data.DxgkDdiResetEngine = ResetEngine;
+    data.DxgkDdiQueryEngineStatus = QueryEngineStatus;
+    data.DxgkDdiQueryDependentEngineGroup = QueryDependentEngineGroup;
+    data.DxgkDdiCollectDbgInfo = CollectDbgInfo;
+  }
   return DxgkInitialize(DriverObject, RegistryPath, &data);
 }

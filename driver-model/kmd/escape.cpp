@@ -6,7 +6,7 @@ namespace {
 
 NTSTATUS FindMember(GDM_LINK* Link, ULONG Index, GDM_ADAPTER** Adapter) {
   *Adapter = GdmLinkMember(Link, Index);
-  if (*Adapter != NULL && (*Adapter)->Exclusive) return STATUS_DEVICE_BUSY;
+  if (*Adapter != NULL && ((*Adapter)->Exclusive || (*Adapter)->Halted)) return STATUS_DEVICE_BUSY;
   return *Adapter != NULL && (*Adapter)->Started ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
@@ -20,6 +20,9 @@ NTSTATUS MakeOperand(GDM_LINK* Link, const GdmOperand& From, ULONGLONG Size, GDM
   switch (From.kind) {
     case GDM_OPERAND_VRAM:
       To->Space = dma::space::VRAM;
+      return STATUS_SUCCESS;
+    case GDM_OPERAND_APERTURE:
+      To->Space = dma::space::APERTURE;
       return STATUS_SUCCESS;
     case GDM_OPERAND_LOGICAL:
       return STATUS_SUCCESS;
@@ -70,10 +73,23 @@ NTSTATUS BeginCopy(GDM_ADAPTER* Lead, const GdmCopy* Args, COPY_OPERANDS* Operan
   return STATUS_SUCCESS;
 }
 
+// R170: a page that the system mapped cache-coherently is snooped, whatever user mode asks for.
+bool TouchesCoherentPages(const GDM_ADAPTER* Adapter, const GDM_OPERAND& Operand, ULONGLONG Size) {
+  if (Operand.Space != dma::space::APERTURE) return false;
+  const ULONGLONG last = (Operand.Address + Size - 1) >> PAGE_SHIFT;
+  for (ULONGLONG page = Operand.Address >> PAGE_SHIFT; page <= last && page < Adapter->Paging.AperturePages;
+       ++page) {
+    if (Adapter->Paging.Coherent[page] != 0) return true;
+  }
+  return false;
+}
+
 NTSTATUS RunCopy(GDM_ADAPTER* Adapter, const COPY_OPERANDS* Operands, GdmCopy* Args) {
   ULONG descriptors = 0;
   ULONG64 fence = 0;
-  const bool no_snoop = (Args->flags & GDM_COPY_NO_SNOOP) != 0;
+  const bool no_snoop = (Args->flags & GDM_COPY_NO_SNOOP) != 0 &&
+                        !TouchesCoherentPages(Adapter, Operands->Source, Args->size) &&
+                        !TouchesCoherentPages(Adapter, Operands->Destination, Args->size);
   NTSTATUS status =
       GdmRingCopy(Adapter, &Operands->Source, &Operands->Destination, Args->size, no_snoop, &descriptors);
   if (NT_SUCCESS(status)) status = GdmRingFence(Adapter, &fence);

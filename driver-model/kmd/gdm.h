@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dispmprt.h"
+#include "driver-model/kmd/allocation.h"
 #include "driver-model/kmd/escape.h"
 #include "driver-model/kmd/parameters.h"
 #include "ntddk.h"
@@ -23,6 +24,49 @@ struct GDM_MEMORY {
 
 struct GDM_LINK;
 
+// ---- The paging channel: channel 1, the only node that the system schedules. Channel 0 is the driver's own.
+
+constexpr ULONG kGdmPagingNode = 0;     // its NodeOrdinal
+constexpr ULONG kGdmQueuedPackets = 4;  // HwQueuePacketCap: submissions that are not complete
+constexpr ULONG kGdmPackets = 16;       // these, and preemption requests
+
+/// A submission or a preemption request in the ring; it ends with the fence of its number.
+struct GDM_PACKET {
+  ULONG64 Sequence;
+  UINT FenceId;
+  BOOLEAN Preemption;
+};
+
+/// What BuildPagingBuffer leaves in the private data of a paging buffer: one call's descriptors.
+struct GDM_PAGING_RECORD {
+  UCHAR* First;
+  ULONG Count;
+};
+
+/// Tail is SubmitCommand's and PreemptCommand's; the system calls one of them at a time. All below it belongs
+/// to the device's interrupt level.
+struct GDM_PAGING {
+  BOOLEAN Present;      // the device has a second channel with the operations that paging takes
+  ULONG AperturePages;  // 0: no aperture
+  UCHAR* Coherent;      // for each aperture page: mapped with CacheCoherent
+  GDM_MEMORY RingMemory;
+  ULONG RingSizeLog2;
+  ULONG RingTail;
+
+  BOOLEAN Halted;    // between a reset and its end, and while powered down: takes no work
+  ULONG64 Sequence;  // last fence value that was used
+  GDM_PACKET Packets[kGdmPackets];
+  ULONG FirstPacket;
+  ULONG PacketCount;
+  UINT LastSubmitted;
+  UINT LastCompleted;
+  ULONG64 RetriedSequence;  // packet whose failed descriptor was run a second time
+  ULONG Retries;
+  ULONG Faults;
+  GdmChannelError LastError;
+  volatile LONG Notified;  // the DPC owes a DxgkCbNotifyDpc
+};
+
 /// One function: the MiniportDeviceContext.
 struct GDM_ADAPTER {
   LIST_ENTRY LinkEntry;  // GDM_LINK::Adapters
@@ -35,11 +79,13 @@ struct GDM_ADAPTER {
   // From StartDevice to StopDevice.
   BOOLEAN Started;
   BOOLEAN Exclusive;  // between BeginExclusiveAccess and EndExclusiveAccess
+  BOOLEAN Halted;     // between ResetFromTimeout and RestartFromTimeout
   DXGKRNL_INTERFACE Dxgk;
   DXGK_START_INFO StartInfo;
   DXGK_DEVICE_INFO DeviceInfo;
   UCHAR* Registers;
   ULONGLONG VramSize;  // bytes
+  ULONG Channels;
 
   // Interrupt routine -> DPC -> waiting thread.
   volatile LONG PendingCauses;
@@ -54,6 +100,14 @@ struct GDM_ADAPTER {
   GDM_MEMORY FenceMemory;
   ULONG64 LastFence;
   ULONG64 NextTag;
+
+  GDM_PAGING Paging;
+};
+
+/// An allocation: hAllocation of the system's calls.
+struct GDM_ALLOCATION {
+  LIST_ENTRY Entry;  // GDM_LINK::Allocations
+  GdmAllocationData Data;
 };
 
 // Locks are synchronization events: unlike a fast mutex, their holder stays at PASSIVE_LEVEL. Their order:
@@ -75,6 +129,7 @@ struct GDM_LINK {
   ULONG Members;
   KEVENT Lock;
   LIST_ENTRY Objects;
+  LIST_ENTRY Allocations;
   ULONG NextId;
 };
 
@@ -119,6 +174,42 @@ NTSTATUS GdmRingRecover(GDM_ADAPTER* Adapter, GdmChannelError* Error);
 /// again. STATUS_IO_TIMEOUT: neither came. Bytes: of the work before the fence; the more, the longer the
 /// wait.
 NTSTATUS GdmRingWait(GDM_ADAPTER* Adapter, ULONG64 Value, ULONGLONG Bytes, GdmChannelError* Error);
+
+// ---- channel.cpp: the paging channel. What the system's calls mean stands with the DDIs.
+
+NTSTATUS GdmPagingCreate(GDM_ADAPTER* Adapter);
+VOID GdmPagingDestroy(GDM_ADAPTER* Adapter);
+/// Stop the channel and wait until it has nothing in flight. STATUS_IO_TIMEOUT: it does not end.
+NTSTATUS GdmPagingQuiesce(GDM_ADAPTER* Adapter);
+/// Back from that with an empty ring.
+VOID GdmPagingResume(GDM_ADAPTER* Adapter);
+/// The device's interrupt, at its level. Causes: INT_STATUS.
+VOID GdmPagingInterrupt(GDM_ADAPTER* Adapter, ULONG Causes);
+/// Its DPC.
+VOID GdmPagingDpc(GDM_ADAPTER* Adapter);
+NTSTATUS GdmPagingSubmit(GDM_ADAPTER* Adapter, const DXGKARG_SUBMITCOMMAND* Args);
+NTSTATUS GdmPagingPreempt(GDM_ADAPTER* Adapter, UINT PreemptionFenceId);
+NTSTATUS GdmPagingCurrentFence(GDM_ADAPTER* Adapter, UINT* Fence);
+/// Forget every packet. LastAborted: the one that was under way, or the last completed one.
+NTSTATUS GdmPagingResetEngine(GDM_ADAPTER* Adapter, UINT* LastAborted);
+/// The first half of an adapter's reset; GdmPagingResume is the second. All packets count as completed.
+NTSTATUS GdmPagingHalt(GDM_ADAPTER* Adapter);
+BOOLEAN GdmPagingResponsive(GDM_ADAPTER* Adapter);
+
+// ---- paging.cpp
+
+NTSTATUS GdmBuildPagingBuffer(GDM_ADAPTER* Lead, DXGKARG_BUILDPAGINGBUFFER* Args);
+/// Bytes of a paging buffer, and of the private data that its worst case takes.
+UINT GdmPagingBufferSize(VOID);
+UINT GdmPagingPrivateSize(VOID);
+
+// ---- allocation.cpp
+
+NTSTATUS GdmQuerySegments(GDM_LINK* Link, const DXGKARG_QUERYADAPTERINFO* Query);
+NTSTATUS GdmCreateAllocation(GDM_LINK* Link, DXGKARG_CREATEALLOCATION* Args);
+NTSTATUS GdmDestroyAllocation(GDM_LINK* Link, const DXGKARG_DESTROYALLOCATION* Args);
+/// Where the system's part of local memory begins: the part below is for escapes.
+ULONGLONG GdmVramSegmentBase(const GDM_ADAPTER* Adapter);
 
 // ---- memory.cpp
 

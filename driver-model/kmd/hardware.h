@@ -23,3 +23,8 @@ inline VOID GdmWrite32(const GDM_ADAPTER* Adapter, ULONG64 Offset, ULONG64 Value
 inline VOID GdmWrite64(const GDM_ADAPTER* Adapter, ULONG64 Offset, ULONG64 Value) {
   WRITE_REGISTER_ULONG64(reinterpret_cast<volatile ULONG64*>(Adapter->Registers + Offset), Value);
 }
+
+/// Offset of a channel's register; Offset is channel 0's.
+inline constexpr ULONG64 GdmChannelRegister(ULONG Channel, ULONG64 Offset) {
+  return Offset + Channel * dma::CH_CTRL::kStride;
+}

@@ -42,6 +42,7 @@ NTSTATUS GdmLinkJoin(GDM_ADAPTER* Adapter, LINKED_DEVICE* LinkedDevice) {
     link->NextId = 1;
     InitializeListHead(&link->Adapters);
     InitializeListHead(&link->Objects);
+    InitializeListHead(&link->Allocations);
     KeInitializeEvent(&link->Lock, SynchronizationEvent, TRUE);
     InsertTailList(&AllLinks, &link->Entry);
   }

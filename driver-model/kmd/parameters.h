@@ -23,6 +23,12 @@ struct GDM_PARAMETERS {
   LONGLONG FenceTimeout;
   /// log2 of the descriptors of a ring, at most 8.
   ULONG RingSizeLog2;
+  /// The driver takes no part in paging: no segments, no node for the system.
+  BOOLEAN NoPaging;
+  /// DRIVERCAPS.SupportPerEngineTDR.
+  BOOLEAN PerEngineTdr;
+  /// Bytes of a paging buffer, a multiple of a page.
+  UINT PagingBufferSize;
 };
 
 EXTERN_C GDM_PARAMETERS GdmParameters;

@@ -87,7 +87,7 @@ TEST(KmdStart, StopFreesEverything) {
   covers("R96", "E19");
   FakeSystem system;
   ASSERT_EQ(system.start(), STATUS_SUCCESS);
-  EXPECT_EQ(system.objects.size(), 4u);  // a ring and a fence page each
+  EXPECT_EQ(system.objects.size(), 6u);  // a ring and a fence page each
   GdmCreateObject create{};
   create.size = 3 * PAGE_SIZE;
   create.high = ~0ull;
@@ -110,7 +110,9 @@ TEST(KmdStart, StopFreesEverything) {
 }
 
 TEST(KmdStart, DeviceWithFewerAddressBitsIsRefused) {
-  FakeSystem system(1, 39);
+  gpudmar::test::FakeGpu::Config config;
+  config.address_bits = 39;
+  FakeSystem system(1, config);
   EXPECT_EQ(system.start(), STATUS_DEVICE_CONFIGURATION_ERROR);
   system.stop();
   EXPECT_TRUE(system.objects.empty());

@@ -2,6 +2,7 @@
 // The scripted dxgkrnl: see fake_system.h.
 #include "tests/driver-model/kmd/fake_system.h"
 
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -182,13 +183,36 @@ NTSTATUS unmap_memory(HANDLE, PVOID address) {
   return STATUS_SUCCESS;
 }
 
-BOOLEAN queue_dpc(HANDLE handle) {
-  FakeSystem& system = FakeSystem::active();
-  system.platform.time.after(3, [&system, gpu = gpu_of(handle)] {
+void run_dpc(FakeSystem& system, unsigned gpu) {
+  system.platform.time.after(3, [&system, gpu] {
+    if (KeGetCurrentIrql() >= DISPATCH_LEVEL) return run_dpc(system, gpu);  // time passes in a routine above it
     const wdk::IrqlRaise raised(system.runtime, DISPATCH_LEVEL);
     system.driver.DxgkDdiDpcRoutine(system.contexts[gpu]);
   });
+}
+
+BOOLEAN queue_dpc(HANDLE handle) {
+  run_dpc(FakeSystem::active(), gpu_of(handle));
   return TRUE;
+}
+
+NTSTATUS synchronize_execution(HANDLE, PKSYNCHRONIZE_ROUTINE routine, PVOID context, ULONG, PBOOLEAN result) {
+  FakeSystem& system = note("SynchronizeExecution");
+  const wdk::IrqlRaise raised(system.runtime, wdk::kDeviceIrql);
+  *result = routine(context);
+  return STATUS_SUCCESS;
+}
+
+void notify_interrupt(HANDLE handle, DXGKARGCB_NOTIFY_INTERRUPT_DATA* data) {
+  FakeSystem& system = FakeSystem::active();
+  if (KeGetCurrentIrql() <= DISPATCH_LEVEL) system.misuse.push_back("NotifyInterrupt: IRQL");
+  system.notifications.push_back({gpu_of(handle), *data, false});
+}
+
+void notify_dpc(HANDLE) {
+  FakeSystem& system = FakeSystem::active();
+  if (KeGetCurrentIrql() != DISPATCH_LEVEL) system.misuse.push_back("NotifyDpc: IRQL");
+  for (FakeSystem::Notification& notification : system.notifications) notification.seen = true;
 }
 
 }  // namespace
@@ -203,7 +227,7 @@ FakeSystem& FakeSystem::active() {
   return *active_system;
 }
 
-FakeSystem::FakeSystem(unsigned gpu_count, unsigned address_bits)
+FakeSystem::FakeSystem(unsigned gpu_count, const FakeGpu::Config& gpu)
     : runtime(platform.platform, [this] {
         wdk::Runtime::Options options;
         options.debug_output = [this](std::string_view text) { printed_ += text; };
@@ -212,8 +236,10 @@ FakeSystem::FakeSystem(unsigned gpu_count, unsigned address_bits)
   active_system = this;
   for (unsigned i = 0; i < gpu_count; ++i) {
     gpus.push_back(
-        std::make_unique<FakeGpu>(platform.time, kBar + i * 0x1000, address_bits,
-                                  [this](std::uint64_t logical, bool) { return resolve(logical); }));
+        std::make_unique<FakeGpu>(platform.time, kBar + i * 0x1000, gpu,
+                                  [this](std::uint64_t logical, void* data, std::size_t bytes, bool write) {
+                                    return access(logical, data, bytes, write);
+                                  }));
     gpus.back()->interrupt = [this, i] { interrupt(i); };
   }
   if (!NT_SUCCESS(DriverEntry(nullptr, nullptr))) throw std::runtime_error("DriverEntry failed");
@@ -225,6 +251,10 @@ FakeSystem::~FakeSystem() {
 }
 
 void FakeSystem::interrupt(unsigned gpu) {
+  if (KeGetCurrentIrql() >= wdk::kDeviceIrql) {  // one routine at a time
+    platform.time.after(1, [this, gpu] { interrupt(gpu); });
+    return;
+  }
   const wdk::IrqlRaise raised(runtime, wdk::kDeviceIrql);
   driver.DxgkDdiInterruptRoutine(contexts[gpu], 0);
 }
@@ -232,6 +262,17 @@ void FakeSystem::interrupt(unsigned gpu) {
 std::uint8_t* FakeSystem::resolve(std::uint64_t logical) {
   const auto page = translations.find(logical >> PAGE_SHIFT);
   return page == translations.end() ? nullptr : page->second + (logical & (PAGE_SIZE - 1));
+}
+
+bool FakeSystem::access(std::uint64_t logical, void* data, std::size_t bytes, bool write) {
+  if (failing_accesses != 0 && --failing_accesses == 0) return false;
+  std::uint8_t* at = resolve(logical);
+  if (at == nullptr) return false;
+  if (write)
+    std::memcpy(at, data, bytes);
+  else
+    std::memcpy(data, at, bytes);
+  return true;
 }
 
 void FakeSystem::add_devices() {
@@ -254,6 +295,9 @@ NTSTATUS FakeSystem::start_device(unsigned gpu) {
   table.DxgkCbMapMemory = map_memory;
   table.DxgkCbUnmapMemory = unmap_memory;
   table.DxgkCbQueueDpc = queue_dpc;
+  table.DxgkCbSynchronizeExecution = synchronize_execution;
+  table.DxgkCbNotifyInterrupt = notify_interrupt;
+  table.DxgkCbNotifyDpc = notify_dpc;
   table.DxgkCbCreatePhysicalMemoryObject = create;
   table.DxgkCbDestroyPhysicalMemoryObject = destroy;
   table.DxgkCbOpenPhysicalMemoryObject = open;

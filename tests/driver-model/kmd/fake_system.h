@@ -22,7 +22,7 @@ namespace gpudmar::test {
 /// pointer.
 class FakeSystem {
  public:
-  explicit FakeSystem(unsigned gpus = 2, unsigned address_bits = 40);
+  explicit FakeSystem(unsigned gpus = 2, const FakeGpu::Config& gpu = {});
   ~FakeSystem();
   FakeSystem(const FakeSystem&) = delete;
   FakeSystem& operator=(const FakeSystem&) = delete;
@@ -63,6 +63,12 @@ class FakeSystem {
   std::map<std::uintptr_t, std::unique_ptr<Object>> objects;
   std::map<DXGK_ADL*, std::unique_ptr<Adl>> adls;
   std::vector<std::string> calls;
+  struct Notification {
+    unsigned gpu;
+    DXGKARGCB_NOTIFY_INTERRUPT_DATA data;
+    bool seen;  ///< a NotifyDpc followed
+  };
+  std::vector<Notification> notifications;
   std::vector<std::string> misuse;  ///< what a real dxgkrnl would stop the system for
 
   FakePlatform platform;
@@ -74,6 +80,8 @@ class FakeSystem {
   [[nodiscard]] static FakeSystem& active();
   [[nodiscard]] HANDLE device_handle(unsigned gpu) const { return reinterpret_cast<HANDLE>(0xD000ull + gpu); }
   std::uint8_t* resolve(std::uint64_t logical);
+  bool access(std::uint64_t logical, void* data, std::size_t bytes, bool write);
+  std::uint64_t failing_accesses = 0;  ///< the n-th access from now fails; 0: none
   std::map<std::uint64_t, std::uint8_t*> translations;  ///< logical page to memory
   bool translations_survive = false;                    ///< FreeAdl leaves them: a missing invalidation
   std::uint64_t next_page = 0x4000;
