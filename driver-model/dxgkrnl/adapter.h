@@ -14,6 +14,7 @@
 #include "dispmprt.h"
 #include "driver-model/dxgkrnl/call_log.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
+#include "driver-model/dxgkrnl/paging.h"
 #include "driver-model/hw/hw.h"
 #include "driver-model/mm/sleep_lock.h"
 
@@ -69,6 +70,8 @@ class PhysicalAdapter {
 
   /// DxgkCbQueueDpc: TRUE = queued.
   BOOLEAN queue_dpc();
+  /// DPCs that were queued at DISPATCH_LEVEL or above run when that is left.
+  void run_dpcs();
   /// DxgkCbSynchronizeExecution.
   BOOLEAN synchronize(PKSYNCHRONIZE_ROUTINE routine, PVOID routine_context);
 
@@ -79,7 +82,6 @@ class PhysicalAdapter {
 
  private:
   void handle_interrupt();
-  void run_dpcs();
 
   std::size_t index_;
   hw::Function function_;
@@ -111,6 +113,7 @@ struct LogicalAdapter {
   std::vector<mm::PageRun> hardware_reserved;  ///< of QueryAdapterInfo 22, as the driver gave them
   bool reserved_ranges_known = false;
   DEVICE_POWER_STATE power = PowerDeviceD0;
+  std::unique_ptr<Paging> paging;  ///< null: the driver takes no part in it
 };
 
 /// Of the members, in their order.

@@ -149,7 +149,7 @@ VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTI
 VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbNotifyDpc");
-  (void)adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
+  kernel.note_dpc(adapter_of(kernel, adapter, "DxgkCbNotifyDpc"));
 }
 
 NTSTATUS APIENTRY synchronize_execution(HANDLE device_handle, PKSYNCHRONIZE_ROUTINE routine, PVOID context,

@@ -200,8 +200,17 @@ void Kernel::note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTI
     default:
       break;
   }
-  const std::lock_guard guard(notification_mutex_);
-  notifications_.push_back(note);
+  {
+    const std::lock_guard guard(notification_mutex_);
+    notifications_.push_back(note);
+  }
+  if (LogicalAdapter* link = link_of(adapter); link != nullptr && link->paging != nullptr)
+    link->paging->note_interrupt(data);
+}
+
+void Kernel::note_dpc(const PhysicalAdapter& adapter) {
+  if (LogicalAdapter* link = link_of(adapter); link != nullptr && link->paging != nullptr)
+    link->paging->note_dpc();
 }
 
 void Kernel::on_fault(std::function<void(const vtd::FaultRecord&)> subscriber) {

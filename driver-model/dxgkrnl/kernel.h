@@ -49,6 +49,7 @@ struct KernelConfig {
   bool verifier = false;
   /// A fault of a device is BugCheck 0xE6/0x26, raised by the next call across the driver interface.
   bool faults_are_fatal = false;
+  PagingConfig paging;
   /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
   wdk::Runtime::Options runtime;
 };
@@ -120,6 +121,9 @@ class Kernel {
   /// DxgkDdiEscape of a link's lead: `data` in and out, `size` bytes.
   NTSTATUS escape(void* data, std::uint32_t size, std::size_t link = 0);
 
+  /// Allocations and paging of a link that is started; null where the driver takes no part.
+  [[nodiscard]] Paging* paging(std::size_t link = 0) const;
+
   // ---- Processes and memory pressure
   /// Create and enter processes here; end them with exit_process().
   [[nodiscard]] ProcessTable& processes() { return processes_; }
@@ -171,8 +175,10 @@ class Kernel {
   [[nodiscard]] const DRIVER_INITIALIZATION_DATA& driver() const { return driver_; }
   NTSTATUS unregister_driver();
   void note_interrupt(const PhysicalAdapter& adapter, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data);
+  void note_dpc(const PhysicalAdapter& adapter);
 
  private:
+  [[nodiscard]] LogicalAdapter* link_of(const PhysicalAdapter& adapter) const;
   NTSTATUS add_devices();
   NTSTATUS form_links();
   NTSTATUS start_link(LogicalAdapter& link);
@@ -195,6 +201,8 @@ class Kernel {
   NTSTATUS query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
                  std::uint32_t size, void* in = nullptr, std::uint32_t in_size = 0);
   NTSTATUS start_device(PhysicalAdapter& adapter, LogicalAdapter& link);
+  NTSTATUS start_paging(LogicalAdapter& link);
+  void stop_paging(LogicalAdapter& link);
   NTSTATUS stop_device(PhysicalAdapter& adapter);
   NTSTATUS stop_link(LogicalAdapter& link);
   void remove_device(PhysicalAdapter& adapter);

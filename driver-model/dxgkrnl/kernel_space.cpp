@@ -189,6 +189,7 @@ NTSTATUS Kernel::enable_isolation(std::size_t index) {
 NTSTATUS Kernel::with_exclusive_access(LogicalAdapter& link, const std::function<void()>& action) {
   if (driver_.DxgkDdiBeginExclusiveAccess == nullptr || driver_.DxgkDdiEndExclusiveAccess == nullptr)
     return fail(STATUS_NOT_SUPPORTED, "the driver has no exclusive access");
+  const PagingSuspension suspended(link.paging.get());  // R181
   std::vector<PhysicalAdapter*> order;
   for (PhysicalAdapter* member : link.members)
     if (member != link.lead) order.push_back(member);

@@ -124,6 +124,7 @@ NTSTATUS Kernel::start_link(LogicalAdapter& link) {
   if (NT_SUCCESS(status)) status = query_physical_adapters(link);
   if (NT_SUCCESS(status)) status = query_reserved_ranges(link);
   if (NT_SUCCESS(status)) status = isolate(link);
+  if (NT_SUCCESS(status)) status = start_paging(link);
   return status;
 }
 
@@ -157,6 +158,7 @@ NTSTATUS Kernel::stop_link(LogicalAdapter& link) {
   const auto keep = [&](NTSTATUS status) {
     if (NT_SUCCESS(result)) result = status;
   };
+  stop_paging(link);
   if (link.lead != nullptr) keep(stop_device(*link.lead));  // E2: the lead first
   for (PhysicalAdapter* member : link.members) keep(stop_device(*member));
   memory_.check_leaks(link.memory);

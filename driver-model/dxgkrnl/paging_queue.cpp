@@ -13,8 +13,8 @@ namespace gpudmar::dxgkrnl {
 namespace {
 
 constexpr unsigned kBuffers = 2;
-constexpr unsigned kBusyTries = 8;           // of STATUS_GRAPHICS_ALLOCATION_BUSY for one operation
-constexpr UINT kWorthFilling = 4;            // a buffer is left when less than one of so many parts is free
+constexpr unsigned kBusyTries = 8;  // of STATUS_GRAPHICS_ALLOCATION_BUSY for one operation
+constexpr UINT kWorthFilling = 4;   // a buffer is left when less than one of so many parts is free
 constexpr std::uint64_t kSettleCycles = 50'000;  // for what QueryCurrentFence sets off
 
 }  // namespace
@@ -119,6 +119,7 @@ std::optional<UINT> PagingQueue::run(DXGK_BUILDPAGINGBUFFER_OPERATION operation,
     describe(args);
     NTSTATUS status = STATUS_SUCCESS;
     {
+      const DdiGate::Call inside(port_.gate);
       CallScope call(port_.calls, "DxgkDdiBuildPagingBuffer",
                      fmt::format("operation {}, pass {:#x}", static_cast<int>(operation), multipass));
       status = call.done(port_.driver.DxgkDdiBuildPagingBuffer(port_.context, &args));
@@ -207,6 +208,7 @@ UINT PagingQueue::submit(Packet packet) {
     patch.SubmissionFenceId = packet.args.SubmissionFenceId;
     patch.Flags.Paging = 1;
     patch.EngineOrdinal = config_.engine;
+    const DdiGate::Call inside(port_.gate);
     CallScope call(port_.calls, "DxgkDdiPatch");
     if (const NTSTATUS status = call.done(port_.driver.DxgkDdiPatch(port_.context, &patch));
         !NT_SUCCESS(status))
@@ -218,15 +220,16 @@ UINT PagingQueue::submit(Packet packet) {
 }
 
 void PagingQueue::call_submit(const Packet& packet) {
-  CallScope call(port_.calls, "DxgkDdiSubmitCommand",
-                 fmt::format("engine {}, fence {}, bytes {:#x} to {:#x}", config_.engine,
-                             packet.args.SubmissionFenceId, packet.args.DmaBufferSubmissionStartOffset,
-                             packet.args.DmaBufferSubmissionEndOffset));
+  CallScope call(
+      port_.calls, "DxgkDdiSubmitCommand",
+      fmt::format("engine {}, fence {}, bytes {:#x} to {:#x}", config_.engine, packet.args.SubmissionFenceId,
+                  packet.args.DmaBufferSubmissionStartOffset, packet.args.DmaBufferSubmissionEndOffset));
   NTSTATUS status = STATUS_SUCCESS;
   {
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     status = call.done(port_.driver.DxgkDdiSubmitCommand(port_.context, &packet.args));
   }
+  port_.left_dispatch();
   if (!NT_SUCCESS(status))  // E10
     throw BugCheck(bugcheck::kVideoSchedulerInternalError,
                    {bugcheck::kSubmissionFailed, static_cast<std::uint32_t>(status),
@@ -243,10 +246,11 @@ PagingQueue::Outcome PagingQueue::wait(UINT fence, std::uint64_t cycles) {
   }
   if (faulted_) {
     const std::lock_guard guard(mutex_);
-    throw BugCheck(bugcheck::kVideoSchedulerInternalError,
-                   {bugcheck::kPagingCommandFailed, static_cast<std::uint32_t>(fault_status_), faulted_fence_, 0},
-                   fmt::format("the driver reports paging command {} as failed: {:#x}", faulted_fence_,
-                               static_cast<std::uint32_t>(fault_status_)));
+    throw BugCheck(
+        bugcheck::kVideoSchedulerInternalError,
+        {bugcheck::kPagingCommandFailed, static_cast<std::uint32_t>(fault_status_), faulted_fence_, 0},
+        fmt::format("the driver reports paging command {} as failed: {:#x}", faulted_fence_,
+                    static_cast<std::uint32_t>(fault_status_)));
   }
   return done ? Outcome::kDone : Outcome::kTimeout;
 }
@@ -254,6 +258,7 @@ PagingQueue::Outcome PagingQueue::wait(UINT fence, std::uint64_t cycles) {
 void PagingQueue::query_fence() {
   if (port_.driver.DxgkDdiQueryCurrentFence == nullptr) return;
   DXGKARG_QUERYCURRENTFENCE args{0, config_.node, config_.engine};
+  const DdiGate::Call inside(port_.gate);
   CallScope call(port_.calls, "DxgkDdiQueryCurrentFence");
   (void)call.done(port_.driver.DxgkDdiQueryCurrentFence(port_.context, &args));
 }
@@ -267,6 +272,7 @@ bool PagingQueue::preempt(std::uint64_t cycles) {
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     status = call.done(port_.driver.DxgkDdiPreemptCommand(port_.context, &args));
   }
+  port_.left_dispatch();
   if (!NT_SUCCESS(status))  // E10
     throw BugCheck(bugcheck::kVideoSchedulerInternalError,
                    {bugcheck::kSubmissionFailed, static_cast<std::uint32_t>(status),
@@ -285,8 +291,7 @@ bool PagingQueue::engine_was_reset(UINT fence) {
     const std::lock_guard guard(mutex_);
     if (!reached(fence, completed_) || !reached(submitted_, fence))
       throw BugCheck(
-          bugcheck::kVideoSchedulerInternalError,
-          {bugcheck::kInvalidAbortedFence, fence, completed_, 0},
+          bugcheck::kVideoSchedulerInternalError, {bugcheck::kInvalidAbortedFence, fence, completed_, 0},
           fmt::format("the driver aborted fence {}, completed are {} of {}", fence, completed_, submitted_));
     if (fence != completed_) {
       completed_ = visible_ = fence;
@@ -329,10 +334,9 @@ void PagingQueue::note_interrupt(const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data) {
   if (ignoring_) return;
   const auto complete = [&](UINT fence) {
     if (!reached(fence, completed_) || !reached(submitted_, fence))
-      throw BugCheck(bugcheck::kVideoSchedulerInternalError,
-                     {bugcheck::kInvalidFence, fence, completed_, submitted_},
-                     fmt::format("the driver reports fence {}, completed are {} of {}", fence, completed_,
-                                 submitted_));
+      throw BugCheck(
+          bugcheck::kVideoSchedulerInternalError, {bugcheck::kInvalidFence, fence, completed_, submitted_},
+          fmt::format("the driver reports fence {}, completed are {} of {}", fence, completed_, submitted_));
     completed_ = fence;
   };
   switch (data.InterruptType) {

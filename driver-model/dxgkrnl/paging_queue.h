@@ -13,6 +13,7 @@
 
 #include "dispmprt.h"
 #include "driver-model/dxgkrnl/call_log.h"
+#include "driver-model/dxgkrnl/ddi_gate.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
 #include "driver-model/hw/hw.h"
 
@@ -21,11 +22,13 @@ namespace gpudmar::dxgkrnl {
 /// What all paging of a link goes through.
 struct PagingPort {
   const DRIVER_INITIALIZATION_DATA& driver;
-  PVOID context = nullptr;        ///< the lead's MiniportDeviceContext
+  PVOID context = nullptr;         ///< the lead's MiniportDeviceContext
   HANDLE device_handle = nullptr;  ///< the lead's, for memory objects
   CallLog& calls;
   hw::Time& time;
   MemoryManager& memory;
+  DdiGate& gate;  ///< of the entry points at PASSIVE_LEVEL
+  std::function<void()> left_dispatch;  ///< called when a DDI at DISPATCH_LEVEL has returned
 };
 
 /// Memory of the system's own that devices reach: an object, a CPU mapping, an ADL. Freed on destruction.
@@ -91,10 +94,12 @@ class PagingQueue {
   /// Between a reset and the restart: what is built waits for submit_deferred().
   void defer(bool on) { deferring_ = on; }
   void submit_deferred();
+  [[nodiscard]] bool deferring() const { return deferring_; }
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] UINT last_submitted() const { return submitted_; }
   [[nodiscard]] UINT last_completed() const { return completed_; }
+  [[nodiscard]] bool done(UINT fence) const { return reached(visible_, fence); }
   [[nodiscard]] bool idle() const { return reached(visible_, submitted_); }
 
   // ---- The driver's notifications

@@ -49,8 +49,8 @@ void Segment::release(std::uint64_t first, std::uint64_t pages) {
     throw BugCheck(bugcheck::kVideoMemoryManagementInternal, {bugcheck::kSegmentMisuse, id_, first, pages},
                    fmt::format("pages {}+{} of segment {} are not one run", first, pages, id_));
   const auto mapped = mapped_.lower_bound(first);
-  const bool below = mapped != mapped_.begin() &&
-                     std::prev(mapped)->first + std::prev(mapped)->second > first;
+  const bool below =
+      mapped != mapped_.begin() && std::prev(mapped)->first + std::prev(mapped)->second > first;
   if (below || (mapped != mapped_.end() && mapped->first < first + pages))
     throw BugCheck(bugcheck::kVideoMemoryManagementInternal,
                    {bugcheck::kApertureReleasedInUse, id_, first, pages},
@@ -58,13 +58,9 @@ void Segment::release(std::uint64_t first, std::uint64_t pages) {
   used_.erase(it);
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> Segment::take_mapped(std::uint64_t first,
-                                                                          std::uint64_t pages) {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
-  for (auto it = mapped_.lower_bound(first); it != mapped_.end() && it->first < first + pages;
-       it = mapped_.erase(it))
-    runs.emplace_back(*it);
-  return runs;
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Segment::mapped(std::uint64_t first,
+                                                                     std::uint64_t pages) const {
+  return {mapped_.lower_bound(first), mapped_.lower_bound(first + pages)};
 }
 
 NTSTATUS read_segments(const SegmentQuery& query, UINT physical_adapter, SegmentTable& table,

@@ -34,8 +34,10 @@ class Segment {
 
   // ---- Aperture: which pages the driver was told to map, and not to unmap yet.
   void note_mapped(std::uint64_t first, std::uint64_t pages) { mapped_[first] = pages; }
-  /// The runs within [first, first + pages) that are mapped, and are not any more.
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> take_mapped(std::uint64_t first, std::uint64_t pages);
+  void note_unmapped(std::uint64_t first) { mapped_.erase(first); }
+  /// The runs within [first, first + pages) that are mapped.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped(std::uint64_t first,
+                                                                            std::uint64_t pages) const;
   [[nodiscard]] std::uint64_t mapped_pages() const;
 
  private:
@@ -60,8 +62,8 @@ struct SegmentTable {
 /// A QUERYSEGMENT4 call with input and output structure.
 using SegmentQuery = std::function<NTSTATUS(DXGK_QUERYSEGMENTIN4&, DXGK_QUERYSEGMENTOUT4&)>;
 
-/// Ask a driver for the segments of a member of the link, twice, as documented. A driver that reports none has
-/// an empty table. `why` says what is wrong with an answer that is refused.
+/// Ask a driver for the segments of a member of the link, twice, as documented. A driver that reports none
+/// has an empty table. `why` says what is wrong with an answer that is refused.
 [[nodiscard]] NTSTATUS read_segments(const SegmentQuery& query, UINT physical_adapter, SegmentTable& table,
                                      std::string& why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private data of an allocation of the gdmkmd driver: what a user-mode driver hands to DxgkDdiCreateAllocation
- * through the system. Plain C, as escape.h.
+/* Private data of an allocation of the gdmkmd driver: what a user-mode driver hands to
+ * DxgkDdiCreateAllocation through the system. Plain C, as escape.h.
  */
 #ifndef GPUDMAR_KMD_ALLOCATION_H
 #define GPUDMAR_KMD_ALLOCATION_H

@@ -175,8 +175,7 @@ struct REQUEST {
 NTSTATUS Synchronize(REQUEST* Request, PKSYNCHRONIZE_ROUTINE Routine) {
   const DXGKRNL_INTERFACE& dxgk = Request->Adapter->Dxgk;
   BOOLEAN result = FALSE;
-  const NTSTATUS status =
-      dxgk.DxgkCbSynchronizeExecution(dxgk.DeviceHandle, Routine, Request, 0, &result);
+  const NTSTATUS status = dxgk.DxgkCbSynchronizeExecution(dxgk.DeviceHandle, Routine, Request, 0, &result);
   return NT_SUCCESS(status) ? Request->Status : status;
 }
 
@@ -259,8 +258,8 @@ VOID PushRecord(GDM_PAGING* Paging, const GDM_PAGING_RECORD& Record, ULONGLONG D
     ULONG64 descriptor[kQuadwords];
     RtlCopyMemory(descriptor, Record.First + SIZE_T{i} * kDescriptorBytes, kDescriptorBytes);
     if (dma::descriptor::OPCODE.get(descriptor) == dma::opcode::MAP_APERTURE_LIST) {
-      dma::descriptor::SRC.set(descriptor, DeviceAddress + SIZE_T{i} * kDescriptorBytes +
-                                               dma::descriptor::SRC.get(descriptor));
+      dma::descriptor::SRC.set(
+          descriptor, DeviceAddress + SIZE_T{i} * kDescriptorBytes + dma::descriptor::SRC.get(descriptor));
     }
     dma::descriptor::TAG.set(descriptor, Tag);
     Push(Paging, descriptor);
@@ -293,8 +292,8 @@ NTSTATUS GdmPagingCreate(GDM_ADAPTER* Adapter) {
 
   paging.RingSizeLog2 = WantedSizeLog2();
   if (paging.RingSizeLog2 > kMaximumSizeLog2) return STATUS_INVALID_PARAMETER;
-  const ULONGLONG bytes = ULONGLONG{kDescriptorBytes} << paging.RingSizeLog2;
-  NTSTATUS status = GdmMemoryCreate(Adapter, bytes, &paging.RingMemory);
+  NTSTATUS status =
+      GdmMemoryCreate(Adapter, SIZE_T{kDescriptorBytes} << paging.RingSizeLog2, true, &paging.RingMemory);
   if (!NT_SUCCESS(status)) return status;
   const ULONG log2 =
       static_cast<ULONG>(dma::CAPS::APERTURE_PAGES_LOG2.get(GdmRead64(Adapter, dma::CAPS::kOffset)));
@@ -304,16 +303,12 @@ NTSTATUS GdmPagingCreate(GDM_ADAPTER* Adapter) {
     if (paging.Coherent == NULL) status = STATUS_NO_MEMORY;
     paging.AperturePages = 1u << log2;
   }
-  ULONGLONG run = 0;
-  GdmAdlAddress(paging.RingMemory.Adl, 0, &run);
-  if (NT_SUCCESS(status) && run < bytes) {
-    DbgPrint("gdmkmd: adapter %u: no paging, its ring is scattered\n", Adapter->Index);
-  } else if (NT_SUCCESS(status)) {
+  if (NT_SUCCESS(status)) {
     paging.Present = TRUE;
     status = GdmPagingQuiesce(Adapter);
     if (NT_SUCCESS(status)) StartRing(Adapter);
   }
-  if (!NT_SUCCESS(status) || !paging.Present) GdmPagingDestroy(Adapter);
+  if (!NT_SUCCESS(status)) GdmPagingDestroy(Adapter);
   return status;
 }
 
@@ -330,8 +325,8 @@ NTSTATUS GdmPagingQuiesce(GDM_ADAPTER* Adapter) {
   if (!Adapter->Paging.Present) return STATUS_SUCCESS;
   Adapter->Paging.Halted = TRUE;
   GdmWrite32(Adapter, Register(dma::CH_CTRL::kOffset), dma::CH_CTRL::RESET.put(1));
-  for (ULONG polls = 0;
-       dma::CH_CTRL::RESET.get(GdmRead32(Adapter, Register(dma::CH_CTRL::kOffset))) != 0; ++polls) {
+  for (ULONG polls = 0; dma::CH_CTRL::RESET.get(GdmRead32(Adapter, Register(dma::CH_CTRL::kOffset))) != 0;
+       ++polls) {
     if (polls == kPolls) {
       DbgPrint("gdmkmd: adapter %u: the paging channel does not finish its reset\n", Adapter->Index);
       return STATUS_IO_TIMEOUT;
@@ -377,8 +372,8 @@ NTSTATUS GdmPagingSubmit(GDM_ADAPTER* Adapter, const DXGKARG_SUBMITCOMMAND* Args
   if (slots > FreeSlots(Adapter) || paging.PacketCount == kGdmPackets) return STATUS_INSUFFICIENT_RESOURCES;
 
   // The first record begins where the submission does: from there on both addresses run in parallel.
-  const ULONGLONG base = static_cast<ULONGLONG>(Args->DmaBufferPhysicalAddress.QuadPart) +
-                         Args->DmaBufferSubmissionStartOffset;
+  const ULONGLONG base =
+      static_cast<ULONGLONG>(Args->DmaBufferPhysicalAddress.QuadPart) + Args->DmaBufferSubmissionStartOffset;
   for (ULONG i = 0; i < count; ++i) {
     // Each operation finds done what the ones before it did.
     if (i != 0) PushFence(Adapter, Args->SubmissionFenceId, false);

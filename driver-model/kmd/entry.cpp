@@ -273,8 +273,7 @@ NTSTATUS CreateAllocation(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_CREATEALLOCAT
   return link == NULL ? STATUS_INVALID_PARAMETER : GdmCreateAllocation(link, pCreateAllocation);
 }
 
-NTSTATUS DestroyAllocation(IN_CONST_HANDLE hAdapter,
-                           IN_CONST_PDXGKARG_DESTROYALLOCATION pDestroyAllocation) {
+NTSTATUS DestroyAllocation(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_DESTROYALLOCATION pDestroyAllocation) {
   GDM_LINK* link = LinkOf(hAdapter);
   return link == NULL ? STATUS_INVALID_PARAMETER : GdmDestroyAllocation(link, pDestroyAllocation);
 }

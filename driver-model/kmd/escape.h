@@ -116,9 +116,9 @@ struct GdmFreeAdl {
 };
 
 enum GdmOperandKind {
-  GDM_OPERAND_VRAM = 0,    /* offset in the adapter's local memory */
-  GDM_OPERAND_ADL = 1,     /* byte offset from the start of an ADL */
-  GDM_OPERAND_LOGICAL = 2, /* raw logical address */
+  GDM_OPERAND_VRAM = 0,     /* offset in the adapter's local memory */
+  GDM_OPERAND_ADL = 1,      /* byte offset from the start of an ADL */
+  GDM_OPERAND_LOGICAL = 2,  /* raw logical address */
   GDM_OPERAND_APERTURE = 3, /* byte offset in the aperture, which the system maps */
 };
 

@@ -213,7 +213,8 @@ ULONGLONG GdmVramSegmentBase(const GDM_ADAPTER* Adapter);
 
 // ---- memory.cpp
 
-NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, GDM_MEMORY* Memory);
+/// Contiguous: the device sees one run of pages, in every mode; else that is only preferred.
+NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, bool Contiguous, GDM_MEMORY* Memory);
 VOID GdmMemoryDestroy(GDM_ADAPTER* Adapter, GDM_MEMORY* Memory);
 /// Logical address of byte Offset of an ADL, and how many bytes from there on lie in consecutive pages.
 ULONGLONG GdmAdlAddress(const DXGK_ADL* Adl, ULONGLONG Offset, ULONGLONG* Run);

@@ -2,7 +2,7 @@
 // The driver's own memory, and arithmetic on ADLs.
 #include "driver-model/kmd/gdm.h"
 
-NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, GDM_MEMORY* Memory) {
+NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, bool Contiguous, GDM_MEMORY* Memory) {
   const DXGKRNL_INTERFACE& dxgk = Adapter->Dxgk;
   *Memory = {};
   Memory->Size = ROUND_TO_PAGES(Size);
@@ -11,10 +11,16 @@ NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, GDM_MEMORY* Memory) 
   create.hAdapter = dxgk.DeviceHandle;
   create.Size = Memory->Size;
   create.Context = reinterpret_cast<ULONG_PTR>(Adapter);
-  create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
   create.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
-  create.Mdl.HighAddress.QuadPart = -1;  // no limit: the device never sees the physical address
-  create.Mdl.Flags = MM_ALLOCATE_FULLY_REQUIRED;
+  // No limit to the physical address: either the device never sees it, or it drives all of them.
+  if (Contiguous) {
+    create.Type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;
+    create.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;
+  } else {
+    create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
+    create.Mdl.HighAddress.QuadPart = -1;
+    create.Mdl.Flags = MM_ALLOCATE_FULLY_REQUIRED;
+  }
   NTSTATUS status = dxgk.DxgkCbCreatePhysicalMemoryObject(&create);
   if (!NT_SUCCESS(status)) return status;
   Memory->Physical = create.hPhysicalMemoryObject;
@@ -33,7 +39,8 @@ NTSTATUS GdmMemoryCreate(GDM_ADAPTER* Adapter, SIZE_T Size, GDM_MEMORY* Memory) 
     DXGKARGCB_ALLOCATE_ADL allocate = {};
     allocate.hAdapterMemoryObject = Memory->Adapter;
     allocate.Size = Memory->Size;
-    allocate.Flags.PreferContiguous = 1;
+    allocate.Flags.RequireContiguous = Contiguous ? 1 : 0;
+    allocate.Flags.PreferContiguous = Contiguous ? 0 : 1;
     status = dxgk.DxgkCbAllocateAdl(&allocate);
     Memory->Adl = allocate.pAdl;
   }

@@ -181,8 +181,9 @@ NTSTATUS CheckAperture(const GDM_LINK* Link, UINT SegmentId, SIZE_T Offset, SIZE
 
 // The operations do not say which member of a link they are for; the allocation does.
 GDM_ADAPTER* OwnerOf(GDM_LINK* Link, HANDLE Allocation) {
-  return Allocation == NULL ? NULL
-                            : GdmLinkMember(Link, static_cast<GDM_ALLOCATION*>(Allocation)->Data.adapter_index);
+  return Allocation == NULL
+             ? NULL
+             : GdmLinkMember(Link, static_cast<GDM_ALLOCATION*>(Allocation)->Data.adapter_index);
 }
 
 VOID NoteCoherence(GDM_LINK* Link, HANDLE Allocation, SIZE_T Offset, SIZE_T Pages, UCHAR Coherent) {

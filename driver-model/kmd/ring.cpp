@@ -71,8 +71,8 @@ VOID ReadError(GDM_ADAPTER* Adapter, GdmChannelError* Error) {
 NTSTATUS GdmRingCreate(GDM_ADAPTER* Adapter) {
   const ULONG wanted =
       GdmParameters.RingSizeLog2 < kMaximumSizeLog2 ? GdmParameters.RingSizeLog2 : kMaximumSizeLog2;
-  NTSTATUS status = GdmMemoryCreate(Adapter, SIZE_T{kDescriptorBytes} << wanted, &Adapter->RingMemory);
-  if (NT_SUCCESS(status)) status = GdmMemoryCreate(Adapter, PAGE_SIZE, &Adapter->FenceMemory);
+  NTSTATUS status = GdmMemoryCreate(Adapter, SIZE_T{kDescriptorBytes} << wanted, false, &Adapter->RingMemory);
+  if (NT_SUCCESS(status)) status = GdmMemoryCreate(Adapter, PAGE_SIZE, false, &Adapter->FenceMemory);
   if (!NT_SUCCESS(status)) {
     GdmRingDestroy(Adapter);
     return status;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time-outs: what the system asks before a reset, the reset of the whole adapter, and what it leaves for a
 // crash report.
-#include "driver-model/kmd/hardware.h"
 #include "driver-model/kmd/timeout.h"
+
+#include "driver-model/kmd/hardware.h"
 
 namespace {
 
@@ -71,7 +72,8 @@ NTSTATUS GdmRestartFromTimeout(GDM_LINK* Link) {
 
 NTSTATUS GdmResetEngine(GDM_LINK* Link, DXGKARG_RESETENGINE* Args) {
   GDM_ADAPTER* adapter = NodeOwner(Link, Args->NodeOrdinal, Args->EngineOrdinal);
-  return adapter == NULL ? STATUS_INVALID_PARAMETER : GdmPagingResetEngine(adapter, &Args->LastAbortedFenceId);
+  return adapter == NULL ? STATUS_INVALID_PARAMETER
+                         : GdmPagingResetEngine(adapter, &Args->LastAbortedFenceId);
 }
 
 NTSTATUS GdmQueryEngineStatus(GDM_LINK* Link, DXGKARG_QUERYENGINESTATUS* Args) {

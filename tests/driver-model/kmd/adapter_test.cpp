@@ -87,7 +87,7 @@ TEST(KmdStart, StopFreesEverything) {
   covers("R96", "E19");
   FakeSystem system;
   ASSERT_EQ(system.start(), STATUS_SUCCESS);
-  EXPECT_EQ(system.objects.size(), 6u);  // a ring and a fence page each
+  EXPECT_EQ(system.objects.size(), 6u);  // two rings and a fence page each
   GdmCreateObject create{};
   create.size = 3 * PAGE_SIZE;
   create.high = ~0ull;

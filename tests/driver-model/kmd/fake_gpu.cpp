@@ -21,10 +21,10 @@ constexpr std::uint64_t kPage = hw::kPageSize;
 constexpr std::uint32_t kSource = 1;
 constexpr std::uint32_t kDestination = 2;
 
-constexpr std::uint64_t kOperations =
-    1ULL << dma::opcode::NOP | 1ULL << dma::opcode::COPY | 1ULL << dma::opcode::FILL |
-    1ULL << dma::opcode::MAP_APERTURE_LIST | 1ULL << dma::opcode::MAP_APERTURE_RANGE |
-    1ULL << dma::opcode::UNMAP_APERTURE | 1ULL << dma::opcode::FENCE;
+constexpr std::uint64_t kOperations = 1ULL << dma::opcode::NOP | 1ULL << dma::opcode::COPY |
+                                      1ULL << dma::opcode::FILL | 1ULL << dma::opcode::MAP_APERTURE_LIST |
+                                      1ULL << dma::opcode::MAP_APERTURE_RANGE |
+                                      1ULL << dma::opcode::UNMAP_APERTURE | 1ULL << dma::opcode::FENCE;
 
 using Fields = std::vector<regs::Field>;
 
@@ -34,8 +34,8 @@ Fields fields_of(std::uint64_t opcode) {
     case dma::opcode::COPY:
       return {d::SRC_SPACE, d::SRC, d::DST_SPACE, d::DST, d::LENGTH, d::NO_SNOOP, d::PASID};
     case dma::opcode::FILL:
-      return {d::DST_SPACE, d::DST,   d::LENGTH, d::ROWS,  d::SLICES,   d::DST_PITCH,
-              d::DST_SLICE, d::PASID, d::PARAM,  d::SRC,   d::SRC_SLICE, d::NO_SNOOP};
+      return {d::DST_SPACE, d::DST,   d::LENGTH, d::ROWS, d::SLICES,    d::DST_PITCH,
+              d::DST_SLICE, d::PASID, d::PARAM,  d::SRC,  d::SRC_SLICE, d::NO_SNOOP};
     case dma::opcode::MAP_APERTURE_LIST:
       return {d::SRC_SPACE, d::SRC, d::DST_SPACE, d::DST, d::LENGTH, d::PASID};
     case dma::opcode::MAP_APERTURE_RANGE:
@@ -58,7 +58,7 @@ bool is_map(std::uint64_t opcode) {
 FakeGpu::FakeGpu(FakeTime& time, hw::PhysAddr base, const Config& config, Access access)
     : mmio(base, 4096, &time, 1),
       vram(std::size_t{1} << config.vram_bits),
-      stuck(config.channels, false),
+      stuck(config.channels, 0),
       time_(time),
       config_(config),
       access_(std::move(access)),
@@ -110,6 +110,7 @@ void FakeGpu::control(unsigned channel, std::uint64_t value) {
   if (dma::CH_CTRL::RESET.get(value) != 0) {
     if (hang_reset) return poke(channel, dma::CH_CTRL::kOffset, value);
     ++channels_[channel].generation;
+    if (stuck[channel] != 0) --stuck[channel];
     channels_[channel].running = false;
     poke(channel, dma::CH_STATUS::kOffset, dma::CH_STATUS::IDLE.put(1));
     poke(channel, dma::CH_HEAD::kOffset, 0);
@@ -144,8 +145,8 @@ void FakeGpu::raise(unsigned channel, unsigned bit) {
   const regs::Field which =
       bit == dma::INT_STATUS::FENCE.lsb ? dma::INT_CHANNELS::FENCE : dma::INT_CHANNELS::ERROR;
   mmio.poke32(dma::INT_STATUS::kOffset, old | 1u << bit);
-  mmio.poke32(dma::INT_CHANNELS::kOffset,
-              mmio.peek32(dma::INT_CHANNELS::kOffset) | static_cast<std::uint32_t>(which.put(1ULL << channel)));
+  mmio.poke32(dma::INT_CHANNELS::kOffset, mmio.peek32(dma::INT_CHANNELS::kOffset) |
+                                              static_cast<std::uint32_t>(which.put(1ULL << channel)));
   const bool enabled = (mmio.peek32(dma::INT_ENABLE::kOffset) >> bit & 1) != 0;
   if ((old >> bit & 1) == 0 && enabled && !lose_interrupts && interrupt) interrupt();
 }
@@ -224,7 +225,8 @@ FakeGpu::Failure FakeGpu::check(const std::uint64_t* descriptor, std::uint64_t s
   const auto beyond = [&](std::uint32_t space, std::uint64_t address, std::uint64_t bytes) {
     return address > limit(space) || bytes > limit(space) - address;
   };
-  if (reads && (beyond(source, d::SRC.get(descriptor), read_bytes) || (list && d::SRC.get(descriptor) % 8 != 0)))
+  if (reads &&
+      (beyond(source, d::SRC.get(descriptor), read_bytes) || (list && d::SRC.get(descriptor) % 8 != 0)))
     return {dma::error::BAD_ADDRESS, kSource, slot, false};
   if (is_map(opcode) && !list && d::SRC.get(descriptor) % kPage != 0)
     return {dma::error::BAD_ADDRESS, kSource, slot, false};
@@ -268,8 +270,8 @@ FakeGpu::Failure FakeGpu::fill(const std::uint64_t* descriptor) {
   std::vector<std::uint8_t> row(d::LENGTH.get(descriptor) + 1);
   for (std::size_t i = 0; i < row.size(); ++i) row[i] = pattern[i % period];
   no_snoop += d::NO_SNOOP.get(descriptor);
-  return transfer(static_cast<std::uint32_t>(d::DST_SPACE.get(descriptor)), d::DST.get(descriptor), row.data(),
-                  row.size(), true);
+  return transfer(static_cast<std::uint32_t>(d::DST_SPACE.get(descriptor)), d::DST.get(descriptor),
+                  row.data(), row.size(), true);
 }
 
 FakeGpu::Failure FakeGpu::map(const std::uint64_t* descriptor) {
@@ -317,7 +319,7 @@ FakeGpu::Failure FakeGpu::execute(unsigned channel, const std::uint64_t* descrip
 }
 
 void FakeGpu::step(unsigned channel) {
-  if (stuck[channel]) return;  // it stays running
+  if (stuck[channel] != 0) return;  // it stays running
   channels_[channel].running = false;
   const std::uint32_t config = peek(channel, dma::CH_RING_CFG::kOffset);
   const std::uint32_t mask = (1u << dma::CH_RING_CFG::SIZE_LOG2.get(config)) - 1;

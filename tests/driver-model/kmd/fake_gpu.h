@@ -15,7 +15,8 @@ namespace gpudmar::test {
 /// The engine. Operations: NOP, COPY, FILL, the three of the aperture, FENCE; register OPERATIONS says so.
 class FakeGpu {
  public:
-  /// An access of the host port to [logical, logical + bytes), which lies in one page; false = error response.
+  /// An access of the host port to [logical, logical + bytes), which lies in one page; false = error
+  /// response.
   using Access = std::function<bool(std::uint64_t logical, void* data, std::size_t bytes, bool write)>;
 
   struct Config {
@@ -33,7 +34,7 @@ class FakeGpu {
   bool hang_reset = false;          ///< RESET never finishes
   bool deaf = false;                ///< doorbells are ignored
   bool lose_interrupts = false;
-  std::vector<bool> stuck;        ///< by channel: its next descriptor does not end before a reset
+  std::vector<unsigned> stuck;    ///< by channel: so many resets are needed until descriptors end again
   std::uint64_t descriptors = 0;  ///< completed
   std::uint64_t no_snoop = 0;     ///< of these, copies and fills with that attribute
   std::uint64_t fences = 0;       ///< of these, fences

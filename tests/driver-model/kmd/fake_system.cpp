@@ -185,7 +185,8 @@ NTSTATUS unmap_memory(HANDLE, PVOID address) {
 
 void run_dpc(FakeSystem& system, unsigned gpu) {
   system.platform.time.after(3, [&system, gpu] {
-    if (KeGetCurrentIrql() >= DISPATCH_LEVEL) return run_dpc(system, gpu);  // time passes in a routine above it
+    if (KeGetCurrentIrql() >= DISPATCH_LEVEL)
+      return run_dpc(system, gpu);  // time passes in a routine above it
     const wdk::IrqlRaise raised(system.runtime, DISPATCH_LEVEL);
     system.driver.DxgkDdiDpcRoutine(system.contexts[gpu]);
   });

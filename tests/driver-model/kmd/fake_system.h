@@ -81,7 +81,7 @@ class FakeSystem {
   [[nodiscard]] HANDLE device_handle(unsigned gpu) const { return reinterpret_cast<HANDLE>(0xD000ull + gpu); }
   std::uint8_t* resolve(std::uint64_t logical);
   bool access(std::uint64_t logical, void* data, std::size_t bytes, bool write);
-  std::uint64_t failing_accesses = 0;  ///< the n-th access from now fails; 0: none
+  std::uint64_t failing_accesses = 0;                   ///< the n-th access from now fails; 0: none
   std::map<std::uint64_t, std::uint8_t*> translations;  ///< logical page to memory
   bool translations_survive = false;                    ///< FreeAdl leaves them: a missing invalidation
   std::uint64_t next_page = 0x4000;
