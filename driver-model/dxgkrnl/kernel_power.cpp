@@ -28,6 +28,8 @@ NTSTATUS Kernel::set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, 
     unit_lost_power_ = false;
     if (unit_ != nullptr) unit_->restore();
   }
+  if (!up && link.paging != nullptr)
+    if (const NTSTATUS status = link.paging->power_down(); !NT_SUCCESS(status)) return status;
   std::vector<PhysicalAdapter*> order;
   for (PhysicalAdapter* member : link.members)
     if (member != link.lead) order.push_back(member);
@@ -48,6 +50,7 @@ NTSTATUS Kernel::set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, 
     if (!up) member->disable_bus();
   }
   link.power = state;
+  if (up && link.paging != nullptr) link.paging->power_up();
   return STATUS_SUCCESS;
 }
 
@@ -55,6 +58,7 @@ NTSTATUS Kernel::surprise_remove(std::size_t index) {
   if (index >= links_.size() || gate_.inside()) return STATUS_INVALID_DEVICE_STATE;
   LogicalAdapter& link = *links_[index];
   // Whatever comes to be in their place finds no path to this driver's memory.
+  if (link.paging != nullptr) link.paging->abandon();
   for (PhysicalAdapter* member : link.members) member->forget_bus();
   if (link.memory.space != nullptr) link.memory.space->detach();
   if (driver_.DxgkDdiNotifySurpriseRemoval != nullptr) {

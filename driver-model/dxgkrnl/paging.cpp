@@ -198,7 +198,15 @@ NTSTATUS Paging::make_resident(AllocationId id) {
   const std::lock_guard guard(lock_);
   Allocation* a = find(id);
   if (a == nullptr) return STATUS_INVALID_HANDLE;
+  if (!powered_ || gone_) return STATUS_INVALID_DEVICE_STATE;
   return with_retries([&] { return place(*a); });
+}
+
+NTSTATUS Paging::power_down() {
+  powered_ = false;
+  for (const AllocationId id : allocations())
+    if (const NTSTATUS status = evict(id); !NT_SUCCESS(status)) return status;
+  return STATUS_SUCCESS;
 }
 
 NTSTATUS Paging::evict(AllocationId id) {
@@ -381,6 +389,13 @@ void Paging::take_out(Allocation& a) {
 }
 
 void Paging::forget_place(Allocation& a) {
+  if (gone_ && a.segment != nullptr) {
+    for (const auto& run : a.segment->mapped(a.first_page, a.pages)) a.segment->note_unmapped(run.first);
+    if (a.residency == Residency::kLocal && a.content) {
+      a.content = false;
+      a.content_lost = true;
+    }
+  }
   if (a.segment != nullptr) a.segment->release(a.first_page, a.pages);
   a.segment = nullptr;
   a.residency = Residency::kNone;

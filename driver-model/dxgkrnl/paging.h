@@ -3,6 +3,7 @@
 // that move them.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -93,6 +94,11 @@ class Paging {
   /// Nothing is submitted from the return of suspend() until resume(), and nothing is outstanding (R181).
   void suspend() { lock_.lock(); }
   void resume() { lock_.unlock(); }
+  /// Before power goes: everything leaves local memory and the aperture, and nothing comes until power_up().
+  NTSTATUS power_down();
+  void power_up() { powered_ = true; }
+  /// The hardware is gone: from here on there are neither operations nor waits, and local content is lost.
+  void abandon() { gone_ = true; }
   /// Before the adapter stops: every allocation goes.
   void stop();
   void note_interrupt(const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data);
@@ -150,6 +156,8 @@ class Paging {
   std::vector<std::unique_ptr<Adapter>> adapters_;
   std::list<std::unique_ptr<Allocation>> allocations_;  // resident ones last, in order of arrival
   AllocationId next_id_ = 1;
+  std::atomic<bool> powered_{true};
+  std::atomic<bool> gone_{false};
   unsigned timeouts_ = 0;
   unsigned adapter_resets_ = 0;
   unsigned timeouts_of_operation_ = 0;

@@ -15,7 +15,7 @@ constexpr std::size_t kReportBytes = 1024;
 
 void Paging::wait(PagingQueue& queue, UINT fence) {
   if (queue.deferring()) return;  // nothing runs before the restart
-  if (queue.wait(fence, config_.tdr_delay) == PagingQueue::Outcome::kDone) return;
+  if (queue.wait(fence, config_.tdr_delay) == PagingQueue::Outcome::kDone || gone_) return;
   ++timeouts_;
   if (++timeouts_of_operation_ > config_.tdr_limit)
     throw BugCheck(bugcheck::kVideoTdrFailure, {timeouts_of_operation_, 0, 0, 0},
@@ -86,7 +86,10 @@ void Paging::reset_adapter() {
   };
   for (const auto& adapter : adapters_)
     if (adapter->queue != nullptr) adapter->queue->ignore_notifications(true);
-  must("DxgkDdiResetFromTimeout", driver.DxgkDdiResetFromTimeout);
+  {
+    const DdiGate::Exclusive alone(port_.gate);  // no other thread runs in the driver meanwhile
+    must("DxgkDdiResetFromTimeout", driver.DxgkDdiResetFromTimeout);
+  }
   for (const auto& adapter : adapters_) {
     if (adapter->queue == nullptr) continue;
     adapter->queue->adapter_was_reset();

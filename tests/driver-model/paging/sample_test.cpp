@@ -307,6 +307,37 @@ TEST_F(SamplePaging, ExclusiveAccessHasNoPagingAndKeepsEverything) {
   ASSERT_EQ(paging().evict(id), STATUS_SUCCESS) << "paging goes on";
 }
 
+TEST_F(SamplePaging, PowerDownWritesEverythingBackFirst) {
+  covers("E5", "R211");
+  start();
+  const AllocationId id = create(3, kVram);
+  const AllocationId mapped = create(3, kAperture, kPhysically);
+  write(id, pattern(3 * kPage, 20));
+  ASSERT_EQ(paging().make_resident(id), STATUS_SUCCESS);
+  ASSERT_EQ(paging().make_resident(mapped), STATUS_SUCCESS);
+  ASSERT_EQ(m_->kernel->set_power_state(PowerDeviceD3, PowerActionSleep), STATUS_SUCCESS);
+  EXPECT_EQ(view(id).residency, Residency::kNone);
+  EXPECT_EQ(view(mapped).residency, Residency::kNone);
+  EXPECT_EQ(paging().make_resident(id), STATUS_INVALID_DEVICE_STATE);
+  std::fill(m_->gpus[0]->vram.begin(), m_->gpus[0]->vram.end(), 0x77);
+  ASSERT_EQ(m_->kernel->set_power_state(PowerDeviceD0, PowerActionNone), STATUS_SUCCESS);
+  ASSERT_EQ(paging().make_resident(id), STATUS_SUCCESS);
+  EXPECT_EQ(vram(0, view(id).segment_address, 3 * kPage), pattern(3 * kPage, 20));
+}
+
+TEST_F(SamplePaging, RemovedHardwareIsNotAskedAnyMore) {
+  start();
+  const AllocationId id = create(3, kVram);
+  const AllocationId mapped = create(3, kAperture, kPhysically | GDM_ALLOCATION_CPU_VISIBLE_MAPPED);
+  ASSERT_EQ(paging().make_resident(id), STATUS_SUCCESS);
+  ASSERT_EQ(paging().make_resident(mapped), STATUS_SUCCESS);
+  m_->forget_calls();
+  ASSERT_EQ(m_->kernel->surprise_remove(), STATUS_SUCCESS);
+  EXPECT_THAT(m_->ddi_calls(), ::testing::Not(Contains("BuildPagingBuffer")));
+  EXPECT_EQ(m_->kernel->paging(), nullptr);
+  EXPECT_TRUE(m_->kernel->objects().empty());
+}
+
 TEST_F(SamplePaging, StopTakesEverythingAway) {
   covers("R97");
   start();
