@@ -27,7 +27,7 @@ struct PagingPort {
   CallLog& calls;
   hw::Time& time;
   MemoryManager& memory;
-  DdiGate& gate;  ///< of the entry points at PASSIVE_LEVEL
+  DdiGate& gate;                        ///< of the entry points at PASSIVE_LEVEL
   std::function<void()> left_dispatch;  ///< called when a DDI at DISPATCH_LEVEL has returned
 };
 

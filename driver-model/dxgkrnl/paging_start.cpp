@@ -43,12 +43,13 @@ NTSTATUS Kernel::start_paging(LogicalAdapter& link) {
   caps.node = driver_caps.MemoryManagementCaps.PagingNode;
   caps.packets = driver_caps.SchedulingCaps.HwQueuePacketCap;
   try {
-    link.paging = std::make_unique<Paging>(
-        PagingPort{driver_, link.lead->context, link.lead->device_handle, calls_, *platform_.time, memory_, gate_,
-                   [&link] {
-                     for (PhysicalAdapter* member : link.members) member->run_dpcs();
-                   }},
-        caps, std::move(tables), config_.paging);
+    link.paging = std::make_unique<Paging>(PagingPort{driver_, link.lead->context, link.lead->device_handle,
+                                                      calls_, *platform_.time, memory_, gate_,
+                                                      [&link] {
+                                                        for (PhysicalAdapter* member : link.members)
+                                                          member->run_dpcs();
+                                                      }},
+                                           caps, std::move(tables), config_.paging);
   } catch (const std::bad_alloc&) {
     return fail(STATUS_INSUFFICIENT_RESOURCES, "no memory for paging buffers");
   }
