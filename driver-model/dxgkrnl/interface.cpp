@@ -81,6 +81,7 @@ VOID APIENTRY close_physical_memory_object(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_ME
 NTSTATUS APIENTRY get_device_information(HANDLE device_handle, PDXGK_DEVICE_INFO info) {
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbGetDeviceInformation");
+  require_low_irql(kernel, "DxgkCbGetDeviceInformation");
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || info == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   adapter->device_information(*info, kernel.pages().total_pages() * hw::kPageSize,
@@ -94,6 +95,7 @@ NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_a
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbMapMemory",
                  fmt::format("{:#x}+{:#x}", static_cast<std::uint64_t>(translated_address.QuadPart), length));
+  require_low_irql(kernel, "DxgkCbMapMemory");
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || address == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   *address = nullptr;
@@ -110,6 +112,7 @@ NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_a
 NTSTATUS APIENTRY unmap_memory(HANDLE device_handle, PVOID address) {
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbUnmapMemory");
+  require_low_irql(kernel, "DxgkCbUnmapMemory");
   if (kernel.find_adapter(device_handle) == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   try {
     wdk::Runtime::active().unmap_mmio(address);
@@ -149,7 +152,11 @@ VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTI
 VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbNotifyDpc");
-  kernel.note_dpc(adapter_of(kernel, adapter, "DxgkCbNotifyDpc"));
+  Adapter& of = adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
+  if (KeGetCurrentIrql() > DISPATCH_LEVEL)
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {KeGetCurrentIrql(), 0, 0, 0},
+                   "DxgkCbNotifyDpc above DISPATCH_LEVEL");
+  kernel.note_dpc(of);
 }
 
 NTSTATUS APIENTRY synchronize_execution(HANDLE device_handle, PKSYNCHRONIZE_ROUTINE routine, PVOID context,

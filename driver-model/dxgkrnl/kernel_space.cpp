@@ -177,11 +177,10 @@ NTSTATUS Kernel::enable_isolation(std::size_t index) {
     }
   };
   const NTSTATUS status = with_exclusive_access(link, [&] { memory_.switch_space(link.memory, enable); });
-  if (!NT_SUCCESS(outcome)) return outcome;
-  if (!NT_SUCCESS(status)) return status;
-  link.decision = {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation enabled later",
-                   IsolationStep::kAttached};
-  return STATUS_SUCCESS;
+  if (space->domain() != nullptr && !space->domain()->devices().empty())  // whatever End answered
+    link.decision = {RemappingMode::kIsolation, STATUS_SUCCESS, "isolation enabled later",
+                     IsolationStep::kAttached};
+  return NT_SUCCESS(outcome) ? status : outcome;
 }
 
 // R180 to R186: every member gives exclusive access, the lead last, as with StartDevice; whoever gave it gets

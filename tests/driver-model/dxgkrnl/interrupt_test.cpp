@@ -52,6 +52,31 @@ TEST_F(InterruptTest, RoutineThenDpcOfTheRightDevice) {
   EXPECT_EQ(s_.kernel->functions()[1]->unclaimed_interrupts(), 0U);
 }
 
+TEST_F(InterruptTest, TheRoutineMayCallTwoCallbacksOnly) {
+  test::covers("E14", "R28");
+  const DXGKRNL_INTERFACE& table = s_.table();
+  const HANDLE adapter = table.DeviceHandle;
+  DXGK_DEVICE_INFO info{};
+  PVOID registers = nullptr;
+  BOOLEAN result = FALSE;
+  const auto routine = [](PVOID) -> BOOLEAN { return TRUE; };
+  const std::vector<std::function<void()>> wrong{
+      [&] { (void)table.DxgkCbGetDeviceInformation(adapter, &info); },
+      [&] { (void)table.DxgkCbMapMemory(adapter, {}, 0x1000, FALSE, FALSE, MmNonCached, &registers); },
+      [&] { (void)table.DxgkCbUnmapMemory(adapter, registers); },
+      [&] { (void)table.DxgkCbSynchronizeExecution(adapter, routine, nullptr, 0, &result); },
+      [&] { table.DxgkCbNotifyDpc(adapter); }};
+  for (std::size_t i = 0; i < wrong.size(); ++i) {
+    std::pair<std::uint32_t, std::uint64_t> code;
+    s_.script.on_interrupt = [&](std::size_t) -> BOOLEAN {
+      code = bugcheck_of(wrong[i]);
+      return TRUE;
+    };
+    interrupt(0);
+    EXPECT_EQ(code, std::pair(0x113U, std::uint64_t{wdk::kDeviceIrql})) << i;
+  }
+}
+
 TEST_F(InterruptTest, UnclaimedInterruptsAreCounted) {
   interrupt(0);
   EXPECT_EQ(s_.kernel->functions()[0]->interrupts(), 1U);

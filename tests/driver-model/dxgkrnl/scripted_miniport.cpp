@@ -36,7 +36,9 @@ NTSTATUS note(const char* call, PVOID context) {
 NTSTATUS add_device(const PDEVICE_OBJECT, PVOID* context) {
   g_devices.push_back({g_devices.size()});
   *context = &g_devices.back();
-  return note("AddDevice", *context);
+  const NTSTATUS status = note("AddDevice", *context);
+  if (Script::active().declined.count(g_devices.size() - 1) != 0) *context = nullptr;
+  return status;
 }
 
 NTSTATUS link_device(const PDEVICE_OBJECT, const PVOID context, PLINKED_DEVICE link) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Script {
   DXGK_DRIVERCAPS driver_caps{};
   std::map<int, NTSTATUS> query_status;    ///< by DXGK_QUERYADAPTERINFOTYPE; absent = success
   std::map<std::string, NTSTATUS> status;  ///< by call as noted, e.g. "StartDevice 1"; absent = success
+  std::set<std::size_t> declined;          ///< devices that AddDevice wants nothing to do with
   std::function<void(std::size_t, LINKED_DEVICE&)> link;
   std::function<void(std::size_t, const DXGKRNL_INTERFACE&)> on_start;
   std::function<BOOLEAN(std::size_t)> on_interrupt;

@@ -38,6 +38,22 @@ TEST(Start, CallsComeInTheDocumentedOrder) {
               ElementsAre("StopDevice 0", "StopDevice 1", "RemoveDevice 1", "RemoveDevice 0", "Unload"));
 }
 
+TEST(Start, AFunctionThatTheDriverDeclinesIsLeftAlone) {
+  test::covers("E18", "R149");
+  System s;
+  s.script.declined = {1};
+  s.script.link = [](std::size_t, LINKED_DEVICE& link) { link.NumberOfLinksInChain = 1; };
+  ASSERT_EQ(s.start(), STATUS_SUCCESS) << s.kernel->start_error();
+  EXPECT_THAT(s.script.calls, ::testing::Contains("AddDevice 1"));
+  for (const char* call : {"LinkDevice 1", "StartDevice 1"})
+    EXPECT_THAT(s.script.calls, ::testing::Not(::testing::Contains(call)));
+  EXPECT_FALSE(s.machine.dma_read(0x0200, 0x1000)) << "and it has no path";
+  EXPECT_EQ(s.kernel->stop(), STATUS_SUCCESS);
+  EXPECT_THAT(s.script.calls, ::testing::Not(::testing::Contains("RemoveDevice 1")));
+  s.script.declined = {2, 3};
+  EXPECT_EQ(s.kernel->start(), STATUS_NO_SUCH_DEVICE);
+}
+
 TEST(Start, OneDomainForTheLinkAttachedBeforeAnyStartDevice) {
   test::covers("R6", "R15", "R16", "G1");
   System s;
