@@ -41,20 +41,21 @@ std::vector<mm::PageRun> Kernel::reserved_pages(const LogicalAdapter& link) cons
 
 // The address space, and what has to stand before StartDevice.
 NTSTATUS Kernel::open_space(LogicalAdapter& link) {
+  // Those of the driver are looked at when it names them.
+  if (link.decision.mode != RemappingMode::kPhysical)
+    for (const mm::PageRun& run : reserved_pages(link))
+      for (const hw::MemoryRange& ram : platform_.memory->ram())
+        if (run.first << hw::kPageShift < ram.end() && ram.base < (run.first + run.count) << hw::kPageShift)
+          return refuse_space(
+              link, STATUS_CONFLICTING_ADDRESSES,  // R22
+              fmt::format("the memory that firmware reserves at {:#x} for {} is RAM of the system",
+                          run.first << hw::kPageShift, link.memory.name));
   try {
     const bool attaches =
         link.decision.mode == RemappingMode::kLogical ||
         (link.decision.mode == RemappingMode::kIsolation && !bring_up_unit().capabilities().pass_through);
     if (attaches)
       if (const NTSTATUS status = query_reserved_ranges(link); !NT_SUCCESS(status)) return status;
-    if (link.decision.mode != RemappingMode::kPhysical)
-      for (const mm::PageRun& run : reserved_pages(link))
-        for (const hw::MemoryRange& ram : platform_.memory->ram())
-          if (run.first << hw::kPageShift < ram.end() && ram.base < (run.first + run.count) << hw::kPageShift)
-            return refuse_space(
-                link, STATUS_CONFLICTING_ADDRESSES,  // R22
-                fmt::format("the memory that firmware reserves at {:#x} for {} is RAM of the system",
-                            run.first << hw::kPageShift, link.memory.name));
     return make_space(link);
   } catch (const vtd::VtdError& error) {
     return refuse_space(link, STATUS_NOT_SUPPORTED, error.what());
