@@ -109,13 +109,13 @@ BuildResult build_driver(const BuildRequest& request) {
   bool ok = true;
   for (const std::string& source : request.sources) {
     const std::string object = (fs::path(request.directory) / fmt::format("{}.o", objects.size())).string();
-    std::vector<std::string> command{compiler(source), "-c", "-o", object, "-g", "-O1", "-fPIC",
-                                     // Call stacks; and bugchecks, which are exceptions here, pass through C.
-                                     "-fno-omit-frame-pointer", "-fexceptions", "-fno-optimize-sibling-calls",
-                                     "-Wno-ignored-attributes", "-Wno-unknown-attributes",
-                                     "-Wno-unknown-pragmas", "-Wno-ignored-pragmas",
-                                     "-Wno-ignored-pragma-intrinsic", "-Wno-multichar", "-Wno-microsoft",
-                                     "-Wno-pragma-pack", "-Wno-four-char-constants"};
+    std::vector<std::string> command{
+        compiler(source), "-c", "-o", object, "-g", "-O1", "-fPIC",
+        // Call stacks; and bugchecks, which are exceptions here, pass through C.
+        "-fno-omit-frame-pointer", "-fno-inline", "-fexceptions", "-fno-optimize-sibling-calls",
+        "-Wno-ignored-attributes", "-Wno-unknown-attributes", "-Wno-unknown-pragmas", "-Wno-ignored-pragmas",
+        "-Wno-ignored-pragma-intrinsic", "-Wno-multichar", "-Wno-microsoft", "-Wno-pragma-pack",
+        "-Wno-four-char-constants"};
     const auto flags = common_flags(request, source);
     command.insert(command.end(), flags.begin(), flags.end());
     command.push_back(source);

@@ -54,6 +54,8 @@ void ChildRun::query(const Step& step) {
 }
 
 void ChildRun::start() {
+  if (guarantees_ == nullptr)
+    guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_);
   const NTSTATUS status = kernel_->start();
   if (!NT_SUCCESS(status))
     break_off("start_failed", fmt::format("{}: {}", status_name(status), kernel_->start_error()),
@@ -71,6 +73,8 @@ void ChildRun::start() {
 
 void ChildRun::stop() {
   guarantees_->sweep();
+  // The checker takes all links to end at once; each is detached before the next one's drivers are done.
+  if (kernel_->adapters().size() > 1) guarantees_.reset();
   const NTSTATUS status = kernel_->stop();
   started_ = false;
   if (!NT_SUCCESS(status))
@@ -195,7 +199,7 @@ void ChildRun::end(int code) {
 
 void ChildRun::run() {
   guarded([this] { run_plan(); });
-  guarantees_->finish();
+  guarantees_.reset();
   machine_.finish(kRestCycles);
   end(kChildDone);
 }

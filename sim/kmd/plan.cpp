@@ -105,8 +105,9 @@ const json kAnyStep = json::array({{{"do", "wait"}, {"cycles", 1}}});
 
 Plan standard_plan() {
   Plan plan;
-  plan.system =
-      parse_scenario(json{{"schema", 1}, {"name", "standard"}, {"steps", kAnyStep}}, "the standard plan");
+  plan.system = parse_scenario(
+      json{{"schema", 1}, {"name", "standard"}, {"about", "the standard plan"}, {"steps", kAnyStep}},
+      "the standard plan");
   plan.steps = {{Kind::kStart, 0, {}, 0},
                 {Kind::kWait, kIdleCycles, {}, 0},
                 {Kind::kPower, PowerDeviceD3, {}, 0},
@@ -132,6 +133,8 @@ Plan load_plan(const std::string& path) {
   Plan plan;
   const json steps = document["steps"];
   document["steps"] = kAnyStep;
+  for (const char* key : {"name", "about"})
+    if (!document.contains(key)) document[key] = path;
   plan.system = parse_scenario(document, path);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     try {

@@ -9,7 +9,7 @@
 #define RING_ENTRIES_LOG2 6
 #define RING_BYTES (64u << RING_ENTRIES_LOG2)
 #define COPY_BYTES (3 * PAGE_SIZE)
-#define FENCE_TIMEOUT_MS 20
+#define FENCE_TIMEOUT_MS 2
 
 // BAR 0, as docs/registers-dma.md describes it; plain volatile accesses, as drivers of many a device do.
 typedef struct _EXAMPLE_REGISTERS {
