@@ -150,7 +150,7 @@ void ChildRun::guarded(const std::function<void()>& body) {
   try {
     body();
   } catch (const wdk::BugCheck& bugcheck) {
-    json event{{"t", "bugcheck"}, {"code", bugcheck.code()}, {"text", bugcheck.what()}, {"stage", stage_}};
+    json event{{"t", "bugcheck"}, {"code", bugcheck.code()}, {"text", bugcheck.what()}, {"in", stopped_in_}};
     for (unsigned i = 0; i < 4; ++i) event["parameters"].push_back(bugcheck.parameter(i));
     events_.send(event);
     break_off("bugcheck", bugcheck.what(), last_frames_);
@@ -170,7 +170,7 @@ void ChildRun::break_off(const std::string& kind, const std::string& what, const
                 {"text", what},
                 {"f", frames},
                 {"stage", stage_},
-                {"ddi", now.ddis.empty() ? "" : now.ddis.back()}});
+                {"ddi", now.ddis.empty() ? stopped_ddi_ : now.ddis.back()}});
   end(kChildBroken);
 }
 

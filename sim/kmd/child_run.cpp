@@ -204,7 +204,11 @@ void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
     call_frames_ = now.frames.back();
     now.frames.pop_back();
   }
-  if (record.bugcheck && !entry) last_frames_ = call_frames_;
+  if (record.bugcheck && stopped_in_.empty()) {
+    stopped_in_ = record.name;
+    stopped_ddi_ = now.ddis.empty() ? "" : now.ddis.back();
+    if (!entry) last_frames_ = call_frames_;
+  }
   judge_->ends(record.name, record.arguments, record.status, record.bugcheck);
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();

@@ -80,6 +80,8 @@ class ChildRun {
   std::string last_error_;  ///< what the kernel said of the last broken rule
   Frames last_frames_;      ///< and where
   Frames call_frames_;      ///< of the callback that begins or ends
+  std::string stopped_in_;  ///< the innermost call that a bugcheck came through; empty: none did
+  std::string stopped_ddi_;
   bool started_ = false;
 };
 

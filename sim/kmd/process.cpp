@@ -47,6 +47,7 @@ ProcessOutput run_process(const std::vector<std::string>& command, const std::st
   ::posix_spawn_file_actions_adddup2(&actions, out.fd(), 1);
   ::posix_spawn_file_actions_adddup2(&actions, out.fd(), 2);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   pid_t child = 0;

@@ -98,6 +98,7 @@ void Report::find_leaks() {
   const bool clean = status_.empty();
   // What stops the system at the adapters' stop or at the unload is the leak itself (R96).
   const bool stopped_by_leak = status_ == "bugcheck" && (stage_ == "stop" || stage_ == "unload") &&
+                               bugcheck_.value("in", std::string()).empty() &&
                                bugcheck_.value("code", 0U) == 0x1E4;
   const bool unloaded = clean && reached("unloaded");
   for (const auto& [key, loan] : loans_) {

@@ -2,6 +2,9 @@
 // The verdict for programs and for people.
 #include <fmt/format.h>
 
+#include <map>
+#include <utility>
+
 #include "sim/kmd/report.h"
 
 namespace gpudmar::sim::kmd {
@@ -107,11 +110,19 @@ std::string Report::text(Symbols* symbols) const {
                         broken.text, broken.times > 1 ? fmt::format(" ({} times)", broken.times) : "");
     text += indented(stack(broken.frames, symbols));
   }
+  std::map<std::pair<std::string, Frames>, std::pair<std::uint64_t, std::uint64_t>>
+      places;  // to how many, how much
   for (const Loan& leak : leaks_) {
-    text += fmt::format(
-        "LEAK: {}{}\n", leak.kind,
-        leak.amount == 0 ? "" : fmt::format(" of {} {}", leak.amount, leak.pages ? "pages" : "bytes"));
-    text += indented(stack(leak.frames, symbols));
+    auto& [count, amount] = places[{leak.kind + (leak.pages ? " of {} pages" : " of {} bytes"), leak.frames}];
+    ++count;
+    amount += leak.amount;
+  }
+  for (const auto& [key, found] : places) {
+    std::string what = key.first.substr(0, key.first.find(" of {}"));
+    if (found.second != 0) what = fmt::format(fmt::runtime(key.first), found.second);
+    text +=
+        fmt::format("LEAK: {}{}\n", what, found.first > 1 ? fmt::format(", {} of them", found.first) : "");
+    text += indented(stack(key.second, symbols));
   }
   if (!leaks_.empty() && !end_.is_null())
     text +=

@@ -201,6 +201,8 @@ class Memory(KmdTest):
         self.assertEqual(summary["status"], "bugcheck")
         self.assertEqual(summary["bugcheck"]["code"], 0x1E4)
         self.at(self.rule(summary, "R92")["at"], "DxgkCbDestroyPhysicalMemoryObject(&Destroy)", "FreeMemory")
+        self.assertEqual(summary["reason_in"], "DxgkDdiStopDevice")
+        self.assertEqual(summary["leaks"], 0)  # the system went down before the rest could be freed
 
     @covers("R96")
     def test_forgets_everything(self):
