@@ -152,7 +152,7 @@ VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTI
 VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
   Kernel& kernel = Kernel::active();
   CallScope call(kernel.calls(), "DxgkCbNotifyDpc");
-  Adapter& of = adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
+  const PhysicalAdapter& of = adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
   if (KeGetCurrentIrql() > DISPATCH_LEVEL)
     throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {KeGetCurrentIrql(), 0, 0, 0},
                    "DxgkCbNotifyDpc above DISPATCH_LEVEL");
