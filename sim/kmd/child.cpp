@@ -63,11 +63,11 @@ void ChildRun::start() {
   started_ = true;
   guarantees_->system_started();
   for (const auto& adapter : kernel_->adapters()) {
-    static const char* const kModes[] = {"physical", "1:1 isolation", "logical remapping"};
+    static const char* const modes[] = {"physical", "1:1 isolation", "logical remapping"};
     events_.send({{"t", "note"},
                   {"text", fmt::format("{}: {} adapter{}, {}", adapter.name, adapter.members.size(),
                                        adapter.members.size() == 1 ? "" : "s",
-                                       kModes[static_cast<unsigned>(adapter.mode)])}});
+                                       modes[static_cast<unsigned>(adapter.mode)])}});
   }
 }
 

@@ -86,7 +86,7 @@ BOOLEAN ExAcquireResourceSharedLite(PERESOURCE Resource, BOOLEAN Wait) {
 VOID ExReleaseResourceLite(PERESOURCE Resource) {
   const Runtime& runtime = Runtime::enter("ExReleaseResourceLite");
   if (Resource->Exclusive != 0 && Resource->Owner == reinterpret_cast<PVOID>(runtime.current_thread())) {
-    if (--Resource->Exclusive == 0) Resource->Owner = NULL;
+    if (--Resource->Exclusive == 0) Resource->Owner = nullptr;
   } else if (Resource->Shared != 0) {
     --Resource->Shared;
   } else {

@@ -50,7 +50,7 @@ VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {
   runtime.take_back("MDL mapping", mapping->first);
   runtime.platform().memory->unmap(const_cast<void*>(mapping->first), mapping->second);
   mappings.erase(mapping);
-  Mdl->MappedSystemVa = NULL;
+  Mdl->MappedSystemVa = nullptr;
   Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags & ~MDL_MAPPED_TO_SYSTEM_VA);
 }
 
@@ -59,9 +59,9 @@ PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMOR
   for (const hw::Function& function : runtime.platform().functions) {
     if (function.bar0->base() != static_cast<std::uint64_t>(PhysicalAddress.QuadPart)) continue;
     return NumberOfBytes != 0 && NumberOfBytes <= function.bar0->size() ? runtime.map_mmio(*function.bar0)
-                                                                        : NULL;
+                                                                        : nullptr;
   }
-  return NULL;
+  return nullptr;
 }
 
 PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG) {

@@ -90,9 +90,10 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
                                   PKWAIT_BLOCK WaitBlockArray) {
   Runtime& runtime = Runtime::enter("KeWaitForMultipleObjects");
   check_level(runtime, Timeout, "KeWaitForMultipleObjects");
-  if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS || (Count > THREAD_WAIT_OBJECTS && WaitBlockArray == NULL)) {
+  if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS ||
+      (Count > THREAD_WAIT_OBJECTS && WaitBlockArray == nullptr)) {
     runtime.rule_broken(fmt::format("KeWaitForMultipleObjects for {} objects{}", Count,
-                                    WaitBlockArray == NULL ? " without wait blocks" : ""));
+                                    WaitBlockArray == nullptr ? " without wait blocks" : ""));
   }
   const PVOID thread = thread_of(runtime);
   const auto ready = [=] {
@@ -124,7 +125,7 @@ LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN) {
         fmt::format("releasing {}, a mutex held by somebody else", runtime.object_name(Mutex)));
   }
   const LONG before = Mutex->Header.SignalState++;
-  if (Mutex->Header.SignalState == 1) Mutex->OwnerThread = NULL;
+  if (Mutex->Header.SignalState == 1) Mutex->OwnerThread = nullptr;
   return before;
 }
 
