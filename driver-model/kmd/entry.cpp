@@ -17,7 +17,7 @@ constexpr GDM_PARAMETERS kDefaults = {
     TRUE,    // MapAperture2Supported
     100000,  // FenceTimeout: 10 ms
     8,       // RingSizeLog2
-    FALSE,   // NoPaging
+    TRUE,    // NoPaging
     TRUE,    // PerEngineTdr
     8192,    // PagingBufferSize
 };

@@ -56,6 +56,7 @@ PagingMachine::PagingMachine(Options options)
     };
     fake.platform.functions.push_back({"gpu" + std::to_string(i), source_id(i), &bar});
   }
+  GdmParameters.NoPaging = options.paging ? FALSE : TRUE;
   kernel = std::make_unique<dxgkrnl::Kernel>(fake.platform, options.kernel);
 }
 

@@ -25,6 +25,7 @@ class PagingMachine {
   struct Options {
     unsigned gpus = 2;
     FakeGpu::Config gpu = {};
+    bool paging = true;       ///< of the sample miniport
     bool high_memory = true;  ///< above what the GPU drives: logical mode
     dxgkrnl::KernelConfig kernel = {};
     DRIVER_INITIALIZE* driver = DriverEntry;

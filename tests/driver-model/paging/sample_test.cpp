@@ -377,10 +377,10 @@ TEST_F(SamplePaging, WithoutChannelsOrSegmentsThereIsNoPaging) {
   ASSERT_EQ(m_->start(), STATUS_SUCCESS);
   EXPECT_EQ(m_->kernel->paging(), nullptr);
   TearDown();
-  GdmParameters.NoPaging = TRUE;
   m_.reset();
-  GdmParameters.NoPaging = TRUE;
-  m_ = std::make_unique<PagingMachine>();
+  options = {};
+  options.paging = false;
+  m_ = std::make_unique<PagingMachine>(options);
   ASSERT_EQ(m_->start(), STATUS_SUCCESS);
   EXPECT_EQ(m_->kernel->paging(), nullptr);
 }
