@@ -284,8 +284,8 @@ module gpu_dmar #(
         .m_axi_vram_bresp_i(m_axi_vram_bresp_i[g*2+:2]));
   end
 
-  // verilator lint_off UNUSEDSIGNAL
   // The answers to the unit's own writes need no look at id and response: one write at a time, errors change nothing.
+  // verilator lint_off UNUSEDSIGNAL
   logic unused_table_b;
   assign unused_table_b = ^{m_axi_table_bid_i, m_axi_table_bresp_i};
   // verilator lint_on UNUSEDSIGNAL

@@ -23,8 +23,8 @@ struct GDM_PARAMETERS {
   LONGLONG FenceTimeout;
   /// log2 of the descriptors of a ring, at most 8.
   ULONG RingSizeLog2;
-  /// The driver takes no part in paging: no segments, no node for the system. The default; paging has a page of its
-  /// own, docs/paging.md.
+  /// The driver takes no part in paging: no segments, no node for the system. The default; paging has a page
+  /// of its own, docs/paging.md.
   BOOLEAN NoPaging;
   /// DRIVERCAPS.SupportPerEngineTDR.
   BOOLEAN PerEngineTdr;

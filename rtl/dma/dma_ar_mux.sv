@@ -28,6 +28,7 @@ module dma_ar_mux #(
 
   logic [1:0] best, kind, kind_q;
   logic lock_q;  // shown and not yet taken
+  // The arbiter offers it in two forms; the index is what is used.
   // verilator lint_off UNUSEDSIGNAL
   logic [2:0] grant;
   // verilator lint_on UNUSEDSIGNAL

@@ -94,8 +94,9 @@ module dma_channel #(
   logic [23:0] coalesce_cycles;
   logic [59:0] wb_addr;
   logic [63:0] error_tag, fence_value;
+  // An operation may retire more bytes than the counter, modulo 2^64, has bits for.
   // verilator lint_off UNUSEDSIGNAL
-  logic [65:0] retired_bytes;  // counted modulo 2^64
+  logic [65:0] retired_bytes;
   // verilator lint_on UNUSEDSIGNAL
   dma_job_pkg::fail_t error_data;
 

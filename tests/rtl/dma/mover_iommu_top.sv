@@ -63,6 +63,7 @@ module mover_iommu_top #(
     input  logic [1:0]             m_axi_table_rresp_i,
     input  logic                   m_axi_table_rlast_i
 );
+  // Of the pairs this top connects one port; the rest of the mover's outputs has no reader here.
   // verilator lint_off UNUSEDSIGNAL
   logic [1:0] arvalid, awvalid, wvalid, done, b_fail, b_wait;
   logic [63:0] araddr, awaddr;
