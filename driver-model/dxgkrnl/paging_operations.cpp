@@ -16,7 +16,7 @@ class NumberMdl {
  public:
   explicit NumberMdl(const DXGK_ADL& adl) : storage_((sizeof(MDL) + adl.PageCount * sizeof(PFN_NUMBER)) / 8) {
     auto* header = mdl();
-    header->Size = static_cast<CSHORT>(std::min<std::size_t>(storage_.size() * 8, MAXSHORT));
+    header->Size = static_cast<CSHORT>(std::min<std::size_t>(storage_.size() * 8, kMaxShort));
     header->MdlFlags = MDL_PAGES_LOCKED;
     header->ByteCount = static_cast<ULONG>(adl.PageCount * kPage);
     PFN_NUMBER* numbers = MmGetMdlPfnArray(header);
@@ -26,7 +26,7 @@ class NumberMdl {
   [[nodiscard]] PMDL mdl() { return reinterpret_cast<PMDL>(storage_.data()); }
 
  private:
-  static constexpr CSHORT MAXSHORT = 0x7FFF;
+  static constexpr CSHORT kMaxShort = 0x7FFF;
   std::vector<std::uint64_t> storage_;
 };
 

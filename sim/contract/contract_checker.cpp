@@ -15,8 +15,8 @@ constexpr unsigned kEntrySize = 3;     // log2 of the bytes of a second-stage en
 // So many writes may have shown their address at m_axi_data and not all of their data, less what is in
 // registers.
 constexpr unsigned kUnsentWrites = 12;
-// Cycles from a hint to the first table read of its walk, in an idle unit.
-constexpr std::uint64_t kHint = 8;
+// Cycles from a hint to the first table read of its walk, with other hints before it, and more than that.
+constexpr std::uint64_t kHint = 32;
 // Cycles that the steps of a command take when there is nothing to drain.
 constexpr std::uint64_t kCommand = 16;
 

@@ -151,6 +151,7 @@ void run_again(const Options& options, const CycleWindow& window) {
                            fmt::format("{}:{}", window.first, window.last)})
     words.push_back(std::move(word));
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
