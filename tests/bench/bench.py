@@ -137,8 +137,29 @@ def table(results, peers, measured):
         yield "  ".join(cells).rstrip()
     yield ""
     yield "peer: " + peers["source"]
+    yield from engines(results, peers["dma"])
     if any(row["name"] not in measured for row in results):
         yield "* of an earlier run of the same commit"
+
+
+def engines(results, peers):
+    """Queued copies beside those of other engines, all in percent of the bound; empty when there is nothing to compare."""
+    lines = [["", "this", *peers["columns"]]]
+    for row in results:
+        figures = peers["rows"].get(row["name"])
+        if figures is not None:
+            bound = peers["bounds"].get(row["name"].partition(".w")[0], 100)
+            # What was measured is rounded, so a peer at its bound may come out above it.
+            lines.append([row["name"], f"{row['value']:.1f}", *(f"{min(100, 100 * f / bound):.1f}" for f in figures)])
+    if len(lines) == 1:
+        return
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    yield ""
+    yield "queued copies, translation off, % of the bound"
+    for line in lines:
+        yield "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:]))]).rstrip()
+    yield ""
+    yield "others: " + peers["source"]
 
 
 def read_programs(path):

@@ -90,6 +90,18 @@ class BenchTest(unittest.TestCase):
         self.assertIn("riscv-iommu, commit 18ad30a", out)
         self.assertTrue(out.endswith("4 measured, 0 missed\n"), out)
 
+    def test_other_engines_stand_beside_queued_copies(self):
+        self.program("one", [row("dma.queued.64.unaligned.w256.L100.off", 99.5, 95),
+                             row("dma.queued.64.aligned.w256.L100.hit", 99, 95)])
+        _, out, _ = self.run_bench()
+        self.assertRegex(out, r"this +axi_cdma/16 +axi_cdma/256 +axidma +iDMA/3 +iDMA/32\n")
+        self.assertRegex(out, r"unaligned\.w256\.L100\.off +99\.5 +6\.0 +6\.0 +3\.0 +9\.0 +91\.5\n")
+        self.assertEqual(len(re.findall(r"w256\.L100\.hit", out)), 1, "nobody else has an IOMMU")
+
+    def test_no_table_of_other_engines_without_queued_copies(self):
+        self.program("one", [row("a")])
+        self.assertNotIn("axi_cdma", self.run_bench()[1])
+
     def test_a_missed_promise_fails(self):
         self.program("one", [row("a"), row("b", 3, 2, False)])
         status, out, _ = self.run_bench()
@@ -219,6 +231,16 @@ class PeersTest(unittest.TestCase):
                 self.assertNotRegex(name, r"\.L\d+$")
 
 
+    def test_figures_of_other_engines(self):
+        dma = json.loads((HERE / "peers.json").read_text())["dma"]
+        for name, figures in dma["rows"].items():
+            self.assertEqual(len(figures), len(dma["columns"]), name)
+            bound = dma["bounds"].get(name.partition(".w")[0], 100)
+            for figure in figures:
+                self.assertGreater(figure, 0)
+                self.assertLessEqual(figure, bound + 0.5, name)
+
+
 @unittest.skipUnless("GPUDMAR_BUILD" in os.environ, "needs the built programs")
 class ProgramsTest(unittest.TestCase):
     def setUp(self):
@@ -241,6 +263,21 @@ class ProgramsTest(unittest.TestCase):
                          ["iommu.fault.latency.L20", "iommu.hit.latency", "iommu.miss.leaf.L20",
                           "iommu.fault.latency.L20.pipe1", "iommu.hit.latency.pipe1", "iommu.miss.leaf.L20.pipe1"])
         self.assertEqual([r["value"] for r in rows if r["name"] == "iommu.hit.latency"], [2])
+
+    def test_a_few_rows_of_the_engine(self):
+        status, rows = self.run_bench(
+            "--filter", r"^dma\.(launch|single\.64\.aligned\.w(64|256)\.L1\.off|queued\.64\.unaligned\.w64\.L1\.)")
+        self.assertEqual(status, 0)
+        self.assertEqual([(r["name"], r["value"]) for r in rows if "launch" in r["name"]],
+                         [("dma.launch.aperture", 3), ("dma.launch.vram", 1),
+                          ("dma.launch.aperture.pipe1", 4), ("dma.launch.vram.pipe1", 2)])
+        shares = {r["name"]: r["value"] for r in rows if r["unit"] == "% of the bound"}
+        self.assertEqual(set(shares), {"dma.single.64.aligned.w64.L1.off", "dma.single.64.aligned.w256.L1.off",
+                                       "dma.queued.64.unaligned.w64.L1.off"})
+        # Alone on 64 bits: 8 beats in L + 8 + 4 cycles.
+        self.assertAlmostEqual(shares["dma.single.64.aligned.w64.L1.off"], 100 * 8 / 13)
+        self.assertGreater(shares["dma.queued.64.unaligned.w64.L1.off"], 95)
+        self.assertTrue(all(0 < value <= 100 for value in shares.values()))
 
     def test_the_speed_of_the_bench_is_measured(self):
         # Not whether it is kept: a loaded machine or a build with coverage tells nothing about it.

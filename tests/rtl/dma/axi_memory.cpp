@@ -14,7 +14,7 @@ std::uint8_t SparseBytes::get(std::uint64_t addr) const {
 }
 
 void SparseBytes::set(std::uint64_t addr, std::uint8_t value) {
-  pages_.try_emplace(addr >> 12, Page{}).first->second[addr & 0xfff] = value;
+  pages_[addr >> 12][addr & 0xfff] = value;  // a new page is zeros
 }
 
 std::uint64_t SparseBytes::get64(std::uint64_t addr) const {
