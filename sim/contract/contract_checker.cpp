@@ -119,7 +119,8 @@ void ContractChecker::table_bus(const CycleView& view) {
     }
   }
   if (m.arvalid && s.arready) {
-    if (!table_reads_.empty())  // reads of one walk follow each other
+    // Reads of one walk follow each other; one that was begun for a hint is not the request's own.
+    if (!table_reads_.empty() || (m.arid >= setup_.walks && m.arid != setup_.queue_id))
       for (Request& request : requests_) request.alone = false;
     table_reads_.push_back({view.cycle, m.arid, false});
     for (Request& request : requests_) {
