@@ -143,7 +143,7 @@ def table(results, peers, measured):
 
 
 def engines(results, peers):
-    """Queued copies beside those of other engines, all in percent of the bound; empty when there is nothing to compare."""
+    """Queued copies beside those of other engines, in percent of the bound; empty when there is nothing to compare."""
     lines = [["", "this", *peers["columns"]]]
     for row in results:
         figures = peers["rows"].get(row["name"])

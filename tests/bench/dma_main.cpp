@@ -23,7 +23,8 @@ int run(int argc, char** argv) {
   rows.copies(make_engine64);
   if (!arguments.out.empty())
     results.write(arguments.out,
-                  {{"channels", 4},
+                  {{"engine_channels", 4},
+                   {"machine_channels", 2},
                    {"max_burst", 16},
                    {"reads", 64},
                    {"iotlb_entries", 64},
