@@ -28,6 +28,8 @@ struct IommuBench::Wires {
   sim::DutInputs in;    ///< what the contract's checker looks at
   sim::AxiMasterOut& data = out.data;
   sim::AxiMasterOut& table = out.table;
+  bool r_shown[kPorts] = {};  ///< an answer was there in the cycle before and not taken
+  bool b_shown[kPorts] = {};
   sim::ContractChecker contract;
   // Before the model exists: it would start worker threads otherwise, and takes its power-on values from the
   // seed.

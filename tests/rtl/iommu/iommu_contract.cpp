@@ -30,13 +30,19 @@ void IommuBench::check_contract() {
     }
     probe.hint = both(d.hint_valid_i, d.hint_ready_o);
     probe.wlast = both(d.s_axi_wvalid_i, d.s_axi_wready_o) && bits(d.s_axi_wlast_i, 1);
-    if (both(d.s_axi_rvalid_o, d.s_axi_rready_i)) {
+    // Answers count when they are shown: the requester's time is not the unit's.
+    const auto first = [&](bool& shown, const auto& valid, const auto& ready) {
+      const bool new_one = bits(valid, 1) && !shown;
+      shown = bits(valid, 1) && !bits(ready, 1);
+      return new_one;
+    };
+    if (first(w_->r_shown[p], d.s_axi_rvalid_o, d.s_axi_rready_i)) {
       probe.r = true;
       probe.rid = bits(d.s_axi_rid_o, kIdBits);
       probe.rresp = static_cast<sim::AxiResp>(bits(d.s_axi_rresp_o, 2));
       probe.rlast = bits(d.s_axi_rlast_o, 1) != 0;
     }
-    if (both(d.s_axi_bvalid_o, d.s_axi_bready_i)) {
+    if (first(w_->b_shown[p], d.s_axi_bvalid_o, d.s_axi_bready_i)) {
       probe.b = true;
       probe.bid = bits(d.s_axi_bid_o, kIdBits);
       probe.bresp = static_cast<sim::AxiResp>(bits(d.s_axi_bresp_o, 2));
