@@ -208,7 +208,10 @@ void ContractChecker::arrivals(const CycleView& view) {
       request.id = write ? probe.awid : probe.arid;
       request.write = write;
       request.hit_so_far = remapping_ && !command_ && still && hits_only && count == 1;
-      request.alone = remapping_ && !command_ && !hinted && still && !inside && count == 1;
+      // An answer that its port has not taken would hold up this one's.
+      const bool owed = std::any_of(requests_.begin(), requests_.end(),
+                                    [&](const Request& r) { return r.port == port && r.write == write; });
+      request.alone = remapping_ && !command_ && !hinted && still && !inside && !owed && count == 1;
       requests_.push_back(request);
     }
   }
