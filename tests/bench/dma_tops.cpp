@@ -91,7 +91,7 @@ void from_pins(const std::uint64_t& from, Beat& to) {
     (l).rvalid = (top).port##_rvalid_o != 0;   \
     (l).rdata = (top).port##_rdata_o;          \
   } while (false)
-// NOLINTEND(bugprone-macro-parentheses)
+// NOLINTEND(bugprone-macro-parentheses): its arguments are names of ports
 
 /// What all tops have in common: model, clock, reset, VRAM.
 template <class V>
