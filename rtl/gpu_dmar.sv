@@ -187,7 +187,6 @@ module gpu_dmar #(
     output logic [NumAdapters-1:0]             probe_b_o,       // B handshake
     output logic [NumAdapters*IdWidth-1:0]     probe_bid_o,
     output logic [NumAdapters*2-1:0]           probe_bresp_o,
-    output logic [NumAdapters-1:0]             probe_hint_o,    // a page wanted soon was taken
     // The fault record written in this cycle (recorded or dropped).
     output logic                               probe_fault_o,
     output logic                               probe_fault_recorded_o,
@@ -346,5 +345,4 @@ module gpu_dmar #(
   assign probe_b_o = req_bvalid & req_bready;
   assign probe_bid_o = req_bid;
   assign probe_bresp_o = req_bresp;
-  assign probe_hint_o = hint_valid & hint_ready;
 endmodule

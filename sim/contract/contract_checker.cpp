@@ -15,8 +15,6 @@ constexpr unsigned kEntrySize = 3;     // log2 of the bytes of a second-stage en
 // So many writes may have shown their address at m_axi_data and not all of their data, less what is in
 // registers.
 constexpr unsigned kUnsentWrites = 12;
-// Cycles from a hint to the first table read of its walk, with other hints before it, and more than that.
-constexpr std::uint64_t kHint = 32;
 // Cycles that the steps of a command take when there is nothing to drain.
 constexpr std::uint64_t kCommand = 16;
 
@@ -34,7 +32,6 @@ void ContractChecker::reset() {
   table_writes_ = 0;
   remapping_ = false;
   command_.reset();
-  hint_.reset();
   unsent_writes_ = 0;
   hint_.reset();
   for (auto& ends : wlast_) ends.clear();
@@ -179,12 +176,6 @@ void ContractChecker::departures(const CycleView& view) {
 }
 
 void ContractChecker::arrivals(const CycleView& view) {
-  for (unsigned port = 0; port < setup_.adapters; ++port)
-    if (view.out.probe[port].hint) hint_ = view.cycle;
-  // Its walk may read for a request, or serve one that comes before its first read.
-  const bool hinted = hint_ && view.cycle <= *hint_ + kHint;
-  if (hinted)
-    for (Request& request : requests_) request.alone = false;
   for (const bool write : {false, true}) {
     unsigned count = 0;
     for (unsigned port = 0; port < setup_.adapters; ++port)
@@ -211,7 +202,7 @@ void ContractChecker::arrivals(const CycleView& view) {
       // An answer that its port has not taken would hold up this one's.
       const bool owed = std::any_of(requests_.begin(), requests_.end(),
                                     [&](const Request& r) { return r.port == port && r.write == write; });
-      request.alone = remapping_ && !command_ && !hinted && still && !inside && !owed && count == 1;
+      request.alone = remapping_ && !command_ && still && !inside && !owed && count == 1;
       requests_.push_back(request);
     }
   }

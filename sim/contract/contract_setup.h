@@ -14,6 +14,7 @@ struct ContractSetup {
   std::uint32_t queue_id = ~0U;  ///< of descriptor fetches at m_axi_table; other reads are walks'
   unsigned walks = 16;           ///< of requests, in parallel; their table reads have the ids below
   unsigned iotlb_sets = 1;       ///< that a page invalidation may have to read one by one
+  unsigned scrub = 0;            ///< cycles for which a domain or global one may wait for a generation
 };
 
 }  // namespace gpudmar::sim

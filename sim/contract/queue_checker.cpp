@@ -20,8 +20,9 @@ constexpr std::uint64_t kBytes = 16;
 
 std::uint64_t type(std::uint64_t low) { return low & 0xF; }
 bool writes_status(std::uint64_t low) { return type(low) == kTypeWait && (low & kWaitStatus) != 0; }
+bool by_page(std::uint64_t low) { return (low >> 4 & 3) == kGranularityPage; }
 unsigned address_mask(const std::array<std::uint64_t, 2>& d) {
-  return (d[0] >> 4 & 3) == kGranularityPage ? static_cast<unsigned>(d[1] & 0x3F) : 0;
+  return by_page(d[0]) ? static_cast<unsigned>(d[1] & 0x3F) : 0;
 }
 
 }  // namespace
@@ -98,6 +99,7 @@ void QueueChecker::measure(std::uint64_t cycle) {
     if (found == seen_.end() || type(found->second[0]) != kTypeIotlb) return;
     const unsigned mask = address_mask(found->second);
     ranges = ranges || mask != 0;
+    if (!by_page(found->second[0])) extra += setup_.scrub;
     if (i != 0) extra += std::max<std::uint64_t>(2, kBytes / setup_.bus_bytes);
     if (mask != 0)
       extra += mask < 32 ? std::min<std::uint64_t>(1ULL << mask, setup_.iotlb_sets) : setup_.iotlb_sets;

@@ -53,7 +53,6 @@ struct RequesterProbe {
   bool b = false;
   std::uint32_t bid = 0;
   AxiResp bresp = AxiResp::kOkay;
-  bool hint = false;  ///< of a page wanted soon
 };
 
 /// The fault record written in a cycle.

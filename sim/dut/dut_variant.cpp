@@ -265,7 +265,6 @@ class VariantDut final : public Dut {
       o.rresp = static_cast<AxiResp>(GET(probe_rresp_o, n, 2));
       o.rlast = GET(probe_rlast_o, n, 1) != 0;
     }
-    o.hint = GET(probe_hint_o, n, 1) != 0;
     o.b = GET(probe_b_o, n, 1) != 0;
     if (o.b) {
       o.bid = static_cast<std::uint32_t>(GET(probe_bid_o, n, kIdBits));

@@ -18,6 +18,10 @@
 #ifndef GPUDMAR_IOTLB_SETS
 #define GPUDMAR_IOTLB_SETS 1
 #endif
+// Cycles of a pass over all sets, where the generations are so few that flushes wait for it.
+#ifndef GPUDMAR_SCRUB
+#define GPUDMAR_SCRUB 0
+#endif
 
 namespace gpudmar::test {
 
@@ -37,7 +41,8 @@ struct IommuBench::Wires {
       : dut((context.threads(1), context.randReset(2),
              context.randSeed(static_cast<int>(seed % 0x7FFFFFFF) + 1), &context)),
         contract(sim::Contract::standard(),
-                 {GPUDMAR_PIPE, kPorts, kBusBytes, kIdBits, kTableQueueId, GPUDMAR_WALKS, GPUDMAR_IOTLB_SETS},
+                 {GPUDMAR_PIPE, kPorts, kBusBytes, kIdBits, kTableQueueId, GPUDMAR_WALKS, GPUDMAR_IOTLB_SETS,
+                  GPUDMAR_SCRUB},
                  std::move(report)) {}
 };
 

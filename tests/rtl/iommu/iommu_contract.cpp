@@ -28,7 +28,6 @@ void IommuBench::check_contract() {
       probe.awid = bits(d.s_axi_awid_i, kIdBits);
       probe.awaddr = get_bits(d.s_axi_awaddr_i, p * 64, 64);
     }
-    probe.hint = both(d.hint_valid_i, d.hint_ready_o);
     probe.wlast = both(d.s_axi_wvalid_i, d.s_axi_wready_o) && bits(d.s_axi_wlast_i, 1);
     // Answers count when they are shown: the requester's time is not the unit's.
     const auto first = [&](bool& shown, const auto& valid, const auto& ready) {
