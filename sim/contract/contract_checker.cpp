@@ -33,7 +33,6 @@ void ContractChecker::reset() {
   remapping_ = false;
   command_.reset();
   unsent_writes_ = 0;
-  hint_.reset();
   for (auto& ends : wlast_) ends.clear();
   queue_.reset();
   traffic_.reset();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "tests/rtl/dma/dma_observe.h"
 #include "tests/rtl/dma/dma_variants.h"
 #include "tests/support/covers.h"
 
@@ -18,17 +19,8 @@ constexpr std::uint32_t kResume = 4, kSkip = 8;
 template <class Bench>
 class DmaCommand : public ::testing::Test {
  protected:
-  static unsigned code(Bench& bench) {
-    return static_cast<unsigned>(dma::CH_ERR_INFO::CODE.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
-  }
   static unsigned operand(Bench& bench) {
     return static_cast<unsigned>(dma::CH_ERR_INFO::OPERAND.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
-  }
-  static std::vector<BusEvent> events(const AxiMemory& port, Kind kind, unsigned id) {
-    std::vector<BusEvent> found;
-    std::copy_if(port.log.begin(), port.log.end(), std::back_inserter(found),
-                 [&](const BusEvent& e) { return e.kind == kind && e.id == id; });
-    return found;
   }
 };
 TYPED_TEST_SUITE(DmaCommand, Widths);
@@ -71,7 +63,7 @@ TYPED_TEST(DmaCommand, ResumeAndSkip) {
       ASSERT_LT(at, kCount);
       EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0x50 + at);
       const std::uint64_t where = bench.read64(dma::CH_ERR_ADDR::kOffset);
-      const bool read = this->code(bench) == dma::error::READ;
+      const bool read = error_code(bench) == dma::error::READ;
       EXPECT_EQ((read ? bench.host.read_errors : bench.vram.write_errors).count(where), 1U)
           << std::hex << where;
       bench.write32(dma::INT_STATUS::kOffset, 3);
@@ -140,7 +132,7 @@ TYPED_TEST(DmaCommand, SilentDevices) {
     };
     bench.doorbell();
     ASSERT_TRUE(bench.wait_error());
-    EXPECT_EQ(this->code(bench), dma::error::TIMEOUT);
+    EXPECT_EQ(error_code(bench), dma::error::TIMEOUT);
     EXPECT_EQ(this->operand(bench), c.operand);
     EXPECT_EQ(bench.head(), c.head);
     EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), c.addr);
@@ -265,10 +257,10 @@ TYPED_TEST(DmaCommand, WriteBack) {
       ASSERT_TRUE(bench.wait_idle());
       EXPECT_EQ(bench.memory(space).memory.get64(kAt + 8), 129U);
       bench.run(2 * b_latency + 20);
-      const auto messages = this->events(bench.host, Kind::Aw, kIdMsi);
+      const auto messages = events(bench.host, Kind::Aw, kIdMsi);
       ASSERT_FALSE(messages.empty());
-      const auto rounds = this->events(bench.memory(space), Kind::B, kIdWb);
-      const auto first_fence = this->events(bench.vram, Kind::B, kIdFence);
+      const auto rounds = events(bench.memory(space), Kind::B, kIdWb);
+      const auto first_fence = events(bench.vram, Kind::B, kIdFence);
       EXPECT_TRUE(std::any_of(rounds.begin(), rounds.end(), [&](const BusEvent& b) {
         return b.addr == kAt && b.cycle > first_fence[0].cycle && b.cycle < messages[0].cycle;
       })) << "a message before the write-back";

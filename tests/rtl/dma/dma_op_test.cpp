@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "tests/rtl/dma/dma_observe.h"
 #include "tests/rtl/dma/dma_variants.h"
 #include "tests/support/covers.h"
 
@@ -18,9 +19,6 @@ constexpr unsigned kVram = dma::space::VRAM, kLogical = dma::space::LOGICAL, kAp
 template <class Bench>
 class DmaOp : public ::testing::Test {
  protected:
-  static unsigned code(Bench& bench) {
-    return static_cast<unsigned>(dma::CH_ERR_INFO::CODE.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
-  }
   static Descriptor map(unsigned opcode, std::uint64_t page, unsigned pages, std::uint64_t src,
                         unsigned src_space = 0) {
     Descriptor m;
@@ -78,7 +76,7 @@ TYPED_TEST(DmaOp, StridedCopiesAndFills) {
   }
   bench.doorbell();
   ASSERT_TRUE(bench.wait_idle());
-  ASSERT_FALSE(bench.error()) << this->code(bench);
+  ASSERT_FALSE(bench.error()) << error_code(bench);
   for (std::uint64_t a = 0x100'0000; a < 0x100'0000 + 40 * 0x1'0000; ++a) {
     ASSERT_EQ(bench.vram.memory.get(a), expected.get(a)) << std::hex << a;
   }
@@ -103,7 +101,7 @@ TYPED_TEST(DmaOp, Aperture) {
   bench.push(Descriptor::fence(kVram, 0x9000, 1, false));
   bench.doorbell();
   ASSERT_TRUE(bench.wait_idle());
-  ASSERT_FALSE(bench.error()) << this->code(bench);
+  ASSERT_FALSE(bench.error()) << error_code(bench);
   for (unsigned a = 40; a < 5 * 4096 - 40; a += 8) {
     ASSERT_EQ(bench.vram.memory.get64(0x40'0000 + a - 40),
               bench.host.memory.get64(pages[a / 4096] + a % 4096))
@@ -123,7 +121,7 @@ TYPED_TEST(DmaOp, Aperture) {
   bench.doorbell();
   ASSERT_TRUE(bench.wait_error());
   EXPECT_EQ(bench.vram.memory.get64(0x51'0000), bench.host.memory.get64(0x20'0000));
-  EXPECT_EQ(this->code(bench), dma::error::BAD_APERTURE);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_APERTURE);
   EXPECT_EQ(bench.head(), 8U);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 102U * 4096);
   EXPECT_EQ(bench.vram.memory.get64(0x52'0000 + 88), bench.host.memory.get64(0x20'0000 + 4088))
@@ -134,7 +132,7 @@ TYPED_TEST(DmaOp, Aperture) {
   bench.push(Descriptor::copy(kAperture, (4096 + 101) * 4096ULL, kVram, 0x53'0000, 64));
   bench.doorbell();
   ASSERT_TRUE(bench.wait_error());
-  EXPECT_EQ(this->code(bench), dma::error::BAD_APERTURE);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_APERTURE);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), (4096 + 101) * 4096ULL);
   // The adapter's reset forgets all entries.
   bench.schedule_adapter_reset(0, 1);
@@ -143,7 +141,7 @@ TYPED_TEST(DmaOp, Aperture) {
   bench.push(Descriptor::copy(kAperture, 101 * 4096, kVram, 0x54'0000, 64));
   bench.write32(dma::CH_TAIL::kOffset, bench.tail());
   ASSERT_TRUE(bench.wait_error());
-  EXPECT_EQ(this->code(bench), dma::error::BAD_APERTURE);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_APERTURE);
 }
 
 TYPED_TEST(DmaOp, VirtualOperandsCarryTheirPasid) {
@@ -160,7 +158,7 @@ TYPED_TEST(DmaOp, VirtualOperandsCarryTheirPasid) {
   bench.push(Descriptor::fence(kVirtual, 0x7000, 1, false).with(d::PASID, 0xfffff));
   bench.doorbell();
   ASSERT_TRUE(bench.wait_idle());
-  ASSERT_FALSE(bench.error()) << this->code(bench);
+  ASSERT_FALSE(bench.error()) << error_code(bench);
   const auto user = [](std::uint32_t pasid) { return pasid << 3 | 4U; };
   ASSERT_EQ(seen.size(), 4U);
   for (const auto& [address, is] : seen) {
@@ -222,7 +220,7 @@ TYPED_TEST(DmaOp, WrongFieldsAreRefused) {
     bench.push(descriptor);
     bench.doorbell();
     EXPECT_TRUE(bench.wait_error());
-    const unsigned code = this->code(bench);
+    const unsigned code = error_code(bench);
     EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x1'0000U);
     EXPECT_TRUE(bench.reset_channel());
     return code;

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/rtl/dma/dma_observe.h"
 #include "tests/rtl/dma/dma_variants.h"
 #include "tests/support/covers.h"
 
@@ -20,15 +21,6 @@ template <class Bench>
 class DmaSync : public ::testing::Test {
  protected:
   static std::uint64_t word(Bench& bench, std::uint64_t offset) { return bench.read64(offset); }
-  static unsigned code(Bench& bench) {
-    return static_cast<unsigned>(dma::CH_ERR_INFO::CODE.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
-  }
-  static std::vector<BusEvent> events(const AxiMemory& port, Kind kind, unsigned id) {
-    std::vector<BusEvent> found;
-    std::copy_if(port.log.begin(), port.log.end(), std::back_inserter(found),
-                 [&](const BusEvent& e) { return e.kind == kind && e.id == id; });
-    return found;
-  }
 };
 TYPED_TEST_SUITE(DmaSync, Widths);
 
@@ -58,8 +50,8 @@ TYPED_TEST(DmaSync, WaitHoldsBackUntilEachConditionIsMet) {
       EXPECT_EQ(bench.head(), 0U);
       EXPECT_EQ(dma::CH_STATUS::WAITING.get(bench.status()), 1U);
       EXPECT_EQ(bench.vram.memory.get64(0x6000), 0U);
-      EXPECT_TRUE(this->events(bench.vram, Kind::Ar, kIdData).empty());
-      EXPECT_GT(this->events(bench.memory(space), Kind::Ar, kIdSem).size(), 10U) << "it polls";
+      EXPECT_TRUE(events(bench.vram, Kind::Ar, kIdData).empty());
+      EXPECT_GT(events(bench.memory(space), Kind::Ar, kIdSem).size(), 10U) << "it polls";
       bench.memory(space).memory.set64(kSem, k.met);
       ASSERT_TRUE(bench.wait_idle());
       EXPECT_FALSE(bench.error());
@@ -79,7 +71,7 @@ TYPED_TEST(DmaSync, PollsKeepTheirInterval) {
     bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1, ~0ULL, 0, interval));
     bench.doorbell();
     bench.run(600);
-    const auto ars = this->events(bench.host, Kind::Ar, kIdSem);
+    const auto ars = events(bench.host, Kind::Ar, kIdSem);
     ASSERT_GT(ars.size(), 5U);
     for (std::size_t i = 1; i < ars.size(); ++i) EXPECT_EQ(ars[i].cycle - ars[i - 1].cycle, 13 + interval);
     bench.host.memory.set64(kSem, 1);
@@ -107,7 +99,7 @@ TYPED_TEST(DmaSync, WaitTimesOutAndResumes) {
     ASSERT_TRUE(bench.wait_error());
     EXPECT_GT(bench.cycle() - from, 400U);
     EXPECT_EQ(bench.head(), 4U);
-    EXPECT_EQ(this->code(bench), dma::error::SEM_TIMEOUT);
+    EXPECT_EQ(error_code(bench), dma::error::SEM_TIMEOUT);
     EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), kSem);
     EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0xabcU);
     for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(bench.vram.memory.get64(0x6000 + 8 * i), 0x100 + i);
@@ -130,7 +122,7 @@ TYPED_TEST(DmaSync, WaitReportsAFailedPollAndLostBusMastering) {
   bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
   bench.doorbell();
   ASSERT_TRUE(bench.wait_error());
-  EXPECT_EQ(this->code(bench), dma::error::READ);
+  EXPECT_EQ(error_code(bench), dma::error::READ);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), kSem);
   EXPECT_EQ(dma::CH_ERR_INFO::RESP.get(bench.read32(dma::CH_ERR_INFO::kOffset)), 3U);
   bench.host.read_errors.clear();
@@ -139,7 +131,7 @@ TYPED_TEST(DmaSync, WaitReportsAFailedPollAndLostBusMastering) {
   EXPECT_FALSE(bench.error());
   bench.write32(dma::CFG_COMMAND::kOffset, 2);
   ASSERT_TRUE(bench.wait_error());
-  EXPECT_EQ(this->code(bench), dma::error::BUS_MASTER);
+  EXPECT_EQ(error_code(bench), dma::error::BUS_MASTER);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), kRing);
   bench.write32(dma::CFG_COMMAND::kOffset, 3);
   ASSERT_TRUE(bench.command(8));
@@ -209,8 +201,8 @@ TYPED_TEST(DmaSync, SignalAndTimestampComeAfterTheAnswersBeforeThem) {
     bench.run(20);
     EXPECT_EQ(bench.host.memory.get64(kSem), 77U);
     EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U);
-    const auto signals = this->events(bench.host, Kind::Aw, kIdFence);
-    const auto bs = this->events(bench.vram, Kind::B, kIdData);
+    const auto signals = events(bench.host, Kind::Aw, kIdFence);
+    const auto bs = events(bench.vram, Kind::B, kIdData);
     ASSERT_EQ(signals.size(), 3U);
     std::size_t before = 0;
     for (const BusEvent& b : bs) before += b.cycle < signals[0].cycle ? 1 : 0;
@@ -286,13 +278,13 @@ TYPED_TEST(DmaSync, ChainedRings) {
       }
       bench.write32(dma::CH_TAIL::kOffset, tail);
       ASSERT_TRUE(bench.wait_idle());
-      ASSERT_FALSE(bench.error()) << this->code(bench) << " at " << bench.head();
+      ASSERT_FALSE(bench.error()) << error_code(bench) << " at " << bench.head();
       ASSERT_EQ(bench.head(), tail);
     }
     for (unsigned i = 0; i < done; ++i)
       ASSERT_EQ(bench.vram.memory.get64(0x200'0000 + i * 8ULL), 0x5a5a'0000 + i);
     for (const bool host : {false, true}) {
-      for (const BusEvent& e : this->events(host ? bench.host : bench.vram, Kind::R, kIdRing)) {
+      for (const BusEvent& e : events(host ? bench.host : bench.vram, Kind::R, kIdRing)) {
         const bool inside = std::any_of(chain.begin(), chain.end(), [&](const Segment& s) {
           return s.space == (host ? kLogical : kVram) && e.addr >= s.base &&
                  e.addr < s.base + s.count * 64ULL;
@@ -313,7 +305,7 @@ TYPED_TEST(DmaSync, ChainErrors) {
   bench.doorbell();
   ASSERT_TRUE(bench.wait_error());
   EXPECT_EQ(bench.head(), 3U);
-  EXPECT_EQ(this->code(bench), dma::error::BAD_LINK);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_LINK);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), kRing + 3 * 64);
   // The driver puts a LINK where it was missing? It cannot: index 2 has gone by. A reset is the way out.
   ASSERT_TRUE(bench.reset_channel());
@@ -327,7 +319,7 @@ TYPED_TEST(DmaSync, ChainErrors) {
   bench.write32(dma::CH_TAIL::kOffset, 6);
   ASSERT_TRUE(bench.wait_error());
   EXPECT_EQ(bench.head(), 4U);
-  EXPECT_EQ(this->code(bench), dma::error::BAD_OPCODE);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_OPCODE);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x7040U);
   bench.place(kLogical, 0x7040, Descriptor::nop());
   ASSERT_TRUE(bench.command(4));
