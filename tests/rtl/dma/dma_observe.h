@@ -14,7 +14,8 @@ namespace gpudmar::test {
 /// CH_ERR_INFO.CODE of channel 0.
 template <class Bench>
 unsigned error_code(Bench& bench) {
-  return static_cast<unsigned>(dma::CH_ERR_INFO::CODE.get(bench.read32(dma::CH_ERR_INFO::kOffset)));
+  return static_cast<unsigned>(
+      regs::dma::CH_ERR_INFO::CODE.get(bench.read32(regs::dma::CH_ERR_INFO::kOffset)));
 }
 
 /// The handshakes of a kind and id, in their order.
