@@ -12,6 +12,7 @@ rtl/iommu/iommu_context_cache.sv
 rtl/iommu/iommu_paging_cache.sv
 rtl/iommu/iommu_entry_check.sv
 rtl/iommu/iommu_request_check.sv
+rtl/iommu/iommu_hints.sv
 rtl/iommu/iommu_lane.sv
 rtl/iommu/iommu_walker.sv
 rtl/iommu/iommu_drain.sv

@@ -42,7 +42,7 @@ module iommu #(
     input  logic                            rst_ni,       // everything but the sticky status
     input  logic                            por_ni,       // power good: the sticky status too; low only with rst_ni low
     input  logic [NumPorts*16-1:0]          source_id_i,  // constant
-    output logic                            idle_o,       // nothing is under way at either master
+    output logic                            idle_o,       // nothing is under way at either master, no hint waits for a walk
     // Before a reset of the unit alone: take nothing more, and tell when nothing is left (iommu_quiesce).
     input  logic                            quiesce_i,
     output logic                            quiesced_o,
@@ -386,10 +386,20 @@ module iommu #(
   logic [3:0] push;
   logic [4*PortWidth-1:0] push_port;
   logic [4*IdWidth-1:0] push_id;
+  logic hint_valid, hint_ready, hint_lost, hint_kept;
+  logic [PortWidth-1:0] hint_port, hint_lost_port;
+  logic [51:0] hint_page, hint_lost_page;
   // Writes have no hints.
   // verilator lint_off UNUSEDSIGNAL
-  logic [NumPorts-1:0] write_hint_ready;
+  logic write_hint_ready, write_hint_lost;
+  logic [PortWidth-1:0] write_hint_port;
+  logic [51:0] write_hint_page;
   // verilator lint_on UNUSEDSIGNAL
+
+  iommu_hints #(.NumPorts(NumPorts), .PortWidth(PortWidth), .Pipe(Pipe)) i_hints (
+      .clk_i, .rst_ni, .hint_valid_i(hint_valid_i & {NumPorts{ar_open}}), .hint_ready_o, .hint_page_i,
+      .out_valid_o(hint_valid), .out_ready_i(hint_ready), .out_port_o(hint_port), .out_page_o(hint_page),
+      .lost_valid_i(hint_lost), .lost_port_i(hint_lost_port), .lost_page_i(hint_lost_page), .kept_o(hint_kept));
 
   iommu_lane #(
       .IsWrite(1'b0), .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .Haw(Haw), .Mgaw(Mgaw),
@@ -398,7 +408,8 @@ module iommu #(
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_arvalid_i & {NumPorts{ar_open}}), .req_ready_o(s_axi_arready_o), .req_allowed_i(ar_allowed),
       .req_id_i(s_axi_arid_i), .req_addr_i(s_axi_araddr_i), .req_len_i(s_axi_arlen_i), .req_size_i(s_axi_arsize_i),
-      .req_user_i(s_axi_aruser_i), .hint_valid_i(hint_valid_i & {NumPorts{ar_open}}), .hint_ready_o, .hint_page_i,
+      .req_user_i(s_axi_aruser_i), .hint_valid_i(hint_valid), .hint_ready_o(hint_ready), .hint_port_i(hint_port),
+      .hint_page_i(hint_page), .hint_lost_o(hint_lost), .hint_lost_port_o(hint_lost_port), .hint_lost_page_o(hint_lost_page),
       .ctx_sid_o(ctx_sid[0*16+:16]), .ctx_hit_i(ctx_hit[0]), .ctx_did_i(ctx_did[0*16+:16]), .ctx_pass_i(ctx_pass[0]),
       .tlb_next_page_o(tlb_next_page[0*PageWidth+:PageWidth]), .tlb_did_o(tlb_did[0*16+:16]), .tlb_page_o(tlb_page[0*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[0]), .tlb_frame_i(tlb_frame[0*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[0]), .tlb_write_i(tlb_rd_w), .tlb_snp_i(tlb_snp[0]),
@@ -426,7 +437,8 @@ module iommu #(
       .clk_i, .rst_ni, .te_i(te), .flush_i(cc_flush | tlb_flush | root_changed), .mode_ok_i(mode_ok), .source_id_i,
       .req_valid_i(s_axi_awvalid_i & aw_open), .req_ready_o(s_axi_awready_o), .req_allowed_i(aw_allowed),
       .req_id_i(s_axi_awid_i), .req_addr_i(s_axi_awaddr_i), .req_len_i(s_axi_awlen_i), .req_size_i(s_axi_awsize_i),
-      .req_user_i(s_axi_awuser_i), .hint_valid_i('0), .hint_ready_o(write_hint_ready), .hint_page_i('0),
+      .req_user_i(s_axi_awuser_i), .hint_valid_i(1'b0), .hint_ready_o(write_hint_ready), .hint_port_i('0),
+      .hint_page_i('0), .hint_lost_o(write_hint_lost), .hint_lost_port_o(write_hint_port), .hint_lost_page_o(write_hint_page),
       .ctx_sid_o(ctx_sid[1*16+:16]), .ctx_hit_i(ctx_hit[1]), .ctx_did_i(ctx_did[1*16+:16]), .ctx_pass_i(ctx_pass[1]),
       .tlb_next_page_o(tlb_next_page[1*PageWidth+:PageWidth]), .tlb_did_o(tlb_did[1*16+:16]), .tlb_page_o(tlb_page[1*PageWidth+:PageWidth]), .tlb_hit_i(tlb_hit[1]), .tlb_frame_i(tlb_frame[1*FrameWidth+:FrameWidth]),
       .tlb_allow_i(tlb_allow[1]), .tlb_write_i(tlb_allow[1]), .tlb_snp_i(tlb_snp[1]),
@@ -548,7 +560,8 @@ module iommu #(
       .aw_i(aw_taken), .w_i(s_axi_wvalid_i & s_axi_wready_o), .w_last_i(s_axi_wlast_i),
       .b_i(s_axi_bvalid_o & s_axi_bready_i));
 
-  assign idle_o = (&rd_idle) & (&wr_idle) & walks_idle & (iq_idle | ~iq_enable) & (msg_valid == '0) & ~table_busy;
+  assign idle_o = (&rd_idle) & (&wr_idle) & walks_idle & (iq_idle | ~iq_enable) & (msg_valid == '0) & ~table_busy
+      & ~hint_kept;
 
   always_ff @(posedge clk_i) begin
     a_power_on_resets_all: assert (por_ni || !rst_ni);

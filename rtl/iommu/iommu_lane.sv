@@ -9,7 +9,8 @@
 // Order: requests with one key leave in the order they came; the key is {port, id} for reads and {port} for writes
 // (AXI4 has no write id on the W channel). A parked request holds younger ones of its key back, nobody else.
 // A parked request whose walk found its page goes out with what the walk brought, past the lookup. Priority into the
-// lookup: parked requests that must be looked up again, then new ones (round-robin over ports), then hints.
+// lookup: parked requests that must be looked up again, then new ones (round-robin over ports), then hints. A hint that
+// needs a walk and gets none in its lookup is given back (hint_lost_o).
 //
 // Room: a quarter of the parking slots is kept for each port, the rest is shared, so a port whose requests stay blocked
 // (it takes no answers, or sends no data) never keeps another one out.
@@ -52,10 +53,14 @@ module iommu_lane #(
     input  logic [NumPorts*3-1:0]        req_size_i,
     input  logic [NumPorts*27-1:0]       req_user_i,     // vtd_pkg::axuser_t
 
-    // Pages wanted soon; taken only by otherwise idle lookups.
-    input  logic [NumPorts-1:0]          hint_valid_i,
-    output logic [NumPorts-1:0]          hint_ready_o,
-    input  logic [NumPorts*52-1:0]       hint_page_i,
+    // Pages wanted soon; taken only by otherwise idle lookups. Those that got no walk are told in their lookup.
+    input  logic                         hint_valid_i,
+    output logic                         hint_ready_o,
+    input  logic [PortWidth-1:0]         hint_port_i,
+    input  logic [51:0]                  hint_page_i,
+    output logic                         hint_lost_o,
+    output logic [PortWidth-1:0]         hint_lost_port_o,
+    output logic [51:0]                  hint_lost_page_o,
 
     // Context cache and IOTLB, answers in the same cycle.
     output logic [15:0]                  ctx_sid_o,
@@ -179,11 +184,11 @@ module iommu_lane #(
   // ------------------------------------------------------------------ what enters the lookup
   logic [Parks-1:0]     replay_req, replay_grant;
   logic [SlotWidth-1:0] replay_slot;
-  logic [NumPorts-1:0]  new_req, new_grant, hint_grant;
-  logic [NumPortBits-1:0] new_port, hint_port;
+  logic [NumPorts-1:0]  new_req, new_grant;
+  logic [NumPortBits-1:0] new_port;
   logic [NumPorts-1:0]  park_room;
   logic [OutCount-1:0]  out_credits_q;
-  logic load_replay, load_new, load_hint, load_out, out_room;
+  logic load_replay, load_new, load_out, out_room;
   logic [Parks-1:0]     out_req, out_grant;
   logic [SlotWidth-1:0] out_slot;
 
@@ -199,7 +204,7 @@ module iommu_lane #(
   assign new_req = req_valid_i & req_allowed_i & park_room & {NumPorts{out_room}};
   assign load_replay = (replay_req != '0) & out_room;
   assign load_new = ~load_replay & (new_req != '0);
-  assign load_hint = ~load_replay & ~load_new & (hint_valid_i != '0);
+  assign hint_ready_o = ~load_replay & ~load_new;
 
   rr_arbiter #(.N(Parks)) i_replay (
       .clk_i, .rst_ni, .req_i(replay_req), .accept_i(load_replay), .grant_o(replay_grant), .index_o(replay_slot));
@@ -207,11 +212,8 @@ module iommu_lane #(
       .clk_i, .rst_ni, .req_i(out_req), .accept_i(load_out), .grant_o(out_grant), .index_o(out_slot));
   rr_arbiter #(.N(NumPorts)) i_new (
       .clk_i, .rst_ni, .req_i(new_req), .accept_i(load_new), .grant_o(new_grant), .index_o(new_port));
-  rr_arbiter #(.N(NumPorts)) i_hint (
-      .clk_i, .rst_ni, .req_i(hint_valid_i), .accept_i(load_hint), .grant_o(hint_grant), .index_o(hint_port));
 
   assign req_ready_o = load_new ? new_grant : '0;
-  assign hint_ready_o = load_hint ? hint_grant : '0;
 
   logic                 a_valid_q, a_replay_q, a_hint_q;
   logic [SlotWidth-1:0] a_slot_q;
@@ -224,13 +226,13 @@ module iommu_lane #(
 
   logic [63:0] next_addr;
   assign next_addr = load_replay ? p_addr_q[replay_slot] : load_new ? req_addr_i[new_port*64+:64]
-      : {hint_page_i[hint_port*52+:52], 12'd0};
+      : {hint_page_i, 12'd0};
   assign tlb_next_page_o = next_addr[12+:PageWidth];
 
   always_ff @(posedge clk_i) begin
-    a_valid_q <= rst_ni & (load_replay | load_new | load_hint);
+    a_valid_q <= rst_ni & (load_replay | load_new | hint_valid_i);
     a_replay_q <= load_replay;
-    a_hint_q <= load_hint;
+    a_hint_q <= hint_ready_o;
     a_slot_q <= replay_slot;
     a_addr_q <= next_addr;
     if (load_replay) begin
@@ -246,7 +248,7 @@ module iommu_lane #(
       a_size_q <= req_size_i[new_port*3+:3];
       a_user_q <= req_user_i[new_port*27+:27];
     end else begin
-      a_port_q <= PortWidth'(hint_port);
+      a_port_q <= hint_port_i;
       a_user_q <= '0;
     end
   end
@@ -410,6 +412,8 @@ module iommu_lane #(
   assign lookup_walk_granted = lookup_walk & walk_ready_i;
   assign walk_valid_o = parked_walk | lookup_walk;
   assign walk_hint_o = ~parked_walk & b_hint;
+  assign hint_lost_o = b_valid & b_hint & (kind == KindWalk) & ~lookup_walk_granted;
+  assign {hint_lost_port_o, hint_lost_page_o} = {b_port, b_addr[63:12]};
   assign walk_page_o = parked_walk ? p_addr_q[walk_slot][63:12] : b_addr[63:12];
   assign walk_at_o = parked_walk ? p_user_q[walk_slot][1:0] : b_user.at;
   assign walk_zero_o = ~IsWrite & (parked_walk ? p_user_q[walk_slot][26] : b_user.zero_length);

@@ -93,10 +93,14 @@ bool Lane::begin(const Seen& seen) {
   const bool room = credits_ > (now_.leaves ? 1U : 0U);
   if (room)
     now_.replays = pick(replay_turn_, [](const Park& p) { return p.state == State::kReady && !p.behind; });
+  const bool hint_kept = !kept_hints_.empty();
+  now_.kept_enters = hint_kept && !now_.replays && !seen.request;
   if (now_.replays)
     now_.enters = Lookup{parks_[*now_.replays].request, false, now_.replays, {}};
   else if (seen.request)
     now_.enters = Lookup{*seen.request, false, {}, {}};
+  else if (hint_kept)
+    now_.enters = Lookup{kept_hints_.front(), true, {}, {}};
   else if (seen.hint)
     now_.enters = Lookup{{seen.hint->port, 0, seen.hint->page << 12, 0, 0, 0}, true, {}, {}};
 
@@ -114,7 +118,8 @@ bool Lane::begin(const Seen& seen) {
   });
   if (leaving_) now_.pushed.push_back({leaving_->port, leaving_->id});
   if (now_.push) now_.pushed.push_back({now_.lookup->request.port, now_.lookup->request.id});
-  return !(seen.request && (now_.replays || !room)) && !(seen.hint && (now_.replays || seen.request));
+  return !(seen.request && (now_.replays || !room)) &&
+         !(seen.hint && (now_.replays || seen.request || hint_kept));
 }
 
 std::optional<FaultAsk> Lane::wants_fault() const {
@@ -239,6 +244,10 @@ void Lane::step(const Outcome& outcome) {
     leaving_->address = (park.frame << 12) | (park.request.address & 0xFFF);
   }
 
+  if (now_.kept_enters) kept_hints_.pop_front();
+  const bool walk_served = outcome.walk && !now_.asks_walk;
+  if (now_.lookup && now_.lookup->hint && now_.verdict == Verdict::kWalk && !walk_served)
+    kept_hints_.push_back(now_.lookup->request);
   if (config_.pipe != 0) second_ = first_;
   first_ = now_.enters;
 }

@@ -76,6 +76,7 @@ class Lane {
   };
   struct Now {
     bool flush = false;
+    bool kept_enters = false;
     std::optional<unsigned> leaves, replays, asks_walk, fault, error;
     std::optional<Lookup> enters;
     std::optional<Lookup> lookup;  ///< at the IOTLB
@@ -109,6 +110,7 @@ class Lane {
   std::vector<Park> parks_;
   RoundRobin replay_turn_, out_turn_, walk_turn_, fault_turn_, error_turn_;
   std::optional<Lookup> first_, second_;  ///< second: Pipe 1 only
+  std::deque<Request> kept_hints_;        ///< needed a walk in their lookup and got none
   std::optional<Request> leaving_;        ///< parked request on its way to the output
   std::deque<Request> out_;
   std::size_t older_ = 0;  ///< requests in out_ from before the last flush

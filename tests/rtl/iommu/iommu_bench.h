@@ -149,6 +149,10 @@ class IommuBench {
   bool settle(std::uint64_t max_cycles = 20000);
   /// A page wanted soon.
   void hint(unsigned port, std::uint64_t address) { hints_[port].push_back(address >> 12); }
+  /// Hints of the port that the unit has not taken.
+  [[nodiscard]] unsigned hints_left(unsigned port) const {
+    return static_cast<unsigned>(hints_[port].size());
+  }
 
   /// Root pointer, queue of one page, translation on. False on a time-out. `at_once`: by one write of GCMD.
   bool bring_up(bool at_once = false);
