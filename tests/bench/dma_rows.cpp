@@ -25,6 +25,9 @@ constexpr std::uint64_t kRing = 0x10'0000;  // in VRAM
 constexpr std::array<std::uint64_t, 6> kSizes{64, 256, 1024, 4096, 65'536, 1'048'576};
 constexpr std::array<unsigned, 3> kLatencies{1, 20, 100};
 constexpr std::uint64_t kRows = 16;  // of a strided copy
+// A channel has up to 64 descriptors fetched and 64 decoded before they are written. Where their beats count,
+// the window begins when they are fetched as fast as they are used, and ends while they still are.
+constexpr unsigned kPrefetchMargin = 160;
 
 std::vector<BusEvent> events(const test::AxiMemory& port, Kind kind, unsigned id) {
   std::vector<BusEvent> found;
@@ -257,7 +260,8 @@ void DmaRows::operations(const MakeUnit& make) {
     // Descriptors come over the bus that the sources are read from.
     if (const std::string name = row("queued.ring_host", bytes); results_.wanted(name)) {
       progress(name);
-      const Window window = window_of(beats, false);
+      Window window = window_of(beats, false);
+      window.margin = std::max(window.margin, kPrefetchMargin);
       const auto unit = make(kLatency);
       unit->start(kLogical, kRing, kRingLog2);
       std::vector<Descriptor> descriptors;
