@@ -7,9 +7,9 @@
 // done_valid_o: 1 cycle, together with the fill of the IOTLB. The paging-structure caches are looked up in the cycle
 // of the context cache, so a walk with both costs no cycle more than one that starts at the top.
 //
-// Hints have walkers of their own, ask for reads only when no request does, and give way at the entrance; so they cost
-// no request a cycle (but the end of a walk without reads, which waits for any beat). A request that joins a hint's
-// walk gives it its own priority.
+// Hints have walkers of their own, ask for reads only when no request does, give way at the entrance, and do not move
+// the lanes' turn; so they cost no request a cycle (but the end of a walk without reads, which waits for any beat). A
+// request that joins a hint's walk gives it its own priority.
 //
 // A walk with a cached context starts at the deepest cached table on whose way its own permission was granted; where
 // the permission is missing it reads the entries again, so no fault rests on a cached entry. A walk that had to read
@@ -168,17 +168,16 @@ module iommu_walker #(
 
   // ------------------------------------------------------------------ new walks
   logic [1:0] lane_grant;
-  logic       lane;
+  logic       lane, new_hint;
   rr_arbiter #(.N(2)) i_lane (
       .clk_i, .rst_ni, .req_i({req_valid_i[1], req_valid_i[0] & ~(req_hint_i & req_valid_i[1])}),
-      .accept_i((req_ready_o & lane_grant) != '0), .grant_o(lane_grant),
+      .accept_i(((req_ready_o & lane_grant) != '0) & ~new_hint), .grant_o(lane_grant),
       .index_o(lane));
 
   logic [15:0]          new_sid;
   logic [51:0]          new_page;
   logic [1:0]           new_at;
   logic [SlotWidth-1:0] new_slot;
-  logic                 new_hint;
   assign new_sid = req_sid_i[lane*16+:16];
   assign new_page = req_page_i[lane*52+:52];
   assign new_at = req_at_i[lane*2+:2];

@@ -260,8 +260,8 @@ void Walker::step(bool read_taken, const std::array<std::optional<WalkRequest>, 
   if (now_.end) walks_[now_.end->walk].valid = false;
 
   if (granted) {
-    lanes_.moved(granted->lane);
     const WalkRequest& request = *requests[granted->lane];
+    if (!request.hint) lanes_.moved(granted->lane);
     Walk& walk = walks_[granted->walk];
     if (before[granted->walk].valid) {
       if (!request.hint) walk.hint = false;
