@@ -49,6 +49,8 @@ inline constexpr std::uint64_t kInvalidAbortedFence = 0xA;
 
 // Parameter 1 of 0x1E4.
 inline constexpr std::uint64_t kInvalidObjectType = 0x1;
+inline constexpr std::uint64_t kIommuEnabledWrongly = 0x2;
+inline constexpr std::uint64_t kIommuDisabledWrongly = 0x3;
 inline constexpr std::uint64_t kAdlOnUnlockedMemory = 0x4;
 inline constexpr std::uint64_t kUnlockWithAdls = 0x5;
 inline constexpr std::uint64_t kAdapterObjectsLeaked = 0x6;

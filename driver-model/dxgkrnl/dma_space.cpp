@@ -75,6 +75,9 @@ void DmaSpace::open_domain(vtd::RemappingUnit& unit) {
 void DmaSpace::isolate(vtd::RemappingUnit& unit, std::uint64_t highest_ram,
                        const std::vector<mm::PageRun>& reserved,
                        const std::vector<const DeviceRange*>& ranges) {
+  if (mode_ != RemappingMode::kPhysical)
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kIommuEnabledWrongly, 0, 0, 0},
+                   "1:1 isolation for an address space that has another mode");
   if (highest_ram >> hw::kPageShift >= unit.capabilities().input_page_limit())
     throw vtd::VtdError(
         fmt::format("1:1 isolation: memory up to {:#x} lies beyond the unit's input width", highest_ram));
@@ -129,6 +132,9 @@ void DmaSpace::attach(const std::vector<std::uint16_t>& source_ids) {
 }
 
 void DmaSpace::leave_isolation() {
+  if (mode_ != RemappingMode::kIsolation || !domain_->devices().empty())  // R25
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kIommuDisabledWrongly, 0, 0, 0},
+                   "isolation ends under devices that have it, or without having begun");
   try {
     unit_->destroy_domain(*domain_);
   } catch (const vtd::VtdError&) {
@@ -157,6 +163,12 @@ void DmaSpace::close() {
     throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kLogicalBlockLeaked, 0, 0, 0},
                    fmt::format("{} logical pages are still handed out", pages_used()));
   detach();
+  std::uint64_t reserved = 0;
+  for (const mm::PageRun& run : domain_->reserved()) reserved += run.count;
+  if (domain_->mapped_pages() != reserved)
+    throw BugCheck(bugcheck::kVideoDxgkrnlSysmmFatalError, {bugcheck::kLogicalAllocatorLeaked, 0, 0, 0},
+                   fmt::format("{} pages translate that nobody was given a number for",
+                               domain_->mapped_pages() - reserved));
   try {
     unit_->destroy_domain(*domain_);
   } catch (const std::exception& error) {

@@ -74,6 +74,7 @@ class DmaSpace {
   /// Take all devices out of the domain. Throws BugCheck 0x1D9/2 when the unit fails.
   void detach();
   /// Detach all devices and destroy the domain. Throws BugCheck 0x1E4/0x8 when pages are still handed out,
+  /// 0x1E4/0x9 when pages translate that were not,
   /// 0x1D9 when the unit fails.
   void close();
 

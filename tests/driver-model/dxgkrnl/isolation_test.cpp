@@ -2,6 +2,7 @@
 // 1:1 isolation and off: order of the switch-over, identity, reference counts, permissions, failure paths.
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <set>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
@@ -240,6 +241,45 @@ TEST(Isolation, FailedMapLeavesTheTablesAsTheyWere) {
   EXPECT_EQ(f.space->domain()->mapped_logical_pages(), mapped);
   f.space->unmap(*range);
   EXPECT_EQ(f.space->domain()->table_pages(), 1U);
+}
+
+std::pair<std::uint32_t, std::uint64_t> bugcheck_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const wdk::BugCheck& bugcheck) {
+    return {bugcheck.code(), bugcheck.parameter(0)};
+  }
+  return {};
+}
+
+TEST(Isolation, OnlyPhysicalModeBecomesIsolation) {
+  test::covers("R25");
+  SpaceFixture f;
+  EXPECT_EQ(bugcheck_of([&] { f.space->isolate(*f.unit, f.pages.highest_address(), {}, {}); }),
+            std::pair(0x1E4U, std::uint64_t{0x2}));
+}
+
+TEST(Isolation, IsNotTakenBackFromDevicesThatHaveIt) {
+  test::covers("R25");
+  SpaceFixture f;
+  EXPECT_EQ(bugcheck_of([&] { f.space->leave_isolation(); }), std::pair(0x1E4U, std::uint64_t{0x3}));
+  EXPECT_EQ(f.space->mode(), RemappingMode::kIsolation);
+  f.space->detach();
+  f.space->leave_isolation();
+  EXPECT_EQ(f.space->mode(), RemappingMode::kPhysical);
+  EXPECT_EQ(bugcheck_of([&] { f.space->leave_isolation(); }), std::pair(0x1E4U, std::uint64_t{0x3}))
+      << "it is not isolated any more";
+}
+
+TEST(Isolation, APageThatNobodyWasGivenDoesNotOutliveTheDomain) {
+  test::covers("R96");
+  SpaceFixture f;
+  const auto range = f.space->map({0x1000}, Contiguity::kAny, {});
+  ASSERT_TRUE(range);
+  EXPECT_EQ(bugcheck_of([&] { f.space->close(); }), std::pair(0x1E4U, std::uint64_t{0x8}));
+  f.space->unmap(*range);
+  const_cast<vtd::Domain*>(f.space->domain())->map({0x77}, {0x77}, {});
+  EXPECT_EQ(bugcheck_of([&] { f.space->close(); }), std::pair(0x1E4U, std::uint64_t{0x9}));
 }
 
 TEST(Logical, NumbersKeepThePhaseOfContiguousMemory) {
