@@ -6,6 +6,15 @@
 #include <utility>
 
 namespace gpudmar::dxgkrnl {
+namespace {
+
+void show(CallRecord& record, const CallSubject& subject) {
+  record.arguments = subject.arguments;
+  record.adapter = subject.adapter;
+  record.engine = subject.engine;
+}
+
+}  // namespace
 
 void CallLog::observe(Observer observer) {
   const std::lock_guard guard(mutex_);
@@ -34,7 +43,7 @@ void CallLog::clear() {
   first_id_ = next_id_;
 }
 
-std::uint64_t CallLog::begin(std::string name, std::string args, const void* arguments) {
+std::uint64_t CallLog::begin(std::string name, std::string args, const CallSubject& subject) {
   CallRecord record;
   Observer observer;
   Observer watcher;
@@ -49,13 +58,13 @@ std::uint64_t CallLog::begin(std::string name, std::string args, const void* arg
     observer = observer_;
     watcher = watcher_;
   }
-  record.arguments = arguments;
+  show(record, subject);
   if (observer) observer(record, false);
   if (watcher) watcher(record, false);
   return record.id;
 }
 
-void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const void* arguments) {
+void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const CallSubject& subject) {
   CallRecord record;
   Observer observer;
   Observer watcher;
@@ -70,17 +79,17 @@ void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const vo
     observer = observer_;
     watcher = watcher_;
   }
-  record.arguments = arguments;
+  show(record, subject);
   if (observer) observer(record, true);
   if (watcher) watcher(record, true);
 }
 
-CallScope::CallScope(CallLog& log, std::string name, std::string args, const void* arguments)
+CallScope::CallScope(CallLog& log, std::string name, std::string args, const CallSubject& subject)
     : log_(log),
-      arguments_(arguments),
-      id_(log.begin(std::move(name), std::move(args), arguments)),
+      subject_(subject),
+      id_(log.begin(std::move(name), std::move(args), subject)),
       exceptions_(std::uncaught_exceptions()) {}
 
-CallScope::~CallScope() { log_.end(id_, status_, std::uncaught_exceptions() > exceptions_, arguments_); }
+CallScope::~CallScope() { log_.end(id_, status_, std::uncaught_exceptions() > exceptions_, subject_); }
 
 }  // namespace gpudmar::dxgkrnl

@@ -23,8 +23,19 @@ struct CallRecord {
   bool bugcheck = false;    ///< the call ended in a bugcheck
   std::uint64_t begin = 0;  ///< cycle
   std::uint64_t end = 0;    ///< cycle; 0 while under way
-  /// The DXGKARGCB structure of a memory callback, for observers only: valid while they run, else null.
+  // For observers only: valid while they run, else null.
+  /// The structure of a memory callback, of NotifyInterrupt, and of what pages or resets.
   const void* arguments = nullptr;
+  /// DeviceHandle of the adapter that the call names beside the structure, or is about.
+  void* adapter = nullptr;
+  unsigned engine = 0;  ///< of the DDIs of a paging node: physical adapter
+};
+
+/// What an observer gets to see of a call while it runs.
+struct CallSubject {
+  const void* arguments = nullptr;
+  void* adapter = nullptr;
+  unsigned engine = 0;
 };
 
 /// The log. Thread-safe.
@@ -45,8 +56,8 @@ class CallLog {
 
  private:
   friend class CallScope;
-  std::uint64_t begin(std::string name, std::string args, const void* arguments);
-  void end(std::uint64_t id, std::int32_t status, bool bugcheck, const void* arguments);
+  std::uint64_t begin(std::string name, std::string args, const CallSubject& subject);
+  void end(std::uint64_t id, std::int32_t status, bool bugcheck, const CallSubject& subject);
 
   hw::Time& time_;
   mutable std::mutex mutex_;
@@ -62,7 +73,7 @@ class CallLog {
 /// bugcheck.
 class CallScope {
  public:
-  CallScope(CallLog& log, std::string name, std::string args = {}, const void* arguments = nullptr);
+  CallScope(CallLog& log, std::string name, std::string args = {}, const CallSubject& subject = {});
   ~CallScope();
   CallScope(const CallScope&) = delete;
   CallScope& operator=(const CallScope&) = delete;
@@ -74,7 +85,7 @@ class CallScope {
 
  private:
   CallLog& log_;
-  const void* arguments_;
+  CallSubject subject_;
   std::uint64_t id_;
   int exceptions_;
   std::int32_t status_ = 0;

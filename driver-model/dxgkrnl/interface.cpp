@@ -139,7 +139,7 @@ BOOLEAN APIENTRY queue_dpc(HANDLE device_handle) {
 
 VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTIFY_INTERRUPT_DATA data) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbNotifyInterrupt");
+  CallScope call(kernel.calls(), "DxgkCbNotifyInterrupt", {}, {data, adapter});
   const PhysicalAdapter& function = adapter_of(kernel, adapter, "DxgkCbNotifyInterrupt");
   if (data == nullptr)
     throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0}, "DxgkCbNotifyInterrupt without data");

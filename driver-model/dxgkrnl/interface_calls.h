@@ -17,9 +17,11 @@ void require_low_irql(Kernel& kernel, const char* name);
 
 /// A callback of the memory family that returns a status: `action` is called with valid arguments only.
 template <typename Args, typename Describe, typename Action>
-NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action) {
+NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action,
+                     HANDLE adapter = nullptr) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args),
+                 CallSubject{args, adapter});
   require_low_irql(kernel, name);
   if (args == nullptr) return call.done(STATUS_INVALID_PARAMETER);  // R29
   return call.done(kernel.supervise(name, [&]() -> NTSTATUS { return action(kernel.memory(), args); }));
@@ -27,9 +29,11 @@ NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action act
 
 /// The same for those that return nothing: misuse stops the system.
 template <typename Args, typename Describe, typename Action>
-void memory_call_void(const char* name, Args* args, Describe describe, Action action) {
+void memory_call_void(const char* name, Args* args, Describe describe, Action action,
+                      HANDLE adapter = nullptr) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args), args);
+  CallScope call(kernel.calls(), name, args == nullptr ? std::string("NULL") : describe(*args),
+                 CallSubject{args, adapter});
   require_low_irql(kernel, name);
   if (args == nullptr)
     throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},

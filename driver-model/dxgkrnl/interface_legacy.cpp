@@ -8,10 +8,13 @@ namespace {
 /// A call with the lead's handle; any other fails as a wrong parameter does.
 template <typename Args, typename Describe, typename Action>
 NTSTATUS lead_call(const char* name, HANDLE adapter, Args* args, Describe describe, Action action) {
-  return memory_call(name, args, describe, [&](MemoryManager& memory, Args* a) -> NTSTATUS {
-    AdapterSpace* space = Kernel::active().space_of_lead(adapter);
-    return space == nullptr ? STATUS_INVALID_PARAMETER : action(memory, *space, a);
-  });
+  return memory_call(
+      name, args, describe,
+      [&](MemoryManager& memory, Args* a) -> NTSTATUS {
+        AdapterSpace* space = Kernel::active().space_of_lead(adapter);
+        return space == nullptr ? STATUS_INVALID_PARAMETER : action(memory, *space, a);
+      },
+      adapter);
 }
 
 NTSTATUS APIENTRY allocate_contiguous_memory(IN_CONST_HANDLE adapter,
@@ -77,7 +80,8 @@ VOID APIENTRY unmap_mdl_from_iommu(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_
           throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {0, 0, 0, 0},
                          fmt::format("DxgkCbUnmapMdlFromIoMmu: {} is no lead adapter", fmt::ptr(adapter)));
         memory.unmap_mdl(*space, a);
-      });
+      },
+      adapter);
 }
 
 NTSTATUS APIENTRY pin_frame_buffer_for_save(IN_CONST_HANDLE adapter,

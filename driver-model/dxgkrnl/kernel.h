@@ -19,6 +19,7 @@
 #include "driver-model/dxgkrnl/handles.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
 #include "driver-model/dxgkrnl/process.h"
+#include "driver-model/dxgkrnl/system_memory.h"
 #include "driver-model/hw/hw.h"
 #include "driver-model/mm/pages.h"
 #include "driver-model/vtd/remapping_unit.h"
@@ -134,6 +135,8 @@ class Kernel {
 
   // ---- Inspection
   [[nodiscard]] CallLog& calls() { return calls_; }
+  /// What the system uses itself, for observers.
+  [[nodiscard]] SystemMemory& system_memory() { return system_memory_; }
   [[nodiscard]] std::vector<ObjectView> objects() const { return memory_.objects(); }
   [[nodiscard]] std::vector<AdapterView> adapters() const;
   [[nodiscard]] std::vector<vtd::FaultRecord> faults() const;
@@ -224,6 +227,7 @@ class Kernel {
   HandleTable handles_;
   std::unique_ptr<vtd::RemappingUnit> unit_;
   MemoryManager memory_;
+  SystemMemory system_memory_;
   ProcessTable processes_;
   DdiGate gate_;
   DRIVER_INITIALIZATION_DATA driver_{};

@@ -318,8 +318,17 @@ std::optional<ObjectView> MemoryManager::object(HANDLE handle) const {
   const Object* object = find_object(handle);
   if (object == nullptr)
     if (const AdapterObject* opened = find_adapter_object(handle)) object = opened->object;
+  for (const HandleKind kind :
+       {HandleKind::kContiguousMemory, HandleKind::kPagesForMdl, HandleKind::kMappedMdl})
+    if (object == nullptr) object = handles_.find<Object>(handle, kind);
   if (object == nullptr) return std::nullopt;
   return view_of(*object);
+}
+
+std::optional<ObjectView> MemoryManager::save_area(const AdapterSpace& adapter, UINT index) const {
+  const Object* area = find_save_area(adapter, index);
+  if (area == nullptr) return std::nullopt;
+  return view_of(*area);
 }
 
 }  // namespace gpudmar::dxgkrnl

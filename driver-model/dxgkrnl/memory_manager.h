@@ -162,9 +162,11 @@ class MemoryManager {
   [[nodiscard]] std::vector<ObjectView> objects() const;
   /// Look at all of them while none changes. `look` must not call back.
   void with_objects(const std::function<void(const std::vector<ObjectView>&)>& look) const;
-  /// One object, by either of its handles; nullopt: no such handle. Takes no lock, so that looking on does
-  /// not change what happens when: for call observers, where threads are cooperative.
+  /// One object, by either of its handles, or that of a 2.4 callback; nullopt: no such handle. Takes no lock,
+  /// so that looking on does not change what happens when: for call observers, where threads are cooperative.
   [[nodiscard]] std::optional<ObjectView> object(HANDLE handle) const;
+  /// The section that a physical adapter's frame buffer is saved to, in the same way.
+  [[nodiscard]] std::optional<ObjectView> save_area(const AdapterSpace& adapter, UINT index) const;
 
  private:
   struct Adl;

@@ -121,7 +121,8 @@ std::optional<UINT> PagingQueue::run(DXGK_BUILDPAGINGBUFFER_OPERATION operation,
     {
       const DdiGate::Call inside(port_.gate);
       CallScope call(port_.calls, "DxgkDdiBuildPagingBuffer",
-                     fmt::format("operation {}, pass {:#x}", static_cast<int>(operation), multipass));
+                     fmt::format("operation {}, pass {:#x}", static_cast<int>(operation), multipass),
+                     {&args, port_.device_handle, config_.engine});
       status = call.done(port_.driver.DxgkDdiBuildPagingBuffer(port_.context, &args));
     }
     const auto submitted = take(*buffer, args);
@@ -223,7 +224,8 @@ void PagingQueue::call_submit(const Packet& packet) {
   CallScope call(
       port_.calls, "DxgkDdiSubmitCommand",
       fmt::format("engine {}, fence {}, bytes {:#x} to {:#x}", config_.engine, packet.args.SubmissionFenceId,
-                  packet.args.DmaBufferSubmissionStartOffset, packet.args.DmaBufferSubmissionEndOffset));
+                  packet.args.DmaBufferSubmissionStartOffset, packet.args.DmaBufferSubmissionEndOffset),
+      {&packet.args, port_.device_handle, config_.engine});
   NTSTATUS status = STATUS_SUCCESS;
   {
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);

@@ -14,7 +14,7 @@
 #include "dispmprt.h"
 #include "driver-model/dxgkrnl/call_log.h"
 #include "driver-model/dxgkrnl/ddi_gate.h"
-#include "driver-model/dxgkrnl/memory_manager.h"
+#include "driver-model/dxgkrnl/system_memory.h"
 #include "driver-model/hw/hw.h"
 
 namespace gpudmar::dxgkrnl {
@@ -26,7 +26,7 @@ struct PagingPort {
   HANDLE device_handle = nullptr;  ///< the lead's, for memory objects
   CallLog& calls;
   hw::Time& time;
-  MemoryManager& memory;
+  SystemMemory& memory;
   DdiGate& gate;                        ///< of the entry points at PASSIVE_LEVEL
   std::function<void()> left_dispatch;  ///< called when a DDI at DISPATCH_LEVEL has returned
 };

@@ -44,7 +44,7 @@ NTSTATUS Kernel::start_paging(LogicalAdapter& link) {
   caps.packets = driver_caps.SchedulingCaps.HwQueuePacketCap;
   try {
     link.paging = std::make_unique<Paging>(PagingPort{driver_, link.lead->context, link.lead->device_handle,
-                                                      calls_, *platform_.time, memory_, gate_,
+                                                      calls_, *platform_.time, system_memory_, gate_,
                                                       [&link] {
                                                         for (PhysicalAdapter* member : link.members)
                                                           member->run_dpcs();

@@ -55,7 +55,8 @@ bool Paging::recovered_by_engine(PagingQueue& queue, UINT fence) {
   NTSTATUS status = STATUS_SUCCESS;
   {
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiResetEngine", fmt::format("engine {}", engine));
+    CallScope call(port_.calls, "DxgkDdiResetEngine", fmt::format("engine {}", engine),
+                   {&args, port_.device_handle, engine});
     status = call.done(driver.DxgkDdiResetEngine(port_.context, &args));
   }
   if (!NT_SUCCESS(status) || queue.engine_was_reset(args.LastAbortedFenceId)) return false;
@@ -77,7 +78,7 @@ void Paging::reset_adapter() {
     NTSTATUS status = STATUS_NOT_SUPPORTED;
     if (entry != nullptr) {
       const DdiGate::Call inside(port_.gate);
-      CallScope call(port_.calls, name);
+      CallScope call(port_.calls, name, {}, {nullptr, port_.device_handle});
       status = call.done(entry(port_.context));
     }
     if (!NT_SUCCESS(status))

@@ -81,12 +81,58 @@ void GuaranteeRules::link_started(const std::string& name) {
     violate("G1", fmt::format("{} has started and was not attached under exclusive access", name));
 }
 
-void GuaranteeRules::links_end() {
-  spaces_.clear();
-  adls_.clear();
-  former_.clear();
-  freed_meanwhile_.clear();
-  live_pages_ = freeing_ = 0;
+void GuaranteeRules::link_is_removed(const std::string& name) {
+  const auto it = spaces_.find(name);
+  if (it == spaces_.end()) return;
+  it->second.removed = true;
+  it->second.uses.clear();
+  it->second.aperture.clear();
+}
+
+void GuaranteeRules::link_stopped(const std::string& name) {
+  if (const auto it = spaces_.find(name); it != spaces_.end()) it->second.stopped = true;
+}
+
+void GuaranteeRules::forget_links_adls(const std::string& name) {
+  for (auto it = adls_.begin(); it != adls_.end();) {
+    const Live& live = it->second;
+    if (live.adl.link != name) {
+      ++it;
+      continue;
+    }
+    live_pages_ -= live.adl.numbers.size();
+    if (live.going) --freeing_;
+    it = adls_.erase(it);
+  }
+}
+
+void GuaranteeRules::link_ends(const std::string& name) {
+  spaces_.erase(name);
+  forget_links_adls(name);
+  const auto mine = [&](const Former& page) { return page.link == name; };
+  for (auto& [object, pages] : former_)
+    pages.erase(std::remove_if(pages.begin(), pages.end(), mine), pages.end());
+  freed_meanwhile_.erase(std::remove_if(freed_meanwhile_.begin(), freed_meanwhile_.end(), mine),
+                         freed_meanwhile_.end());
+}
+
+void GuaranteeRules::link_is_isolated(const std::string& name, bool isolated) {
+  const auto it = spaces_.find(name);
+  if (it == spaces_.end()) return;
+  it->second.link.remapped = isolated;
+  it->second.link.late = isolated;
+  it->second.attached = !isolated;
+}
+
+bool GuaranteeRules::attached(const std::string& link) const {
+  const auto it = spaces_.find(link);
+  return it != spaces_.end() && it->second.link.remapped && it->second.attached;
+}
+
+std::string GuaranteeRules::link_of_port(unsigned port) const {
+  for (const auto& [name, space] : spaces_)
+    if (std::count(space.link.ports.begin(), space.link.ports.end(), port) != 0) return name;
+  return {};
 }
 
 void GuaranteeRules::exclusive_begins(unsigned port) {

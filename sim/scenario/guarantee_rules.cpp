@@ -270,7 +270,18 @@ void GuaranteeRules::free_begins(const void* id) {
     Space& space = spaces_.at(it->second.adl.link);
     for (const std::uint64_t number : it->second.adl.numbers)
       space.numbers.at(number).leaving.add(it->second.adl);
+    check_paging(space, it->second.adl);
   }
+}
+
+void GuaranteeRules::free_failed(const void* id) {
+  const auto it = adls_.find(id);
+  if (it == adls_.end() || !it->second.going) return;
+  it->second.going = false;
+  --freeing_;
+  Space& space = spaces_.at(it->second.adl.link);
+  for (const std::uint64_t number : it->second.adl.numbers)
+    space.numbers.at(number).leaving.remove(it->second.adl);
 }
 
 bool GuaranteeRules::forget(Space& space, const Adl& adl, bool going) {
@@ -355,26 +366,32 @@ void GuaranteeRules::freed(const void* id, const FreeTimes& times) {
                                     open->second, port, adl.frames[i] << kShift));
   }
 
-  count("G6", adl.frames.size());
-  // Pages that other ADLs keep as they are need no invalidation.
-  const bool told = std::any_of(status_writes_.rbegin(), status_writes_.rend(), [&](std::uint64_t cycle) {
-    return cycle >= times.invalidate_begin && cycle <= times.invalidate_done;
-  });
-  if (lost && !told && (!space.link.identity || allocating_ == 0))
-    violate("G6",
-            fmt::format("an invalidation is taken for complete at {} and the unit wrote no status since {}",
-                        times.invalidate_done, times.invalidate_begin));
-  for (const std::uint64_t frame : adl.frames)
-    if (const auto unlock = unlocked_.find(frame); unlock != unlocked_.end() &&
-                                                   unlock->second < times.invalidate_done &&
-                                                   space.frames.count(frame) == 0) {
-      violate("G6", fmt::format("page {:#x} was unlocked at {}, its invalidation complete at {}",
-                                frame << kShift, unlock->second, times.invalidate_done));
-      break;
-    }
+  check_invalidated(space, adl, times, lost);
   if (status_writes_.size() > kStatusWritesKept)
     status_writes_.erase(status_writes_.begin(),
                          status_writes_.begin() + static_cast<std::ptrdiff_t>(kStatusWritesKept / 2));
+}
+
+void GuaranteeRules::check_invalidated(const Space& space, const Adl& adl, const FreeTimes& times,
+                                       bool lost) {
+  count("G6", adl.frames.size());
+  const auto told = std::find_if(status_writes_.begin(), status_writes_.end(), [&](std::uint64_t cycle) {
+    return cycle >= times.invalidate_begin && cycle <= times.invalidate_done;
+  });
+  // Pages that other ADLs keep as they are need no invalidation.
+  if (lost && told == status_writes_.end() && (!space.link.identity || allocating_ == 0))
+    violate("G6",
+            fmt::format("an invalidation is taken for complete at {} and the unit wrote no status since {}",
+                        times.invalidate_done, times.invalidate_begin));
+  if (!times.exact && told == status_writes_.end()) return;
+  const std::uint64_t done = times.exact ? times.invalidate_done : *told;
+  for (const std::uint64_t frame : adl.frames)
+    if (const auto unlock = unlocked_.find(frame);
+        unlock != unlocked_.end() && unlock->second < done && space.frames.count(frame) == 0) {
+      violate("G6", fmt::format("page {:#x} was unlocked at {}, its invalidation complete at {}",
+                                frame << kShift, unlock->second, done));
+      break;
+    }
 }
 
 void GuaranteeRules::page_event(const mm::PageEvent& event) {
@@ -416,7 +433,8 @@ void GuaranteeRules::check_owner(const Pending& request) {
   const Space* space = space_of_port(request.port);
   const std::string what = fmt::format("cycle {}: {} of {:#x} by GPU {}", request.cycle,
                                        request.write ? "write" : "read", request.address, request.port);
-  if (space == nullptr) return violate("G1", what + " before it was started, or after its end");
+  if (space == nullptr || space->stopped)
+    return violate("G1", what + " before it was started, or after its end");
   if (!space->translated()) return;
   count("G5");
   if (const auto frame = space->frames.find(request.address >> kShift); frame != space->frames.end()) {
@@ -456,7 +474,8 @@ void GuaranteeRules::blocked(std::uint16_t source_id, bool write, std::uint64_t 
                              std::uint64_t arrival) {
   for (const auto& [name, space] : spaces_) {
     const auto& ids = space.link.source_ids;
-    if (!space.link.remapped || std::find(ids.begin(), ids.end(), source_id) == ids.end()) continue;
+    if (!space.link.remapped || space.removed || std::find(ids.begin(), ids.end(), source_id) == ids.end())
+      continue;
     if (space.reserved.count(address >> kShift) != 0)
       return violate(
           "G18", fmt::format("a {} of {:#x} by source-id {:#06x} was blocked, which firmware keeps for {}",

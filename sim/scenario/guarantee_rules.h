@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -47,6 +48,16 @@ class GuaranteeRules {
   struct FreeTimes {
     std::uint64_t invalidate_begin = 0;
     std::uint64_t invalidate_done = 0;
+    bool exact = true;  ///< false: the invalidation lies somewhere between the two
+  };
+  /// An operation of a paging buffer, as the system describes it to the driver.
+  struct PagingOperation {
+    std::string link;
+    unsigned engine = 0;                 ///< physical adapter
+    std::vector<std::uint64_t> numbers;  ///< what the engine is to use, in order
+    enum class Kind { kTransfer, kMapAperture, kUnmapAperture } kind = Kind::kTransfer;
+    std::uint64_t aperture_first = 0;  ///< aperture operations: page
+    std::uint64_t aperture_pages = 0;
   };
   /// State that a failed call must leave as it was.
   struct Snapshot {
@@ -68,17 +79,33 @@ class GuaranteeRules {
   void before_attach(const std::vector<std::uint16_t>& source_ids);  ///< G1
   void link_starts(const Link& link);                                ///< G1, G18; the first of its members
   void link_started(const std::string& name);                        ///< G1; the system's start is complete
-  void links_end();
-  void exclusive_begins(unsigned port);  ///< G1, G14; BeginExclusiveAccess succeeded
-  void exclusive_ends(unsigned port);    ///< G1, G4; EndExclusiveAccess is called
+  /// Its devices leave the domain, and are not the driver's any more, without a word to it.
+  void link_is_removed(const std::string& name);
+  void link_stopped(const std::string& name);  ///< StopDevice of its members has returned
+  void link_ends(const std::string& name);
+  /// A link that sees all of memory is to be isolated: as a late one from here on. false: it was not.
+  void link_is_isolated(const std::string& name, bool isolated);
+  [[nodiscard]] std::string link_of_port(unsigned port) const;  ///< empty: none
+  [[nodiscard]] bool attached(const std::string& link) const;   ///< it is, or was until its end
+  void exclusive_begins(unsigned port);                         ///< G1, G14; BeginExclusiveAccess succeeded
+  void exclusive_ends(unsigned port);                           ///< G1, G4; EndExclusiveAccess is called
   void object_created(const void* object, const std::vector<std::uint64_t>& frames, bool zeroed);  ///< G22
   void object_destroyed(const void* object);                                                       ///< G22
   void allocate_begins() { ++allocating_; }
   void allocate_ends();
   void allocated(const Adl& adl, std::uint64_t cycle);  ///< G2 to G4, G7 to G13, G18, G19, G23
   void free_begins(const void* id);
+  void free_failed(const void* id);                    ///< it is what it was before free_begins()
   void freed(const void* id, const FreeTimes& times);  ///< G4 to G6, G18
-  void page_event(const mm::PageEvent& event);         ///< G6
+  // What a paging operation names is promised until it is complete, and a mapping of the aperture until the
+  // operation that undoes it is (G15, G16).
+  void paging_built(const PagingOperation& operation);
+  void paging_submitted(const std::string& link, unsigned engine, std::uint32_t fence);
+  void paging_completed(const std::string& link, unsigned engine, std::uint32_t fence);
+  /// A reset: what was under way up to `fence`, or at all, has ended without effect.
+  void paging_aborted(const std::string& link, unsigned engine, std::uint32_t fence);
+  void paging_aborted(const std::string& link);
+  void page_event(const mm::PageEvent& event);  ///< G6
   void status_written(std::uint64_t cycle) { status_writes_.push_back(cycle); }
   void call_failed(const std::string& name, const Snapshot& before, const Snapshot& after);  ///< G20
   /// A request left towards memory, where it must be snooped or need not; and its end. G1, G5, G11, G14
@@ -120,14 +147,23 @@ class GuaranteeRules {
     [[nodiscard]] bool may(bool write) const { return (write ? held.writers : held.readers) != 0; }
     [[nodiscard]] bool must_snoop() const { return held.cached > leaving.cached; }
   };
+  /// A paging operation that is not complete.
+  struct Use {
+    PagingOperation operation;
+    std::optional<std::uint32_t> fence;  ///< of its submission
+  };
   struct Space {
     Link link;
     bool attached = true;  ///< a late one: not yet
+    bool stopped = false;
+    bool removed = false;
+    std::vector<Use> uses;
+    std::map<std::pair<unsigned, std::uint64_t>, std::uint64_t> aperture;  ///< engine and page to number
     std::unordered_map<std::uint64_t, Number> numbers;
     std::unordered_map<std::uint64_t, Holders> frames;
     std::set<std::uint64_t> reserved;  ///< pages that firmware keeps for its members
     std::set<unsigned> quiet;          ///< ports under exclusive access
-    [[nodiscard]] bool translated() const { return link.remapped && attached; }
+    [[nodiscard]] bool translated() const { return link.remapped && attached && !stopped && !removed; }
   };
   struct Former {
     std::string link;
@@ -149,6 +185,9 @@ class GuaranteeRules {
   void check_freed(const Space& space, const Former& page);
   void check_kept(const Space& space, std::uint64_t number);
   void check_owner(const Pending& request);
+  void check_invalidated(const Space& space, const Adl& adl, const FreeTimes& times, bool lost);
+  void check_paging(const Space& space, const Adl& adl);
+  void forget_links_adls(const std::string& name);
   void violate(const std::string& rule, const std::string& message);
   [[nodiscard]] model::Outcome ask(std::uint16_t source_id, std::uint64_t number, bool write) const;
   [[nodiscard]] Space* space_of_port(unsigned port);

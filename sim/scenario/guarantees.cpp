@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// From calls and signals to the events of the rules.
+// From signals to the events of the rules; calls stand in guarantee_calls.cpp.
 #include "sim/scenario/guarantees.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "sim/model/unit.h"
 
@@ -17,8 +16,6 @@ constexpr std::uint32_t kEcap = 0x010, kGcmd = 0x018, kRtaddr = 0x020, kIqt = 0x
 constexpr std::uint32_t kTe = 1U << 31, kSrtp = 1U << 30;
 constexpr std::uint64_t kPassThrough = 1U << 6, kSnoopControl = 1U << 7;
 constexpr std::uint64_t kSettleCycles = 50'000;
-constexpr std::uint64_t kSweepCalls = 16;  // at least so many callbacks between two sweeps
-constexpr std::uint64_t kSweepShare = 8;   // and at least live pages / so many
 constexpr std::size_t kFailedKept = 64;
 
 model::UnitConfig unit_config(Machine& machine) {
@@ -31,18 +28,6 @@ model::UnitConfig unit_config(Machine& machine) {
   return config;
 }
 
-bool is_memory_call(const std::string& name) {
-  static const std::set<std::string> names{"DxgkCbCreatePhysicalMemoryObject",
-                                           "DxgkCbDestroyPhysicalMemoryObject",
-                                           "DxgkCbOpenPhysicalMemoryObject",
-                                           "DxgkCbClosePhysicalMemoryObject",
-                                           "DxgkCbMapPhysicalMemory",
-                                           "DxgkCbUnmapPhysicalMemory",
-                                           "DxgkCbAllocateAdl",
-                                           "DxgkCbFreeAdl"};
-  return names.count(name) != 0;
-}
-
 }  // namespace
 
 std::optional<std::uint64_t> Guarantees::View::load64(std::uint64_t pa) const {
@@ -53,7 +38,7 @@ std::optional<std::uint64_t> Guarantees::View::load64(std::uint64_t pa) const {
 
 Guarantees::Guarantees(Machine& machine, dxgkrnl::Kernel& kernel,
                        std::map<std::string, std::uint64_t>& checked,
-                       std::vector<std::uint64_t> highest_visible)
+                       std::vector<std::uint64_t> highest_visible, bool attaches)
     : machine_(machine),
       kernel_(kernel),
       info_(machine.board().info()),
@@ -66,8 +51,12 @@ Guarantees::Guarantees(Machine& machine, dxgkrnl::Kernel& kernel,
             machine_.board().violations().add({machine_.board().cycles(), rule, message});
           },
           checked),
+      attaches_(attaches),
       faults_before_(kernel.faults().size()) {
   kernel_.calls().observe(
+      [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
+  // The system's own memory is reached under the same promises.
+  kernel_.system_memory().observe(
       [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
   kernel_.pages().observe([this](const mm::PageEvent& event) { rules_.page_event(event); });
   machine_.board().add_observer(*this);
@@ -80,6 +69,7 @@ void Guarantees::finish() {
   watching_ = false;
   rules_.sweep();
   kernel_.calls().observe({});
+  kernel_.system_memory().observe({});
   kernel_.pages().observe({});
   machine_.board().remove_observer(*this);
 }
@@ -100,181 +90,6 @@ void Guarantees::settle() {
              "{} records reached the operating system of {} that the unit made, or a request was never "
              "answered",
              kernel_.faults().size() - faults_before_, faults_recorded_)});
-}
-
-// ---- Calls
-
-GuaranteeRules::Snapshot Guarantees::snapshot() const {
-  const mm::PageAllocator& pages = kernel_.pages();
-  return {pages.free_pages(), rules_.locked_pages(), pages.committed_pages(), queue_commands_};
-}
-
-std::vector<std::uint16_t> Guarantees::source_ids() const {
-  std::vector<std::uint16_t> ids;
-  for (const auto& function : machine_.platform().functions) ids.push_back(function.source_id);
-  return ids;
-}
-
-void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
-  if (record.bugcheck) rules_.end();
-  if (!is_memory_call(record.name)) {
-    if (!finished) device_call_begins(record.name, record.args);
-    if (finished && record.status >= 0 && record.name == "DxgkDdiBeginExclusiveAccess")
-      if (const auto port = port_of(record.args)) rules_.exclusive_begins(*port);
-    return;
-  }
-  if (!finished) {
-    for (auto& [id, other] : open_calls_) other.alone = false;
-    open_calls_[record.id] = {snapshot(), open_calls_.empty()};
-    if (record.name == "DxgkCbAllocateAdl") rules_.allocate_begins();
-    if (record.name == "DxgkCbFreeAdl" && record.arguments != nullptr)
-      rules_.free_begins(static_cast<const DXGKARGCB_FREE_ADL*>(record.arguments)->pAdl);
-    return;
-  }
-  memory_call_ends(record);
-  if (record.name == "DxgkCbAllocateAdl") rules_.allocate_ends();
-  const Open open = open_calls_[record.id];
-  open_calls_.erase(record.id);
-  const bool failed = record.status < 0 && !record.bugcheck;
-  if (failed && open.alone) {
-    GuaranteeRules::Snapshot after = snapshot();
-    // Pages of sections may have come or gone: that is no change that anybody can see.
-    if (sections_ > 0) after.free_pages = open.before.free_pages;
-    rules_.call_failed(record.name, open.before, after);
-  }
-  if (++calls_since_sweep_ < kSweepCalls + rules_.live_pages() / kSweepShare && !failed) return;
-  calls_since_sweep_ = 0;
-  rules_.sweep();
-}
-
-void Guarantees::device_call_begins(const std::string& name, const std::string& what) {
-  if (name == "DxgkDdiAddDevice") {
-    removing_ = false;
-    rules_.before_attach(source_ids());
-  } else if (name == "DxgkDdiStartDevice") {
-    device_starts(what);
-  } else if (name == "DxgkDdiEndExclusiveAccess") {
-    if (const auto port = port_of(what)) rules_.exclusive_ends(*port);
-  } else if (name == "DxgkDdiRemoveDevice" && !removing_) {
-    removing_ = true;
-    rules_.links_end();
-    rules_.before_attach(source_ids());
-  }
-}
-
-void Guarantees::device_starts(const std::string& what) {
-  const auto starting = port_of(what.substr(0, what.find(',')));  // "name, lead"
-  const auto& functions = machine_.platform().functions;
-  for (const dxgkrnl::AdapterView& adapter : kernel_.adapters()) {
-    // Links that come later are not decided yet.
-    const auto& members = adapter.members;
-    if (!starting || std::find(members.begin(), members.end(), *starting) == members.end()) continue;
-    GuaranteeRules::Link link;
-    link.name = adapter.name;
-    link.remapped = adapter.domain_id.has_value();
-    link.identity = adapter.mode != dxgkrnl::RemappingMode::kLogical;
-    link.late = adapter.mode == dxgkrnl::RemappingMode::kIsolation && unit_.pt;
-    for (const std::size_t member : members) {
-      link.ports.push_back(static_cast<unsigned>(member));
-      link.source_ids.push_back(functions[member].source_id);
-      std::uint64_t highest = (1ULL << info_.dma_addr_bits) - 1;
-      if (member < highest_visible_.size() && highest_visible_[member] != 0)
-        highest = highest_visible_[member];
-      link.highest_visible = std::min(link.highest_visible, highest);
-      // As the machine is built, not as the kernel was told.
-      for (const ReservedMemory& entry : machine_.config().reserved)
-        if (std::count(entry.adapters.begin(), entry.adapters.end(), member) != 0)
-          link.reserved.push_back({entry.range.base / hw::kPageSize, entry.range.size / hw::kPageSize});
-    }
-    rules_.link_starts(link);
-  }
-}
-
-std::optional<unsigned> Guarantees::port_of(const std::string& function) const {
-  const auto& functions = machine_.platform().functions;
-  for (std::size_t i = 0; i < functions.size(); ++i)
-    if (functions[i].name == function) return static_cast<unsigned>(i);
-  return std::nullopt;
-}
-
-void Guarantees::system_started() {
-  for (const dxgkrnl::AdapterView& adapter : kernel_.adapters())
-    if (adapter.domain_id) rules_.link_started(adapter.name);
-}
-
-void Guarantees::memory_call_ends(const dxgkrnl::CallRecord& record) {
-  if (record.arguments == nullptr || record.status < 0 || record.bugcheck) return;
-  if (record.name == "DxgkCbAllocateAdl") return adl_allocated(record);
-  if (record.name == "DxgkCbFreeAdl") return adl_freed(record);
-  if (record.name == "DxgkCbCreatePhysicalMemoryObject") {
-    const auto& args = *static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(record.arguments);
-    const auto object = kernel_.memory().object(args.hPhysicalMemoryObject);
-    if (!object) return;
-    Made made{args.Type, 0, true};
-    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
-      made.io_frame = static_cast<std::uint64_t>(args.IOSpace.BaseAddress.QuadPart) / hw::kPageSize;
-    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION)
-      made.writable =
-          args.Section.PageProtection == PAGE_READWRITE || args.Section.PageProtection == PAGE_EXECUTE;
-    if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) ++sections_;
-    made_[args.hPhysicalMemoryObject] = made;
-    // Contiguous memory need not be (R73).
-    const bool zeroed =
-        args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION ||
-        (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_MDL && (args.Mdl.Flags & MM_DONT_ZERO_ALLOCATION) == 0);
-    rules_.object_created(args.hPhysicalMemoryObject, object->page_frames, zeroed);
-  }
-  if (record.name == "DxgkCbDestroyPhysicalMemoryObject") {
-    const HANDLE handle =
-        static_cast<const DXGKARGCB_DESTROY_PHYSICAL_MEMORY_OBJECT*>(record.arguments)->hPhysicalMemoryObject;
-    rules_.object_destroyed(handle);
-    if (made_[handle].type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) --sections_;
-    made_.erase(handle);
-  }
-}
-
-void Guarantees::adl_allocated(const dxgkrnl::CallRecord& record) {
-  const auto& args = *static_cast<const DXGKARGCB_ALLOCATE_ADL*>(record.arguments);
-  const auto object = kernel_.memory().object(args.hAdapterMemoryObject);
-  if (!object || args.pAdl == nullptr) return;
-  const auto view = std::find_if(object->adls.begin(), object->adls.end(),
-                                 [&](const auto& candidate) { return candidate.adl == args.pAdl; });
-  if (view == object->adls.end()) return;
-  GuaranteeRules::Adl adl;
-  adl.id = args.pAdl;
-  adl.object = object->handle;
-  adl.link = object->adapter;
-  adl.contiguous = args.pAdl->Flags.Contiguous != 0;
-  adl.required = args.Flags.RequireContiguous != 0;
-  for (std::uint64_t i = 0; i < args.pAdl->PageCount; ++i)
-    adl.numbers.push_back(adl.contiguous ? args.pAdl->BasePageNumber + i : args.pAdl->Pages[i]);
-  // The object's pages, not what the ADL is said to lead to.
-  const Made& made = made_[object->handle];
-  for (std::uint64_t i = 0; i < args.Size / hw::kPageSize; ++i) {
-    const std::uint64_t index = args.Offset / hw::kPageSize + i;
-    if (made.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
-      adl.frames.push_back(made.io_frame + index);
-    else
-      adl.frames.push_back(index < object->page_frames.size() ? object->page_frames[index]
-                                                              : mm::kNotResident);
-  }
-  adl.io_space = made.type == DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
-  adl.writable = made.writable;
-  adl.cached = object->cache_type == DXGK_MEMORY_CACHING_TYPE_CACHED;
-  rules_.allocated(adl, record.end);
-}
-
-void Guarantees::adl_freed(const dxgkrnl::CallRecord& record) {
-  const auto& args = *static_cast<const DXGKARGCB_FREE_ADL*>(record.arguments);
-  GuaranteeRules::FreeTimes times;
-  if (const auto object = kernel_.memory().object(args.hAdapterMemoryObject)) {
-    using Kind = dxgkrnl::ObjectEvent::Kind;
-    for (const dxgkrnl::ObjectEvent& event : object->events) {
-      if (event.kind == Kind::kInvalidateBegin) times.invalidate_begin = event.cycle;
-      if (event.kind == Kind::kInvalidateDone) times.invalidate_done = event.cycle;
-    }
-  }
-  rules_.freed(args.pAdl, times);
 }
 
 // ---- Signals

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,9 +25,10 @@ namespace gpudmar::sim {
 class Guarantees final : public CycleObserver {
  public:
   /// Made in an SC_THREAD after the kernel and before its driver is loaded; ends before the kernel does.
-  /// `highest_visible` by adapter, inclusive; empty: what the GPUs drive.
+  /// `highest_visible` by adapter, inclusive; empty: what the GPUs drive. `attaches`: in isolation mode the
+  /// links come into their domains.
   Guarantees(Machine& machine, dxgkrnl::Kernel& kernel, std::map<std::string, std::uint64_t>& checked,
-             std::vector<std::uint64_t> highest_visible = {});
+             std::vector<std::uint64_t> highest_visible = {}, bool attaches = true);
   ~Guarantees() override;
   Guarantees(const Guarantees&) = delete;
   Guarantees& operator=(const Guarantees&) = delete;
@@ -63,8 +65,18 @@ class Guarantees final : public CycleObserver {
   void memory_call_ends(const dxgkrnl::CallRecord& record);
   void adl_allocated(const dxgkrnl::CallRecord& record);
   void adl_freed(const dxgkrnl::CallRecord& record);
-  void device_call_begins(const std::string& name, const std::string& what);
+  void object_created(const dxgkrnl::CallRecord& record);
+  void frame_buffer_pinned(const dxgkrnl::CallRecord& record);
+  void block_given(const dxgkrnl::CallRecord& record);
+  /// The promise that a call takes back, by its id in the rules; null: none.
+  [[nodiscard]] const void* what_goes(const dxgkrnl::CallRecord& record) const;
+  void device_call_begins(const dxgkrnl::CallRecord& record);
+  void device_call_ends(const dxgkrnl::CallRecord& record);
   void device_starts(const std::string& what);
+  void device_stopped(unsigned port);
+  void device_is_removed(unsigned port);
+  void paging_call_ends(const dxgkrnl::CallRecord& record);
+  void paging_buffer_built(const dxgkrnl::CallRecord& record, const std::string& link);
   [[nodiscard]] std::optional<unsigned> port_of(const std::string& function) const;
   [[nodiscard]] GuaranteeRules::Snapshot snapshot() const;
   [[nodiscard]] std::vector<std::uint16_t> source_ids() const;
@@ -94,10 +106,14 @@ class Guarantees final : public CycleObserver {
   struct Open {
     GuaranteeRules::Snapshot before;
     bool alone = true;  ///< no other memory call ran beside it
+    const void* going = nullptr;
   };
   std::map<std::uint64_t, Open> open_calls_;
   std::uint64_t calls_since_sweep_ = 0;
-  bool removing_ = false;
+  bool attaches_;
+  std::set<unsigned> started_;  ///< ports between StartDevice and StopDevice
+  std::map<std::pair<std::string, unsigned>, const void*> pins_;  ///< by link and physical adapter
+  std::map<void*, std::string> blocks_;                           ///< of the 2.4 callbacks, to what ends them
 
   // Hardware.
   model::RootState root_;

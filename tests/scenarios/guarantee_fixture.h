@@ -94,6 +94,9 @@ class GuaranteeRulesTest : public ::testing::Test {
     rules.page_event({mm::PageEvent::Kind::kUnlock, 230, {{kFrame, 8}}});
     rules.freed(&adl_id, {200, 220});
   }
+  void end_links() {
+    for (const char* name : {"link0", "link1"}) rules.link_ends(name);
+  }
   void only(const char* rule) {
     EXPECT_THAT(fired, ::testing::Contains(std::string("guarantee.") + rule))
         << ::testing::PrintToString(texts);

@@ -26,7 +26,7 @@ TEST_F(Rules, AGoodLifeIsQuiet) {
   rules.sweep();
   rules.page_event({mm::PageEvent::Kind::kFree, 240, {{kFrame, 8}}});
   rules.object_destroyed(&object);
-  rules.links_end();
+  end_links();
   EXPECT_THAT(texts, IsEmpty());
   for (const char* rule :
        {"G1", "G2", "G3", "G4", "G5", "G6", "G7", "G10", "G11", "G12", "G13", "G22", "G23"})
@@ -52,7 +52,7 @@ TEST_F(Rules, G1StartInTwoDomains) {
   only("G1");
 }
 TEST_F(Rules, G1TrafficBeforeStart) {
-  rules.links_end();
+  end_links();
   rules.departs(0, false, kFrame << 12, true, 5);
   only("G1");
 }
@@ -290,7 +290,7 @@ class ReservedRules : public Rules {
   ReservedRules() {
     leaf(0x20) = 0x2'0000 | kSnoop | kRw;
     leaf(0x21) = 0x2'1000 | kRw;
-    rules.links_end();
+    end_links();
     start(false);
   }
   void start(bool identity) {
@@ -311,19 +311,19 @@ TEST_F(ReservedRules, G18QuietWhileItStands) {
   EXPECT_GT(checked["G18"], 4U);
 }
 TEST_F(ReservedRules, G18NotThereAtTheStart) {
-  rules.links_end();
+  end_links();
   leaf(0x21) = 0;
   start(false);
   only("G18");
 }
 TEST_F(ReservedRules, G18OnlyForReading) {
-  rules.links_end();
+  end_links();
   leaf(0x20) &= ~2ULL;
   start(false);
   only("G18");
 }
 TEST_F(ReservedRules, G18AMemberIsLeftOut) {
-  rules.links_end();
+  end_links();
   tables(0x1'0000);
   attach(kGpu1, 0x3000, 0x1'0000, 1);
   start(false);
@@ -348,7 +348,7 @@ TEST_F(ReservedRules, G18ANumberOfItIsGivenOut) {
   only("G18");
 }
 TEST_F(ReservedRules, G18FreeAdlTakesItAlong) {
-  rules.links_end();
+  end_links();
   start(true);
   GuaranteeRules::Adl adl;
   adl.id = &adl_id;

@@ -34,6 +34,36 @@ TEST_F(SamplePaging, ContentMovesToLocalMemoryAndBack) {
   EXPECT_EQ(m_->blocked, 0U);
 }
 
+TEST_F(SamplePaging, AnObserverHearsOfWhatTheSystemMapsForItself) {
+  covers("R173");
+  start();
+  const AllocationId id = create(3, kVram);
+  write(id, pattern(3 * kPage, 1));
+  const auto callbacks = m_->kernel->calls().counts();
+  std::vector<std::string> told;
+  std::set<std::uint64_t> open;
+  m_->kernel->system_memory().observe([&](const dxgkrnl::CallRecord& record, bool finished) {
+    EXPECT_GE(record.id, dxgkrnl::SystemMemory::kFirstId);
+    EXPECT_NE(record.arguments, nullptr);
+    EXPECT_EQ(finished ? open.erase(record.id) : open.insert(record.id).second, 1U);
+    if (!finished) return;
+    EXPECT_EQ(record.status, STATUS_SUCCESS);
+    EXPECT_FALSE(record.bugcheck);
+    EXPECT_GE(record.end, record.begin);
+    told.push_back(record.name);
+  });
+  ASSERT_EQ(paging().make_resident(id), STATUS_SUCCESS);
+  EXPECT_THAT(told, ElementsAre("DxgkCbAllocateAdl", "DxgkCbFreeAdl"));
+  told.clear();
+  ASSERT_EQ(paging().destroy(id), STATUS_SUCCESS);
+  EXPECT_THAT(told, ElementsAre("DxgkCbDestroyPhysicalMemoryObject"));
+  EXPECT_TRUE(open.empty());
+  for (const auto& [name, count] : m_->kernel->calls().counts())
+    if (name.rfind("DxgkCb", 0) == 0 && name.find("Memory") != std::string::npos)
+      EXPECT_EQ(count, callbacks.at(name)) << name << ": no callback of the driver's";
+  m_->kernel->system_memory().observe({});
+}
+
 TEST_F(SamplePaging, FirstPageInFillsWithZeroes) {
   start();
   const AllocationId id = create(2, kVram);
