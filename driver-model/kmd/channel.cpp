@@ -8,8 +8,10 @@ namespace {
 constexpr ULONG kChannel = 1;
 constexpr ULONG kDescriptorBytes = dma::descriptor::kWidth / 8;
 constexpr ULONG kQuadwords = kDescriptorBytes / 8;
-constexpr ULONG kFenceOffset = 64;  // of its fence word in GDM_ADAPTER::FenceMemory
-constexpr ULONG kPolls = 10000;     // of about a microsecond
+constexpr ULONG kFenceOffset = 64;   // of its fence word in GDM_ADAPTER::FenceMemory
+constexpr ULONG kNeverOffset = 128;  // of a word there that nobody writes
+constexpr ULONG kPollCycles = 64;    // of a semaphore
+constexpr ULONG kPolls = 10000;      // of about a microsecond
 constexpr ULONG kMaximumSizeLog2 = 16;
 
 constexpr ULONG64 Register(ULONG64 Offset) { return GdmChannelRegister(kChannel, Offset); }
@@ -55,6 +57,19 @@ VOID PushFence(GDM_ADAPTER* Adapter, ULONG64 Tag, bool Interrupt) {
   dma::descriptor::SRC_SLICE.set(descriptor, ++paging.Sequence);
   dma::descriptor::TAG.set(descriptor, Tag);
   Push(&paging, descriptor);
+}
+
+// A wait without end: what a hung engine looks like (GDM_PARAMETERS::HangingSubmissions).
+VOID PushHang(GDM_ADAPTER* Adapter) {
+  ULONGLONG run = 0;
+  ULONG64 descriptor[kQuadwords] = {};
+  dma::descriptor::OPCODE.set(descriptor, dma::opcode::SEM_WAIT);
+  dma::descriptor::SRC_SPACE.set(descriptor, dma::space::LOGICAL);
+  dma::descriptor::SRC.set(descriptor, GdmAdlAddress(Adapter->FenceMemory.Adl, kNeverOffset, &run));
+  dma::descriptor::PARAM.set(descriptor, dma::condition::NOT_EQUAL);  // to 0
+  dma::descriptor::DST_SLICE.set(descriptor, MAXULONG64);
+  dma::descriptor::SRC_PITCH.set(descriptor, kPollCycles);
+  Push(&Adapter->Paging, descriptor);
 }
 
 VOID Doorbell(GDM_ADAPTER* Adapter) {
@@ -327,6 +342,7 @@ NTSTATUS GdmPagingQuiesce(GDM_ADAPTER* Adapter) {
   GdmWrite32(Adapter, Register(dma::CH_CTRL::kOffset), dma::CH_CTRL::RESET.put(1));
   for (ULONG polls = 0; dma::CH_CTRL::RESET.get(GdmRead32(Adapter, Register(dma::CH_CTRL::kOffset))) != 0;
        ++polls) {
+    if (polls == kGdmPollsUntilDoubt && GdmDeviceGone(Adapter)) return STATUS_DEVICE_REMOVED;
     if (polls == kPolls) {
       DbgPrint("gdmkmd: adapter %u: the paging channel does not finish its reset\n", Adapter->Index);
       return STATUS_IO_TIMEOUT;
@@ -365,12 +381,18 @@ NTSTATUS GdmPagingSubmit(GDM_ADAPTER* Adapter, const DXGKARG_SUBMITCOMMAND* Args
   const auto* records = reinterpret_cast<const GDM_PAGING_RECORD*>(
       static_cast<const UCHAR*>(Args->pDmaBufferPrivateData) + first);
   const ULONG count = (end - first) / sizeof(GDM_PAGING_RECORD);
+  const bool hang = GdmParameters.HangingSubmissions != 0;
   ULONG slots = 0;
   const NTSTATUS status = CheckRecords(
       records, count, Args->DmaBufferSubmissionEndOffset - Args->DmaBufferSubmissionStartOffset, &slots);
   if (!NT_SUCCESS(status)) return status;
-  if (slots > FreeSlots(Adapter) || paging.PacketCount == kGdmPackets) return STATUS_INSUFFICIENT_RESOURCES;
+  if (slots + (hang ? 1 : 0) > FreeSlots(Adapter) || paging.PacketCount == kGdmPackets)
+    return STATUS_INSUFFICIENT_RESOURCES;
 
+  if (hang) {
+    --GdmParameters.HangingSubmissions;
+    PushHang(Adapter);
+  }
   // The first record begins where the submission does: from there on both addresses run in parallel.
   const ULONGLONG base =
       static_cast<ULONGLONG>(Args->DmaBufferPhysicalAddress.QuadPart) + Args->DmaBufferSubmissionStartOffset;

@@ -69,6 +69,7 @@ NTSTATUS GdmDeviceStart(GDM_ADAPTER* Adapter) {
   status = CheckDevice(Adapter);
   if (NT_SUCCESS(status)) status = GdmRingCreate(Adapter);
   if (NT_SUCCESS(status)) status = GdmPagingCreate(Adapter);
+  if (NT_SUCCESS(status)) status = GdmSaveCreate(Adapter);
   if (NT_SUCCESS(status)) {
     EnableInterrupts(Adapter);
   } else {
@@ -98,6 +99,8 @@ NTSTATUS GdmDeviceQuiesce(GDM_ADAPTER* Adapter) {
   // RESET drains: when it reads 0 again nothing is in flight.
   GdmWrite32(Adapter, dma::CH_CTRL::kOffset, dma::CH_CTRL::RESET.put(1));
   for (ULONG polls = 0; dma::CH_CTRL::RESET.get(GdmRead32(Adapter, dma::CH_CTRL::kOffset)) != 0; ++polls) {
+    // What is not there makes no request either.
+    if (polls == kGdmPollsUntilDoubt && GdmDeviceGone(Adapter)) return STATUS_SUCCESS;
     if (polls == kIdlePolls) {
       DbgPrint("gdmkmd: adapter %u does not become idle\n", Adapter->Index);
       return STATUS_IO_TIMEOUT;
@@ -110,6 +113,7 @@ NTSTATUS GdmDeviceQuiesce(GDM_ADAPTER* Adapter) {
 VOID GdmDeviceStop(GDM_ADAPTER* Adapter) {
   if (Adapter->Registers == NULL) return;
   GdmDeviceQuiesce(Adapter);
+  GdmSaveDestroy(Adapter);
   GdmPagingDestroy(Adapter);
   GdmRingDestroy(Adapter);
   Adapter->Dxgk.DxgkCbUnmapMemory(Adapter->Dxgk.DeviceHandle, Adapter->Registers);

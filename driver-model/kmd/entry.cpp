@@ -17,9 +17,12 @@ constexpr GDM_PARAMETERS kDefaults = {
     TRUE,    // MapAperture2Supported
     100000,  // FenceTimeout: 10 ms
     8,       // RingSizeLog2
-    TRUE,    // NoPaging
+    FALSE,   // NoPaging
     TRUE,    // PerEngineTdr
     8192,    // PagingBufferSize
+    0,       // FrameBufferSave
+    0,       // HangingSubmissions
+    FALSE,   // UnmarkedCopies
 };
 }  // namespace
 
@@ -125,16 +128,16 @@ VOID ResetDevice(IN_CONST_PVOID MiniportDeviceContext) { GdmDeviceReset(AdapterO
 
 VOID Unload(VOID) { AddedDevices = 0; }
 
-// E3: never fails. The channel loses its state in D1 to D3 and gets it back in D0.
+// E3: never fails. The channel loses its state in D1 to D3 and gets it back in D0, and so does local memory.
 NTSTATUS SetPowerState(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG DeviceUid,
                        IN_DEVICE_POWER_STATE DevicePowerState, IN_POWER_ACTION) {
   GDM_ADAPTER* adapter = AdapterOf(MiniportDeviceContext);
   if (DeviceUid != DISPLAY_ADAPTER_HW_ID || !adapter->Started) return STATUS_SUCCESS;
   GdmChannelLock(adapter);
   if (DevicePowerState == PowerDeviceD0) {
-    GdmDeviceResume(adapter);
+    GdmPowerUp(adapter);
   } else {
-    GdmDeviceQuiesce(adapter);
+    GdmPowerDown(adapter);
   }
   GdmChannelUnlock(adapter);
   return STATUS_SUCCESS;
@@ -236,6 +239,12 @@ NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_QUERYADAPT
     case DXGKQAITYPE_PHYSICALADAPTERCAPS:
       return adapter->Link != NULL ? AnswerPhysicalAdapterCaps(Query, adapter->Link)
                                    : STATUS_INVALID_DEVICE_STATE;
+    case DXGKQAITYPE_FRAMEBUFFERSAVESIZE: {
+      if (GdmParameters.FrameBufferSave == 0) return STATUS_NOT_SUPPORTED;
+      DXGK_FRAMEBUFFERSAVEAREA area = {};
+      area.MaximumSize = GdmParameters.FrameBufferSave;
+      return Answer(Query, area);
+    }
     case DXGKQAITYPE_PHYSICAL_MEMORY_CAPS: {
       if (GdmParameters.NoMemoryCaps) return STATUS_NOT_SUPPORTED;
       DXGK_PHYSICAL_MEMORY_CAPS caps = {};

@@ -67,6 +67,7 @@ NTSTATUS BeginCopy(GDM_ADAPTER* Lead, const GdmCopy* Args, COPY_OPERANDS* Operan
         MakeOperand(Lead->Link, Args->destination, Args->size, &Operands->Destination, &Operands->Used[1]);
   }
   if (!NT_SUCCESS(status)) return status;
+  if (GdmParameters.UnmarkedCopies) Operands->Used[0] = Operands->Used[1] = NULL;
   for (GDM_USER_ADL* adl : Operands->Used) {
     if (adl != NULL) adl->Users |= 1u << adapter->Index;
   }

@@ -102,6 +102,11 @@ struct GDM_ADAPTER {
   ULONG64 NextTag;
 
   GDM_PAGING Paging;
+
+  // Power states.
+  SIZE_T SaveSize;  // of local memory, from its begin; 0: nothing is kept
+  BOOLEAN Saved;
+  GDM_MEMORY SaveBuffer;
 };
 
 /// An allocation: hAllocation of the system's calls.
@@ -210,6 +215,14 @@ NTSTATUS GdmCreateAllocation(GDM_LINK* Link, DXGKARG_CREATEALLOCATION* Args);
 NTSTATUS GdmDestroyAllocation(GDM_LINK* Link, const DXGKARG_DESTROYALLOCATION* Args);
 /// Where the system's part of local memory begins: the part below is for escapes.
 ULONGLONG GdmVramSegmentBase(const GDM_ADAPTER* Adapter);
+
+// ---- power.cpp
+
+NTSTATUS GdmSaveCreate(GDM_ADAPTER* Adapter);
+VOID GdmSaveDestroy(GDM_ADAPTER* Adapter);
+/// Keeps what has to be kept of local memory, then as GdmDeviceQuiesce. The caller has the channel.
+VOID GdmPowerDown(GDM_ADAPTER* Adapter);
+VOID GdmPowerUp(GDM_ADAPTER* Adapter);
 
 // ---- memory.cpp
 

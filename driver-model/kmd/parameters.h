@@ -23,13 +23,20 @@ struct GDM_PARAMETERS {
   LONGLONG FenceTimeout;
   /// log2 of the descriptors of a ring, at most 8.
   ULONG RingSizeLog2;
-  /// The driver takes no part in paging: no segments, no node for the system. The default; paging has a page
-  /// of its own, docs/paging.md.
+  /// The driver takes no part in paging: no segments, no node for the system.
   BOOLEAN NoPaging;
   /// DRIVERCAPS.SupportPerEngineTDR.
   BOOLEAN PerEngineTdr;
   /// Bytes of a paging buffer, a multiple of a page.
   UINT PagingBufferSize;
+  /// Bytes of local memory, from its begin, that the driver keeps through power states; whole pages.
+  SIZE_T FrameBufferSave;
+
+  // Planted errors, for tests of whoever watches this driver.
+  /// So many submissions of paging work hang: the engine waits for a semaphore that nobody signals.
+  ULONG HangingSubmissions;
+  /// Copies do not mark the ADLs that they use, so that nobody who frees one waits for them.
+  BOOLEAN UnmarkedCopies;
 };
 
 EXTERN_C GDM_PARAMETERS GdmParameters;

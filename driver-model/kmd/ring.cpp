@@ -96,7 +96,8 @@ NTSTATUS GdmRingRestart(GDM_ADAPTER* Adapter) {
   GdmWrite32(Adapter, dma::CH_CTRL::kOffset, dma::CH_CTRL::RESET.put(1));
   ULONG polls = 0;
   while (dma::CH_CTRL::RESET.get(GdmRead32(Adapter, dma::CH_CTRL::kOffset)) != 0) {
-    if (++polls == kResetPolls) {
+    if (++polls == kGdmPollsUntilDoubt && GdmDeviceGone(Adapter)) return STATUS_DEVICE_REMOVED;
+    if (polls == kResetPolls) {
       DbgPrint("gdmkmd: adapter %u: the channel does not finish its reset\n", Adapter->Index);
       return STATUS_IO_TIMEOUT;
     }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "sim/scenario/names.h"
@@ -173,6 +174,8 @@ class Parser {
   void reserved(const json& list, const std::string& path, MachineConfig& config);
   void memory(const json& value, const std::string& path, AxiMemoryConfig& config);
   void start(const json& value, const std::string& path, ScenarioStart& start);
+  [[nodiscard]] std::uint32_t whole_pages(const json& value, const std::string& path) const;
+  [[nodiscard]] std::uint32_t iommu_flags(const json& value, const std::string& path) const;
 
   std::string file_;
   json root_;
@@ -221,19 +224,21 @@ void Parser::check_expect(const json& value, const std::string& path) const {
 }
 
 void Parser::check_place(const json& value, const std::string& path) const {
-  if (!value.is_object()) fail(path, R"(must be {"adl", "offset"}, {"vram"} or {"address"})");
+  if (!value.is_object())
+    fail(path, R"(must be {"adl", "offset"}, {"allocation", "offset"}, {"vram"} or {"address"})");
   for (const auto& [key, entry] : value.items()) {
-    if (key == "adl") {
-      if (!entry.is_string()) fail(path + "/adl", "must be a text");
+    if (key == "adl" || key == "allocation") {
+      if (!entry.is_string()) fail(below(path, key), "must be a text");
     } else if (key == "offset" || key == "vram" || key == "address") {
       check_number(entry, below(path, key));
     } else {
-      fail(below(path, key), "unknown key (adl, offset, vram, address)");
+      fail(below(path, key), "unknown key (adl, allocation, offset, vram, address)");
     }
   }
-  if (value.count("adl") + value.count("vram") + value.count("address") != 1)
-    fail(path, "exactly one of adl, vram and address is needed");
-  if (value.contains("offset") && !value.contains("adl")) fail(path + "/offset", "goes with adl only");
+  if (value.count("adl") + value.count("allocation") + value.count("vram") + value.count("address") != 1)
+    fail(path, "exactly one of adl, allocation, vram and address is needed");
+  if (value.contains("offset") && !value.contains("adl") && !value.contains("allocation"))
+    fail(path + "/offset", "goes with adl and allocation only");
 }
 
 void Parser::check(const json& value, const std::string& path, const KeyRule& rule) {
@@ -342,8 +347,9 @@ std::vector<ScenarioStep> Parser::steps(const json& list, const std::string& pat
       fail(at + "/do", fmt::format("'{}' is no step ({})", step.act, fmt::join(names, ", ")));
     }
     check_object(value, at, *rule);
-    if (in_parallel &&
-        (step.act == "reboot" || step.act == "start" || step.act == "stop" || step.act == "reattach"))
+    static const std::set<std::string> alone{"reboot", "start",  "stop",   "reattach",
+                                             "power",  "remove", "isolate"};
+    if (in_parallel && alone.count(step.act) != 0)
       fail(at + "/do", fmt::format("'{}' cannot be part of parallel", step.act));
     step.args = value;
     if (step.act == "repeat") {
@@ -452,10 +458,18 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
     if (key == "iommu")
       start.iommu = entry == "off"         ? ScenarioStart::Iommu::kOff
                     : entry == "isolation" ? ScenarioStart::Iommu::kIsolation
+                    : entry == "physical"  ? ScenarioStart::Iommu::kPhysical
                                            : ScenarioStart::Iommu::kLogical;
     if (key == "placement")
       start.placement = entry == "ascending" ? mm::Placement::kAscending : mm::Placement::kScattered;
     if (key == "page_file") start.page_file = number(entry, at);
+    if (key == "iommu_flags") start.iommu_flags = iommu_flags(entry, at);
+    if (key == "paging") start.paging = entry.get<bool>();
+    if (key == "paging_buffer") start.paging_buffer = whole_pages(entry, at);
+    if (key == "operation_pages") start.operation_pages = number(entry, at);
+    if (key == "tdr_delay") start.tdr_delay = number(entry, at);
+    if (key == "engine_reset") start.engine_reset = entry.get<bool>();
+    if (key == "save") start.save = whole_pages(entry, at);
     if (key == "shuffle_logical") start.shuffle_logical = entry.get<bool>();
     if (key == "visible_bits") {
       const json list = entry.is_array() ? entry : json::array({entry});
@@ -475,6 +489,24 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
         for (const json& status : entry) start.expect.push_back(status.get<std::string>());
     }
   }
+}
+
+std::uint32_t Parser::whole_pages(const json& value, const std::string& path) const {
+  const unsigned bytes = small(value, path);
+  if (bytes % hw::kPageSize != 0) fail(path, fmt::format("{} bytes are no whole pages", bytes));
+  return bytes;
+}
+
+std::uint32_t Parser::iommu_flags(const json& value, const std::string& path) const {
+  if (!value.is_array()) return small(value, path);
+  static const NameTable names{{"enabled", dxgkrnl::iommu_flags::kEnabled},
+                               {"mappings", dxgkrnl::iommu_flags::kEnableMappings},
+                               {"attach", dxgkrnl::iommu_flags::kEnableAttach},
+                               {"bypass_driver_cap", dxgkrnl::iommu_flags::kBypassDriverCap},
+                               {"allow_failure", dxgkrnl::iommu_flags::kAllowFailure}};
+  std::uint32_t all = 0;
+  for (const json& name : value) all |= value_of(names, name.get<std::string>()).value_or(0);
+  return all;
 }
 
 Scenario Parser::scenario() {

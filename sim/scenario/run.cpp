@@ -32,6 +32,10 @@ class Parameters {
     for (std::size_t i = 0; i < std::min<std::size_t>(adapters, GDM_MAX_ADAPTERS) && !bits.empty(); ++i)
       GdmParameters.HighestVisibleAddress[i] = (1ULL << bits[std::min(i, bits.size() - 1)]) - 1;
     GdmParameters.Unlinked = scenario.linked ? FALSE : TRUE;
+    GdmParameters.NoPaging = scenario.start.paging ? FALSE : TRUE;
+    GdmParameters.PagingBufferSize = scenario.start.paging_buffer;
+    GdmParameters.PerEngineTdr = scenario.start.engine_reset ? TRUE : FALSE;
+    GdmParameters.FrameBufferSave = scenario.start.save;
     if (scenario.start.iommu == ScenarioStart::Iommu::kOff) {
       GdmParameters.DmaRemappingSupported = FALSE;
       GdmParameters.IommuIsolationSupported = FALSE;
@@ -43,12 +47,17 @@ class Parameters {
   Parameters& operator=(const Parameters&) = delete;
 };
 
-dxgkrnl::RemappingMode mode_of(ScenarioStart::Iommu iommu) {
-  switch (iommu) {
+dxgkrnl::RemappingMode mode_of(const ScenarioStart& start) {
+  namespace flags = dxgkrnl::iommu_flags;
+  constexpr std::uint32_t kMaps = flags::kEnabled | flags::kEnableMappings;
+  switch (start.iommu) {
     case ScenarioStart::Iommu::kLogical:
       return dxgkrnl::RemappingMode::kLogical;
     case ScenarioStart::Iommu::kIsolation:
       return dxgkrnl::RemappingMode::kIsolation;
+    case ScenarioStart::Iommu::kPhysical:
+      return (start.iommu_flags & kMaps) == kMaps ? dxgkrnl::RemappingMode::kIsolation
+                                                  : dxgkrnl::RemappingMode::kPhysical;
     case ScenarioStart::Iommu::kOff:
       break;
   }
@@ -95,7 +104,12 @@ ScenarioRunner::ScenarioRunner(Machine& machine, const Scenario& scenario, std::
       scenario_(scenario),
       seed_(seed),
       choices_(choices),
-      result_(result) {}
+      result_(result) {
+  for (hw::Function& function : platform_.functions) {
+    bars_.push_back(std::make_unique<RemovableBar>(*function.bar0));
+    function.bar0 = bars_.back().get();
+  }
+}
 
 ScenarioRunner::~ScenarioRunner() = default;
 
@@ -138,17 +152,29 @@ void ScenarioRunner::boot() {
   config.shuffle_logical = scenario_.start.shuffle_logical;
   config.force_logical = scenario_.start.iommu == ScenarioStart::Iommu::kLogical;
   config.isolation = scenario_.start.iommu == ScenarioStart::Iommu::kIsolation;
+  config.iommu_flags = scenario_.start.iommu_flags;
+  config.paging.tdr_delay = scenario_.start.tdr_delay;
+  config.paging.preemption_delay = std::min(config.paging.preemption_delay, scenario_.start.tdr_delay);
+  config.paging.map_pages = config.paging.transfer_pages = scenario_.start.operation_pages;
+  for (const auto& bar : bars_) bar->insert();
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
   if (choices_.on_kernel) choices_.on_kernel(*kernel_);
   std::vector<std::uint64_t> highest;
   for (std::size_t i = 0; i < platform_.functions.size() && i < GDM_MAX_ADAPTERS; ++i)
     highest.push_back(GdmParameters.HighestVisibleAddress[i]);
-  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, result_.guarantees, highest);
+  namespace flags = dxgkrnl::iommu_flags;
+  constexpr std::uint32_t kAttaches = flags::kEnabled | flags::kEnableMappings | flags::kEnableAttach;
+  const bool attaches = scenario_.start.iommu != ScenarioStart::Iommu::kPhysical ||
+                        (scenario_.start.iommu_flags & kAttaches) == kAttaches;
+  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, result_.guarantees, highest, attaches);
   const NTSTATUS loaded = kernel_->load(&DriverEntry);
   if (!NT_SUCCESS(loaded)) throw StepFailure("the driver does not load: " + status_name(loaded));
 }
 
 NTSTATUS ScenarioRunner::start_system() {
+  for (const auto& bar : bars_) bar->insert();
+  allocations_.clear();
+  asleep_.clear();
   const NTSTATUS status = kernel_->start();
   started_ = NT_SUCCESS(status);
   if (!started_) return status;
@@ -156,7 +182,7 @@ NTSTATUS ScenarioRunner::start_system() {
   const auto& functions = kernel_->functions();
   dxgkrnl::fill_interface(callbacks_, functions.front()->device_handle, DXGKDDI_INTERFACE_VERSION);
   for (const auto& adapter : kernel_->adapters())
-    if (adapter.mode != mode_of(scenario_.start.iommu))
+    if (adapter.mode != mode_of(scenario_.start))
       throw StepFailure(adapter.name + " was started in another mode");
   guarantees_->system_started();
   return status;
@@ -224,7 +250,7 @@ void ScenarioRunner::account() {
     result_.ddi_calls[name] += count;
     result_.total.calls += count;
   }
-  const StepCounts now = read_counters(platform_);
+  const StepCounts now = read_counters(machine_.platform());
   StepCounts& total = result_.total;
   total.bytes += now.bytes;
   total.hits += now.hits;
@@ -253,6 +279,27 @@ void ScenarioRunner::parallel(const ScenarioStep& step, const Variables& variabl
   if (failed_) throw Stop();
 }
 
+bool ScenarioRunner::dispatch_system(const Call& call) {
+  using Action = void (ScenarioRunner::*)(const Call&);
+  static const std::map<std::string, Action> actions{{"allocate", &ScenarioRunner::allocate},
+                                                     {"deallocate", &ScenarioRunner::deallocate},
+                                                     {"resident", &ScenarioRunner::resident},
+                                                     {"evict", &ScenarioRunner::evict},
+                                                     {"fill_resident", &ScenarioRunner::fill_resident},
+                                                     {"discard", &ScenarioRunner::discard},
+                                                     {"hang", &ScenarioRunner::hang},
+                                                     {"check_paging", &ScenarioRunner::check_paging},
+                                                     {"check_calls", &ScenarioRunner::check_calls},
+                                                     {"power", &ScenarioRunner::power},
+                                                     {"remove", &ScenarioRunner::remove},
+                                                     {"isolate", &ScenarioRunner::isolate}};
+  const auto it = actions.find(call.step.act);
+  if (it == actions.end()) return false;
+  if (!started_) throw StepFailure("the adapters are not started");
+  (this->*it->second)(call);
+  return true;
+}
+
 void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   const std::string& act = call.step.act;
   if (down_ && act != "reboot")
@@ -272,6 +319,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   if (act == "probe") return probe(call);
   if (act == "trim") return trim(call);
   if (act == "exit_process") return exit_process(call);
+  if (dispatch_system(call)) return;
   if (act == "repeat") return repeat(call, variables);
   if (act == "parallel") return parallel(call.step, variables);
   if (act == "wait") {
@@ -339,7 +387,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
       return count;
     };
     const bool reboot = step.act == "reboot";
-    const StepCounts before = reboot ? StepCounts{} : read_counters(platform_);
+    const StepCounts before = reboot ? StepCounts{} : read_counters(machine_.platform());
     const std::uint64_t calls_before = reboot ? 0 : calls();
     const std::uint64_t begin = reboot ? 0 : platform_.time->now();
     execute(step, variables);
@@ -352,7 +400,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
       }
     row.name = fmt::format("{}: {}", step.line, name).substr(0, 32);
     const std::uint64_t cycles = platform_.time->now() - begin;
-    row.counts = difference(before, read_counters(platform_));
+    row.counts = difference(before, read_counters(machine_.platform()));
     row.counts.cycles = cycles;
     row.counts.calls = calls() - calls_before;
     if (row.counts.bytes > 0) result_.copy_cycles += cycles;

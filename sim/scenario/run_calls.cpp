@@ -62,9 +62,9 @@ HANDLE ScenarioRunner::device_handle(const Call& call) const {
   if (call.has("bad_adapter") && call.args["bad_adapter"].get<bool>()) return garbage();
   if (call.has("adapter") && call.args["adapter"].is_null()) return nullptr;
   const std::uint64_t adapter = call.number("adapter");
-  const auto& functions = kernel_->functions();
-  if (adapter >= functions.size()) throw StepFailure(fmt::format("there is no adapter {}", adapter));
-  return functions[adapter]->device_handle;
+  for (const auto& function : kernel_->functions())
+    if (function->index() == adapter) return function->device_handle;
+  throw StepFailure(fmt::format("there is no adapter {}", adapter));
 }
 
 HANDLE ScenarioRunner::given_handle(const Call& call, HANDLE right, HANDLE other) {
@@ -277,30 +277,38 @@ void ScenarioRunner::free(const Call& call) {
   });
 }
 
-void ScenarioRunner::touch(const Call& call, bool write) {
-  const std::uint64_t offset = call.number("offset");
+void ScenarioRunner::touch_bytes(const Call& call, std::uint8_t* data, std::uint64_t size, bool write) {
+  if (call.has("digest")) {
+    const std::string found = fmt::format("{:016x}", random::digest(data, size));
+    if (found != call.text("digest")) throw StepFailure("the bytes have the digest " + found);
+    result_.bytes_verified += size;
+    return;
+  }
   const std::uint64_t pattern = call.number("pattern");
   const std::uint64_t from = call.number("from");
+  const std::uint64_t word = call.number("word");
+  const bool words = call.has("word");
+  for (std::uint64_t i = 0; i < size; ++i) {
+    const std::uint8_t byte = words ? static_cast<std::uint8_t>(word >> (8 * ((from + i) % 4)))
+                                    : random::pattern_byte(pattern, from + i);
+    if (write) {
+      data[i] = byte;
+    } else if (data[i] != byte) {
+      throw StepFailure(
+          fmt::format("byte {:#x} is {:#04x} instead of {:#04x}", call.number("offset") + i, data[i], byte));
+    }
+  }
+  if (!write) result_.bytes_verified += size;
+}
+
+void ScenarioRunner::touch(const Call& call, bool write) {
+  if (call.has("allocation")) return touch_allocation(call, write);
+  const std::uint64_t offset = call.number("offset");
   const auto access = [&](std::uint8_t* data, std::uint64_t available) {
     if (offset > available) throw StepFailure("the offset is behind the end");
     const std::uint64_t size = call.number("size", available - offset);
     if (size > available - offset) throw StepFailure("the range is longer than what there is");
-    if (call.has("digest")) {
-      const std::string found = fmt::format("{:016x}", random::digest(data + offset, size));
-      if (found != call.text("digest")) throw StepFailure("the bytes have the digest " + found);
-      result_.bytes_verified += size;
-      return;
-    }
-    for (std::uint64_t i = 0; i < size; ++i) {
-      const std::uint8_t byte = random::pattern_byte(pattern, from + i);
-      if (write) {
-        data[offset + i] = byte;
-      } else if (data[offset + i] != byte) {
-        throw StepFailure(
-            fmt::format("byte {:#x} is {:#04x} instead of {:#04x}", offset + i, data[offset + i], byte));
-      }
-    }
-    if (!write) result_.bytes_verified += size;
+    touch_bytes(call, data + offset, size, write);
   };
   if (call.has("view")) {
     const View& target = view(call.text("view"));

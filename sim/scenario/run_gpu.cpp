@@ -38,6 +38,8 @@ ScenarioRunner::Place ScenarioRunner::place(const Call& call, const char* key, s
     place.runs.emplace_back(where.number("vram"), size);
     return place;
   }
+  if (where.has("allocation"))
+    return allocation_place(where.text("allocation"), where.number("offset"), size);
   place.kind = GDM_OPERAND_LOGICAL;
   if (where.has("address")) {
     place.runs.emplace_back(where.number("address"), size);
@@ -58,7 +60,7 @@ ScenarioRunner::Place ScenarioRunner::place(const Call& call, const char* key, s
 
 NTSTATUS ScenarioRunner::move(unsigned gpu, const Place& from, const Place& to, std::uint64_t size,
                               bool no_snoop, GdmChannelError& error) {
-  const std::size_t link = scenario_.linked ? 0 : gpu;
+  const std::size_t link = link_of(gpu);
   std::size_t i = 0;
   std::size_t j = 0;
   std::uint64_t in = 0;  // done of runs i and j

@@ -12,6 +12,7 @@
 
 #include "driver-model/kmd/escape.h"
 #include "sim/scenario/guarantees.h"
+#include "sim/scenario/removable.h"
 #include "sim/scenario/scenario.h"
 
 namespace gpudmar::sim {
@@ -65,6 +66,10 @@ class ScenarioRunner {
     DXGK_ADL* adl = nullptr;
     std::vector<std::uint64_t> pages;
   };
+  struct Allocation {
+    unsigned gpu = 0;
+    dxgkrnl::AllocationId id = 0;
+  };
   /// A side of a copy, as runs of consecutive device addresses.
   struct Place {
     std::uint32_t kind = GDM_OPERAND_VRAM;
@@ -83,6 +88,7 @@ class ScenarioRunner {
   void steps(const std::vector<ScenarioStep>& list, const Variables& variables, bool top);
   void execute(const ScenarioStep& step, const Variables& variables);
   void dispatch(const Call& call, const Variables& variables);
+  bool dispatch_system(const Call& call);  ///< false: no such step
   void repeat(const Call& call, const Variables& variables);
   void parallel(const ScenarioStep& step, const Variables& variables);
   void account();  ///< adds the counts of this system to the result's; once, at its end
@@ -105,6 +111,8 @@ class ScenarioRunner {
   void adl(const Call& call);
   void free(const Call& call);
   void touch(const Call& call, bool write);
+  /// Writes or compares what the step says, from the step's "from" on.
+  void touch_bytes(const Call& call, std::uint8_t* data, std::uint64_t size, bool write);
   void trim(const Call& call);
   void exit_process(const Call& call);
   /// The process that "process" names, made when it is first named; the system's without that key.
@@ -121,6 +129,28 @@ class ScenarioRunner {
   [[nodiscard]] static std::uint64_t flags(const nlohmann::json& value,
                                            const std::vector<std::pair<std::string, std::uint32_t>>& names);
 
+  // The system, run_system.cpp.
+  void allocate(const Call& call);
+  void deallocate(const Call& call);
+  void resident(const Call& call);
+  void evict(const Call& call);
+  void fill_resident(const Call& call);
+  void discard(const Call& call);
+  void touch_allocation(const Call& call, bool write);
+  void hang(const Call& call);
+  void check_paging(const Call& call);
+  void check_calls(const Call& call);
+  void power(const Call& call);
+  void remove(const Call& call);
+  void isolate(const Call& call);
+  void lose_local_memory(unsigned gpu);
+  void lose_remapping_unit();
+  [[nodiscard]] std::size_t link_of(unsigned gpu) const;  ///< index among the links that there are
+  [[nodiscard]] dxgkrnl::Paging& paging(unsigned gpu) const;
+  [[nodiscard]] Allocation& allocation(const std::string& name);
+  [[nodiscard]] dxgkrnl::AllocationView allocation_view(const std::string& name);
+  [[nodiscard]] Place allocation_place(const std::string& name, std::uint64_t offset, std::uint64_t size);
+
   // GPUs, run_gpu.cpp.
   void copy(const Call& call);
   void wait_gpu(const Call& call);
@@ -133,7 +163,8 @@ class ScenarioRunner {
   [[nodiscard]] std::uint64_t adl_address(const std::string& name, std::uint64_t offset);
 
   Machine& machine_;
-  hw::Platform platform_;
+  hw::Platform platform_;  ///< the machine's, with devices that can be removed
+  std::vector<std::unique_ptr<RemovableBar>> bars_;
   const Scenario& scenario_;
   std::uint64_t seed_;
   const RunChoices& choices_;
@@ -150,6 +181,8 @@ class ScenarioRunner {
   std::map<std::string, View> views_;
   std::map<std::string, Adl> adls_;
   std::map<std::string, dxgkrnl::ProcessId> processes_;
+  std::map<std::string, Allocation> allocations_;
+  std::set<std::size_t> asleep_;  ///< functions below D0
   std::list<std::shared_ptr<Job>> jobs_;
 };
 

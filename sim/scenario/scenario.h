@@ -34,12 +34,20 @@ struct ScenarioStep {
 
 /// How the system starts.
 struct ScenarioStart {
-  enum class Iommu { kLogical, kIsolation, kOff };
+  /// kPhysical: as it is found, but the driver could do with remapping; kOff: it can not.
+  enum class Iommu { kLogical, kIsolation, kPhysical, kOff };
   Iommu iommu = Iommu::kLogical;
   mm::Placement placement = mm::Placement::kScattered;
   bool shuffle_logical = false;
   std::vector<unsigned> visible_bits;  ///< by adapter, the last one for all that follow; empty: the GPU's own
-  std::optional<std::uint64_t> page_file;             ///< bytes; nullopt: the kernel's default
+  std::uint32_t iommu_flags = 0;       ///< dxgkrnl::iommu_flags
+  bool paging = true;                  ///< the driver takes part in it
+  std::uint32_t paging_buffer = 8192;  ///< bytes
+  std::uint64_t operation_pages = 0;   ///< of one paging operation at most; 0 = no limit
+  std::uint64_t tdr_delay = 5'000'000;     ///< cycles
+  bool engine_reset = true;                ///< the driver can reset one engine alone
+  std::uint64_t save = 0;                  ///< bytes of local memory that it keeps through power states
+  std::optional<std::uint64_t> page_file;  ///< bytes; nullopt: the kernel's default
   std::vector<std::string> expect{"STATUS_SUCCESS"};  ///< any of these
 };
 
@@ -63,7 +71,8 @@ struct Scenario {
 
 struct ScenarioResult : RunResult {
   std::string name;
-  std::string again;  ///< the command line that runs it again
+  std::string again;   ///< the command line that runs it again
+  std::string digest;  ///< of all calls with their cycles; empty: not taken
   /// Guarantee to how often it was checked.
   std::map<std::string, std::uint64_t> guarantees;
 };

@@ -23,7 +23,7 @@ enum class ValueKind {
   kBits,      ///< a number, or a list of numbers
   kMemory,    ///< object: kMemoryKeys
   kExpect,    ///< a status, a list of them, or {"bugcheck": code, "parameter": first parameter}
-  kPlace,     ///< object: {"adl", "offset"}, {"vram"} or {"address"}
+  kPlace,     ///< object: {"adl", "offset"}, {"allocation", "offset"}, {"vram"} or {"address"}
   kSteps,
   kThreads,  ///< list of lists of steps
   kMachine,

@@ -229,7 +229,7 @@ TEST_F(WithSystem, AttachmentPrecedesEveryStartDevice) {
   ASSERT_EQ(kernel->load(&DriverEntry), STATUS_SUCCESS);
   ASSERT_EQ(kernel->start(), STATUS_SUCCESS) << kernel->start_error();
   kernel->calls().observe({});
-  ASSERT_EQ(calls.size(), 15U);
+  ASSERT_EQ(calls.size(), 20U);
   EXPECT_THAT(std::vector(calls.begin(), calls.begin() + 4),
               ElementsAre("DxgkDdiAddDevice gpu0", "DxgkDdiLinkDevice gpu0", "DxgkDdiAddDevice gpu1",
                           "DxgkDdiLinkDevice gpu1"));

@@ -162,13 +162,14 @@ TEST(ScenarioParse, Steps) {
         "'params': unknown key");
   wrong(with_steps("{\"do\": \"free\", \"adl\": \"a\", \"expect\": {}}"), "5", "'bugcheck' is missing");
   wrong(with_steps("{\"do\": \"free\", \"adl\": \"a\", \"expect\": []}"), "5", "an empty list");
-  wrong(with_steps("{\"do\": \"fill\", \"pattern\": 1}"), "5", "fill: exactly one of view, name is needed");
+  wrong(with_steps("{\"do\": \"fill\", \"pattern\": 1}"), "5",
+        "fill: exactly one of view, name, allocation is needed");
   wrong(
       with_steps(
           "{\"do\": \"probe\", \"adl\": \"a\", \"address\": 1, \"access\": \"read\", \"expect\": \"done\"}"),
       "5", "exactly one of adl, address is needed");
   wrong(with_steps("{\"do\": \"copy\", \"from\": {\"vram\": 0},\n\"to\": {\"offset\": 0}, \"size\": 1}"), "6",
-        "'to': exactly one of adl, vram and address");
+        "'to': exactly one of adl, allocation, vram and address");
   wrong(with_steps(
             "{\"do\": \"copy\", \"from\": {\"vram\": 0, \"offset\": 1}, \"to\": {\"vram\": 0}, \"size\": 1}"),
         "5", "'offset': goes with adl only");

@@ -243,7 +243,6 @@ FakeSystem::FakeSystem(unsigned gpu_count, const FakeGpu::Config& gpu)
                                   }));
     gpus.back()->interrupt = [this, i] { interrupt(i); };
   }
-  GdmParameters.NoPaging = FALSE;
   if (!NT_SUCCESS(DriverEntry(nullptr, nullptr))) throw std::runtime_error("DriverEntry failed");
 }
 
