@@ -218,6 +218,23 @@ int run_file(const Options& options) {
   return report(options, machine, result, begin, &result);
 }
 
+/// Memory that answers now earlier and now later: more ways for threads to meet.
+int run_threads(const Options& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  MachineConfig config = options.machine;
+  config.seed = options.threads.seed;
+  config.memory.latency = 30;
+  config.memory.jitter = 30;
+  config.memory.out_of_order = true;
+  if (options.threads.isolation) config.ram.pop_back();  // the GPUs must see everything
+  Machine machine("machine", config);
+  if (!options.summary.empty()) prepare_summary(options.summary);
+  ScenarioResult result;
+  simulate(machine, [&] { result = run_driver_threads(machine, options.threads); });
+  fmt::print("digest of all calls: {}\n", result.digest);
+  return report(options, machine, result, begin, &result);
+}
+
 }  // namespace
 }  // namespace gpudmar::sim
 
@@ -232,6 +249,7 @@ int sc_main(int argc, char* argv[]) {
   try {
     if (options.command == Options::Command::kInfo) return info();
     if (options.command == Options::Command::kRandom) return run_random(options.random);
+    if (options.command == Options::Command::kThreads) return run_threads(options);
     if (options.command == Options::Command::kKmd) return run_kmd(options.kmd);
     return options.scenario.empty() ? run_demonstration(options) : run_file(options);
   } catch (const std::exception& error) {

@@ -56,6 +56,32 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   return random;
 }
 
+CLI::App* add_threads(CLI::App& app, Options& options) {
+  CLI::App* threads = app.add_subcommand("threads", "several threads in the driver at once, by a seed");
+  ThreadsOptions& given = options.threads;
+  threads->add_option("--seed", given.seed, "of what each thread does and when")
+      ->check(not_negative)
+      ->capture_default_str();
+  threads->add_option("--threads", given.threads, "side by side")
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
+  threads->add_option("--steps", given.steps, "of each thread")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  threads->add_option("--pipe", options.machine.pipe, "variant of the RTL, 0 or 1")
+      ->check(CLI::Range(0, 1))
+      ->capture_default_str();
+  threads
+      ->add_option_function<std::string>(
+          "--iommu", [&given](const std::string& mode) { given.isolation = mode == "isolation"; },
+          "how devices reach memory (default: logical)")
+      ->check(CLI::IsMember({"logical", "isolation"}));
+  threads->add_flag("--planted-race", given.planted_race,
+                    "with a driver whose copies do not hold their ADLs: to see it found");
+  threads->add_option("--json,--summary", options.summary, "write the results as JSON");
+  return threads;
+}
+
 CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   CLI::App* kmd = app.add_subcommand("kmd", "build a driver from its sources, run it here, judge it");
   kmd->add_option("sources", options.sources, "C and C++ files of the driver")->required();
@@ -139,6 +165,7 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::App* run = app.add_subcommand("run", "copy a file through the whole machine and check everything");
   CLI::App* info = app.add_subcommand("info", "what this build consists of");
   const CLI::App* random = add_random(app, options.random);
+  const CLI::App* threads = add_threads(app, options);
   const CLI::App* kmd = add_kmd(app, options.kmd);
   std::string memory;
   std::string window;
@@ -194,10 +221,11 @@ int parse_options(int argc, char** argv, Options& options) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());
     return 2;
   }
-  options.command = info->parsed()     ? Options::Command::kInfo
-                    : random->parsed() ? Options::Command::kRandom
-                    : kmd->parsed()    ? Options::Command::kKmd
-                                       : Options::Command::kRun;
+  options.command = info->parsed()      ? Options::Command::kInfo
+                    : random->parsed()  ? Options::Command::kRandom
+                    : threads->parsed() ? Options::Command::kThreads
+                    : kmd->parsed()     ? Options::Command::kKmd
+                                        : Options::Command::kRun;
   return -1;
 }
 

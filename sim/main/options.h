@@ -10,11 +10,12 @@
 #include "sim/bench/machine_config.h"
 #include "sim/kmd/kmd.h"
 #include "sim/main/random.h"
+#include "sim/scenario/driver_threads.h"
 
 namespace gpudmar::sim {
 
 struct Options {
-  enum class Command { kRun, kInfo, kRandom, kKmd };
+  enum class Command { kRun, kInfo, kRandom, kThreads, kKmd };
   Command command = Command::kRun;
   std::vector<std::string> words;  ///< the command line as it was given
   MachineConfig machine;           ///< the default one as the options change it
@@ -26,6 +27,7 @@ struct Options {
   std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
   bool verbose = false;
   RandomOptions random;
+  ThreadsOptions threads;  ///< its machine is `machine`
   KmdOptions kmd;
 };
 

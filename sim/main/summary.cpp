@@ -76,6 +76,7 @@ void write_summary(const std::string& path, const RunResult& result, Machine& ma
   if (scenario != nullptr) {
     root["again"] = scenario->again;
     root["guarantees"] = scenario->guarantees;
+    if (!scenario->digest.empty()) root["digest"] = scenario->digest;
   }
   std::ofstream file(path);
   file << root.dump(2) << "\n";
