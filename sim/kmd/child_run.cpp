@@ -68,7 +68,8 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
           const auto views = kernel_->adapters();
           for (unsigned link = 0; link < views.size(); ++link)
             for (const std::size_t member : views[link].members)
-              if (member == adapter) return judge_->is_live(link, page);
+              if (member == adapter)
+                return judge_->is_live(link, page) || system_pages_.count({views[link].name, page}) != 0;
         }
         return false;
       },
@@ -84,9 +85,30 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, kernel_config());
   kernel_->calls().watch(
       [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
+  kernel_->system_memory().watch(
+      [this](const dxgkrnl::CallRecord& record, bool finished) { system_use(record, finished); });
 }
 
 ChildRun::~ChildRun() = default;
+
+// What devices reach of the system's own: paging buffers, backing stores.
+void ChildRun::system_use(const dxgkrnl::CallRecord& record, bool finished) {
+  if (record.name == "DxgkCbAllocateAdl" && finished && record.status >= 0) {
+    const auto& args = *static_cast<const DXGKARGCB_ALLOCATE_ADL*>(record.arguments);
+    const auto object = kernel_->memory().object(args.hAdapterMemoryObject);
+    if (!object || args.pAdl == nullptr) return;
+    auto& pages = system_adls_[args.pAdl];
+    for (UINT32 i = 0; i < args.pAdl->PageCount; ++i)
+      pages.emplace_back(object->adapter, args.pAdl->Flags.Contiguous != 0 ? args.pAdl->BasePageNumber + i
+                                                                           : args.pAdl->Pages[i]);
+    system_pages_.insert(pages.begin(), pages.end());
+  } else if (record.name == "DxgkCbFreeAdl" && finished) {
+    const auto adl = system_adls_.find(static_cast<const DXGKARGCB_FREE_ADL*>(record.arguments)->pAdl);
+    if (adl == system_adls_.end()) return;
+    for (const auto& page : adl->second) system_pages_.erase(system_pages_.find(page));
+    system_adls_.erase(adl);
+  }
+}
 
 dxgkrnl::KernelConfig ChildRun::kernel_config() const {
   const ScenarioStart& start = request_.plan.system.start;
@@ -164,6 +186,11 @@ void ChildRun::make_judge() {
         }
     return std::nullopt;
   };
+  hooks.is_lead = [this](HANDLE adapter) { return kernel_->space_of_lead(adapter) != nullptr; };
+  hooks.pages_of = [this](HANDLE memory) {
+    const auto object = kernel_->memory().object(memory);
+    return object ? object->page_frames : std::vector<std::uint64_t>();
+  };
   hooks.irql = [] { return static_cast<unsigned>(KeGetCurrentIrql()); };
   hooks.thread = [] { return static_cast<std::uint64_t>(current_process()); };
   judge_ = std::make_unique<Judge>(std::move(hooks));
@@ -190,7 +217,7 @@ void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
     call_frames_ = driver_ == nullptr || entry ? Frames() : driver_frames(driver_->module());
     now.frames.push_back(call_frames_);
     events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
-    judge_->begins(record.name, record.arguments);
+    judge_->begins(record.name, record.arguments, record.adapter);
     if (entry) {
       if (now.ddis.empty()) now.ddi_begin = record.begin;
       now.ddis.push_back(record.name);
@@ -209,7 +236,7 @@ void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
     stopped_ddi_ = now.ddis.empty() ? "" : now.ddis.back();
     if (!entry) last_frames_ = call_frames_;
   }
-  judge_->ends(record.name, record.arguments, record.status, record.bugcheck);
+  judge_->ends(record.name, record.arguments, record.status, record.bugcheck, record.adapter);
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();
   ++now.activity;

@@ -2,9 +2,12 @@
 // The state of a child's run, shared by its source files only.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "driver-model/dxgkrnl/kernel.h"
@@ -44,6 +47,7 @@ class ChildRun {
   void hook_runtime(wdk::Runtime::Options& options);
   void make_judge();
   void call(const dxgkrnl::CallRecord& record, bool finished);
+  void system_use(const dxgkrnl::CallRecord& record, bool finished);
   [[nodiscard]] Thread& thread();
   /// The running thread did something that the bench sees; breaks off what takes too long.
   void active();
@@ -76,6 +80,9 @@ class ChildRun {
   std::unique_ptr<Guarantees> guarantees_;
   std::map<std::string, std::uint64_t> guarantees_checked_;
   std::unordered_map<std::uintptr_t, Thread> threads_;
+  using SystemPage = std::pair<std::string, std::uint64_t>;  ///< link and number
+  std::map<const void*, std::vector<SystemPage>> system_adls_;
+  std::multiset<SystemPage> system_pages_;
   std::string stage_;
   std::string last_error_;  ///< what the kernel said of the last broken rule
   Frames last_frames_;      ///< and where

@@ -70,16 +70,19 @@ void Judge::check_interrupt_routine(const Thread& thread, const std::string& nam
         name + " in the interrupt routine");
 }
 
-void Judge::begins(const std::string& name, const void* arguments) {
+void Judge::begins(const std::string& name, const void* arguments, HANDLE adapter) {
   Thread& thread = threads_[hooks_.thread()];
   check_interrupt_routine(thread, name);
   if (name == "DxgkDdiStartDevice") thread.asked_for_resources = false;
   if (name == "DxgkCbGetDeviceInformation") thread.asked_for_resources = true;
   thread.calls.push_back(name);
   thread.irqls.push_back(hooks_.irql());
-  if (!is_memory_callback(name)) return;
+  if (name == "DxgkDdiBuildPagingBuffer" && arguments != nullptr) paging_begins(arguments);
+  const bool legacy = is_legacy_callback(name);
+  if (!legacy && !is_memory_callback(name)) return;
   check_level_and_arguments(name, arguments);
   if (arguments == nullptr) return;
+  if (legacy) return legacy_begins(name, arguments, adapter);
   if (name == "DxgkCbCreatePhysicalMemoryObject")
     create(*static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments));
   else if (name == "DxgkCbOpenPhysicalMemoryObject")
@@ -110,7 +113,8 @@ void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS s
         fmt::format("{} was entered at IRQL {} and returns at {}", name, before, hooks_.irql()));
 }
 
-void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck) {
+void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
+                 HANDLE adapter) {
   Thread& thread = threads_[hooks_.thread()];
   if (is_entry_point(name) && !bugcheck && !thread.irqls.empty()) check_end_of_ddi(thread, name, status);
   if (takes_handle_first(name) && !bugcheck)
@@ -119,7 +123,10 @@ void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status
     thread.calls.pop_back();
     thread.irqls.pop_back();
   }
-  if (bugcheck || arguments == nullptr || !NT_SUCCESS(status)) return;
+  if (bugcheck || arguments == nullptr) return;
+  if (name == "DxgkDdiBuildPagingBuffer") return paging_ends(arguments, status);
+  if (is_legacy_callback(name)) return legacy_ends(name, arguments, adapter, status);
+  if (!NT_SUCCESS(status)) return;
   if (name == "DxgkCbCreatePhysicalMemoryObject") {
     created(*static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments));
   } else if (name == "DxgkCbOpenPhysicalMemoryObject") {

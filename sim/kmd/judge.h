@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -26,15 +27,20 @@ class Judge {
     std::function<void(unsigned link, const std::vector<std::uint64_t>& pages)> freed;
     /// Number of the link that an adapter handle belongs to; nullopt: no live handle.
     std::function<std::optional<unsigned>(HANDLE adapter)> link_of;
+    std::function<bool(HANDLE adapter)> is_lead;  ///< a live handle, and its link's lead's
+    /// Page frames of what a 2.4 callback gave out.
+    std::function<std::vector<std::uint64_t>(HANDLE memory)> pages_of;
     std::function<unsigned()> irql;
     std::function<std::uint64_t()> thread;
   };
   explicit Judge(Hooks hooks) : hooks_(std::move(hooks)) {}
 
-  /// A call of either direction begins; `arguments` of the memory callbacks, else null.
-  void begins(const std::string& name, const void* arguments);
+  /// A call of either direction begins; `arguments` of the memory callbacks and of BuildPagingBuffer, else
+  /// null; `adapter`: the handle that a callback takes beside them.
+  void begins(const std::string& name, const void* arguments, HANDLE adapter = nullptr);
   /// It ended; `bugcheck`: with the end of the system.
-  void ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck);
+  void ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
+            HANDLE adapter = nullptr);
 
   /// A link's pages that ADLs name at present.
   [[nodiscard]] bool is_live(unsigned link, std::uint64_t page) const;
@@ -66,6 +72,16 @@ class Judge {
     std::vector<std::string> calls;
     std::vector<unsigned> irqls;
     bool asked_for_resources = false;
+    const UCHAR* buffer = nullptr;  ///< of BuildPagingBuffer, at its begin
+    UINT buffer_size = 0;
+    UINT multipass = 0;
+  };
+  /// Memory of a 2.4 callback.
+  struct Block {
+    std::string end;  ///< what takes it back
+    unsigned link = 0;
+    std::vector<std::uint64_t> pages;
+    PMDL mdl = nullptr;  ///< the driver's own
   };
 
   /// Counts a look at a rule; tells when it is broken.
@@ -83,6 +99,19 @@ class Judge {
   void allocate_adl(const DXGKARGCB_ALLOCATE_ADL& args);
   void free_adl(const DXGKARGCB_FREE_ADL& args);
 
+  // judge_legacy.cpp
+  [[nodiscard]] static bool is_legacy_callback(const std::string& name);
+  void legacy_begins(const std::string& name, const void* arguments, HANDLE adapter);
+  void legacy_ends(const std::string& name, const void* arguments, HANDLE adapter, NTSTATUS status);
+  void block_given(const std::string& name, const char* end, const void* arguments, unsigned link);
+  void block_ends(const std::string& name, HANDLE handle);
+  void frame_buffer_begins(const std::string& name, const void* arguments, unsigned link);
+  void frame_buffer_ends(const std::string& name, const void* arguments, unsigned link);
+  void paging_begins(const void* arguments);
+  void paging_ends(const void* arguments, NTSTATUS status);
+  void make_live(unsigned link, const std::vector<std::uint64_t>& pages);
+  void end_live(unsigned link, const std::vector<std::uint64_t>& pages);
+
   void created(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void opened(Object& object, HANDLE handle, HANDLE adapter);
   void closed(Object& object);
@@ -99,6 +128,9 @@ class Judge {
   std::map<HANDLE, HANDLE> adapter_objects_;                              // to their objects
   std::set<HANDLE> ended_;                                                // handles that were good once
   std::map<unsigned, std::unordered_map<std::uint64_t, unsigned>> live_;  // by link: page to ADLs
+  std::map<HANDLE, Block> blocks_;
+  std::map<std::pair<unsigned, UINT>, std::vector<std::uint64_t>> pins_;  // by link and physical adapter
+  std::set<std::tuple<unsigned, UINT, void*>> views_;                     // of save areas
   std::map<std::uint64_t, Thread> threads_;
 };
 

@@ -265,6 +265,8 @@ Judge::Left Judge::left() const {
     left.reachable += reachable;
     if (object.pages() > reachable) left.unreachable += object.pages() - reachable;
   }
+  for (const auto& [handle, block] : blocks_) left.reachable += block.pages.size();
+  for (const auto& [place, pages] : pins_) left.reachable += pages.size();
   return left;
 }
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
+#include <map>
 
 namespace gpudmar::sim::kmd {
 namespace {
@@ -15,9 +15,13 @@ using nlohmann::json;
 
 constexpr std::size_t kKept = 100;  // of each kind of finding
 
-bool is_object(const std::string& kind) {
-  static const std::set<std::string> kinds{"memory object", "adapter memory object", "ADL", "CPU mapping"};
-  return kinds.count(kind) != 0;
+/// What the graphics kernel has given, and the rule about its end.
+const std::map<std::string, const char*>& object_kinds() {
+  static const std::map<std::string, const char*> kinds{
+      {"memory object", "R96"}, {"adapter memory object", "R96"}, {"ADL", "R96"},
+      {"CPU mapping", "R96"},   {"pinned frame buffer", "R96"},   {"frame-buffer pointer", "R209"},
+      {"2.4 memory", "R227"}};
+  return kinds;
 }
 
 Frames frames_of(const json& event) { return event.value("f", Frames()); }
@@ -102,12 +106,13 @@ void Report::find_leaks() {
                                bugcheck_.value("code", 0U) == 0x1E4;
   const bool unloaded = clean && reached("unloaded");
   for (const auto& [key, loan] : loans_) {
-    const bool object = is_object(loan.kind);
+    const auto kind = object_kinds().find(loan.kind);
+    const bool object = kind != object_kinds().end();
     if (object ? !(unloaded || stopped_by_leak) : !unloaded) continue;
     leaks_.push_back(loan);
     if (object && loan.kind == "CPU mapping") continue;  // it goes with its object
-    add_broken(
-        {object ? "R96" : "E18", fmt::format("{} left at the end", loan.kind), stage_, loan.frames, 1});
+    add_broken({object ? kind->second : "E18", fmt::format("{} left at the end", loan.kind), stage_,
+                loan.frames, 1});
   }
 }
 

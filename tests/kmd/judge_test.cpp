@@ -46,6 +46,8 @@ struct JudgeTest : ::testing::Test {
     h.link_of = [](HANDLE adapter) {
       return adapter == kAdapter ? std::optional<unsigned>(0) : std::nullopt;
     };
+    h.is_lead = [](HANDLE adapter) { return adapter == kAdapter; };
+    h.pages_of = [](HANDLE) { return std::vector<std::uint64_t>(); };
     h.irql = [this] { return irql; };
     h.thread = [] { return std::uint64_t{1}; };
     return h;
