@@ -4,24 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "sim/bench/checkers.h"
+
 namespace gpudmar::sim {
-
-namespace {
-
-// Source-ids as tied at the ports: 01:00.0, 02:00.0, ...
-std::vector<std::uint16_t> source_ids(unsigned adapters) {
-  std::vector<std::uint16_t> ids;
-  for (unsigned n = 0; n < adapters; ++n) ids.push_back(static_cast<std::uint16_t>((n + 1) << 8U));
-  return ids;
-}
-
-ContractSetup contract_setup(const DutInfo& info) {
-  // The unit fetches descriptors with the highest id.
-  return {info.pipe,  info.adapters,  info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1,
-          info.walks, info.iotlb_sets};
-}
-
-}  // namespace
 
 /// hw::Time over the clock engine.
 class Machine::EngineTime final : public hw::Time {
@@ -59,13 +44,13 @@ Machine::Machine(const sc_core::sc_module_name& name, const MachineConfig& confi
       contract_(config.contract_file.empty() ? Contract::standard() : Contract::load(config.contract_file),
                 contract_setup(board_.info()),
                 [this](const Violation& violation) { board_.violations().add(violation); }),
-      scoreboard_(board_.info(), source_ids(board_.info().adapters), board_.memory(),
+      scoreboard_(board_.info(), tied_source_ids(board_.info().adapters), board_.memory(),
                   [this](const Violation& violation) { board_.violations().add(violation); }) {
   host_.socket.bind(bridge_.socket);
   if (config.contract) board_.add_observer(contract_);
   if (config.scoreboard) board_.add_observer(scoreboard_);
   platform_.iommu = &iommu_window_;
-  const auto ids = source_ids(config.adapters);
+  const auto ids = tied_source_ids(config.adapters);
   for (unsigned n = 0; n < config.adapters; ++n) {
     const std::string gpu = fmt::format("gpu{}", n);
     bars_.push_back(std::make_unique<MmioWindow>(host_, gpu, kBarBase + n * kBarStride, kWindowBytes));

@@ -27,6 +27,7 @@
 #include "sim/main/summary.h"
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
+#include "sim/serve/serve.h"
 #include "sim/waves/gtkw.h"
 
 namespace gpudmar::sim {
@@ -251,6 +252,7 @@ int sc_main(int argc, char* argv[]) {
     if (options.command == Options::Command::kRandom) return run_random(options.random);
     if (options.command == Options::Command::kThreads) return run_threads(options);
     if (options.command == Options::Command::kKmd) return run_kmd(options.kmd);
+    if (options.command == Options::Command::kServe) return run_serve(options.serve);
     return options.scenario.empty() ? run_demonstration(options) : run_file(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());

@@ -11,13 +11,12 @@
 namespace gpudmar::sim {
 namespace {
 
-template <typename T>
-T number(const std::string& key, const std::string& text) {
-  T value{};
+std::uint64_t cycle(const std::string& text) {
+  std::uint64_t value = 0;
   std::istringstream stream(text);
   stream >> value;
   if (text.empty() || text[0] == '-' || stream.fail() || !stream.eof())
-    throw std::invalid_argument(fmt::format("--memory: {}={} is not a number", key, text));
+    throw std::invalid_argument(text + " is not a number");
   return value;
 }
 
@@ -112,45 +111,11 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
 
 }  // namespace
 
-void parse_memory(const std::string& text, AxiMemoryConfig& memory) {
-  std::istringstream items(text);
-  for (std::string item; std::getline(items, item, ',');) {
-    const std::size_t equals = item.find('=');
-    const std::string key = item.substr(0, equals);
-    const std::string value = equals == std::string::npos ? "1" : item.substr(equals + 1);
-    if (key == "latency") {
-      memory.latency = number<unsigned>(key, value);
-    } else if (key == "jitter") {
-      memory.jitter = number<unsigned>(key, value);
-    } else if (key == "write-latency") {
-      memory.b_latency = number<unsigned>(key, value);
-    } else if (key == "stall") {
-      memory.ar_stall = memory.aw_stall = memory.w_stall = memory.r_stall = memory.b_stall =
-          number<double>(key, value);
-      if (memory.ar_stall == 1) throw std::invalid_argument("--memory: stall=1 would stop the bus for good");
-    } else if (key == "out-of-order") {
-      memory.out_of_order = number<unsigned>(key, value) != 0;
-    } else if (key == "interleave") {
-      memory.interleave = number<unsigned>(key, value) != 0;
-    } else if (key == "read-at-first-beat") {
-      memory.read_at_first_beat = number<unsigned>(key, value) != 0;
-    } else if (key == "write-at-wlast") {
-      memory.write_at_wlast = number<unsigned>(key, value) != 0;
-    } else {
-      throw std::invalid_argument(
-          fmt::format("--memory: '{}' is unknown (latency, jitter, write-latency, stall, "
-                      "out-of-order, interleave, read-at-first-beat, write-at-wlast)",
-                      key));
-    }
-  }
-}
-
 CycleWindow parse_window(const std::string& text) {
   const std::size_t colon = text.find(':');
   try {
-    const CycleWindow window{
-        number<std::uint64_t>("", text.substr(0, colon)),
-        number<std::uint64_t>("", colon == std::string::npos ? "" : text.substr(colon + 1))};
+    const CycleWindow window{cycle(text.substr(0, colon)),
+                             cycle(colon == std::string::npos ? "" : text.substr(colon + 1))};
     if (window.first <= window.last) return window;
   } catch (const std::invalid_argument&) {  // told below
   }
@@ -167,6 +132,7 @@ int parse_options(int argc, char** argv, Options& options) {
   const CLI::App* random = add_random(app, options.random);
   const CLI::App* threads = add_threads(app, options);
   const CLI::App* kmd = add_kmd(app, options.kmd);
+  const CLI::App* serve = add_serve(app, options.serve);
   std::string memory;
   std::string window;
   unsigned latency = 0;
@@ -212,6 +178,7 @@ int parse_options(int argc, char** argv, Options& options) {
       if (latency_given) machine.memory.latency = latency;
     };
     options.apply(options.machine);
+    if (serve->parsed()) finish_serve(options.serve);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::Error& error) {
@@ -225,6 +192,7 @@ int parse_options(int argc, char** argv, Options& options) {
                     : random->parsed()  ? Options::Command::kRandom
                     : threads->parsed() ? Options::Command::kThreads
                     : kmd->parsed()     ? Options::Command::kKmd
+                    : serve->parsed()   ? Options::Command::kServe
                                         : Options::Command::kRun;
   return -1;
 }

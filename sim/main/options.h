@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "sim/axi/memory_timing.h"
 #include "sim/bench/machine_config.h"
 #include "sim/kmd/kmd.h"
 #include "sim/main/random.h"
 #include "sim/scenario/driver_threads.h"
+#include "sim/serve/serve_options.h"
 
 namespace gpudmar::sim {
 
 struct Options {
-  enum class Command { kRun, kInfo, kRandom, kThreads, kKmd };
+  enum class Command { kRun, kInfo, kRandom, kThreads, kKmd, kServe };
   Command command = Command::kRun;
   std::vector<std::string> words;  ///< the command line as it was given
   MachineConfig machine;           ///< the default one as the options change it
@@ -29,11 +31,8 @@ struct Options {
   RandomOptions random;
   ThreadsOptions threads;  ///< its machine is `machine`
   KmdOptions kmd;
+  ServeOptions serve;
 };
-
-/// Fills `memory` from "latency=100,jitter=8,..."; throws std::invalid_argument naming the key or value that
-/// is wrong.
-void parse_memory(const std::string& text, AxiMemoryConfig& memory);
 
 /// "1000:1200"; throws std::invalid_argument when it is no window.
 [[nodiscard]] CycleWindow parse_window(const std::string& text);
