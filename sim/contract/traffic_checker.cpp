@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace gpudmar::sim {
 namespace {
 
 constexpr std::uint64_t kTableMask = 0x000F'FFFF'FFFF'F000;  // of a second-stage entry (VT-d 9.8)
 constexpr std::uint64_t kGrantsAll = 3;                      // its R and W
+constexpr std::uint64_t kLarge = 1U << 7;                    // its PS
 constexpr unsigned kEntrySize = 3;                           // log2 of its bytes
 constexpr unsigned kLevels = 4;
 // An answered read matters to requests that come while its result is on the way to the caches.
@@ -41,6 +43,13 @@ void TrafficChecker::observe(const CycleView& view, bool remapping, bool queue_b
   responses(view);
   table_bus(view);
   const AxiMasterOut& m = view.out.data;
+  // A walk that led to this page has ended, even if the page is a table of other walks.
+  const auto end_walks = [&](std::uint64_t address) {
+    for (auto step = steps_.begin(); step != steps_.end();)
+      step = step->second.table == (address & kTableMask) ? steps_.erase(step) : std::next(step);
+  };
+  if (m.arvalid) end_walks(m.araddr);
+  if (m.awvalid) end_walks(m.awaddr);
   departure(view.cycle, false, m.arvalid, view.in.data.arready, m.arid);
   departure(view.cycle, true, m.awvalid, view.in.data.awready, m.awid);
   arrivals(view);
@@ -94,7 +103,7 @@ void TrafficChecker::beat(std::uint64_t cycle, TableRead& read, const BeatData& 
   if (read.entry16 || read.id >= setup_.walks || read.disturbances != disturbance_count_) return;
   std::uint64_t entry = 0;
   std::memcpy(&entry, data.data() + (read.address & (setup_.bus_bytes - 1)), sizeof(entry));
-  if ((entry & kGrantsAll) != kGrantsAll) return;  // the walk may end here
+  if ((entry & kGrantsAll) != kGrantsAll || (entry & kLarge) != 0) return;  // the walk may end here
   steps_[read.id] = {cycle, entry & kTableMask, disturbance_count_};
 }
 

@@ -200,6 +200,28 @@ TEST_F(TrafficTest, ANewWalkWithTheSameNumberIsNoStep) {
   EXPECT_EQ(of("walk_step").occurrences, 0U);
 }
 
+// Tables that lead to themselves: the page of a leaf is a table of the next walk.
+TEST_F(TrafficTest, APageThatIsATableEndsAWalkAllTheSame) {
+  covers("contract.walk_step");
+  for (const bool large : {false, true}) {
+    entry_in(4, leaf(5));
+    step(10);
+    entry_out(4, leaf(5), 0x81'0000 | (large ? 0x83 : 3));
+    step(3);
+    out.data.arvalid = !large;
+    out.data.araddr = 0x81'0123;
+    step();
+    out.data.arvalid = false;
+    step(50);
+    entry_in(4, 0x81'0000 + 8 * 77);
+    step();
+    entry_out(4, 0x81'0000 + 8 * 77, 0);
+    step();
+  }
+  EXPECT_EQ(of("walk_step").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
 TEST_F(TrafficTest, ADescriptorFetchMayTakeTheTurn) {
   entry_in(4, leaf(5));
   step(10);
