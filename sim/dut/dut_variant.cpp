@@ -5,7 +5,9 @@
 #include GPUDMAR_MODEL_HEADER
 #include <verilated.h>
 #include <verilated_cov.h>
+#if GPUDMAR_WAVES
 #include <verilated_fst_c.h>
+#endif
 
 #include <stdexcept>
 
@@ -27,6 +29,37 @@ constexpr unsigned kUserBits = 27;
 #define GET(port, n, width) get_bits(model_->port, (n) * (width), width)
 #define PUT(port, n, width, value) \
   set_bits(model_->port, (n) * (width), width, static_cast<std::uint64_t>(value))
+
+/// The FST of one model; a variant without waves can only say so.
+class Waves {
+ public:
+#if GPUDMAR_WAVES
+  [[nodiscard]] bool on() const { return file_ != nullptr; }
+  void open(GPUDMAR_MODEL& model, const std::string& path) {
+    file_ = std::make_unique<VerilatedFstC>();
+    model.trace(file_.get(), 99);
+    file_->open(path.c_str());
+    if (file_->isOpen()) return;
+    file_.reset();
+    throw std::runtime_error("cannot write waves to " + path);
+  }
+  void dump(std::uint64_t time) { file_->dump(time); }
+  void close() {
+    if (file_) file_->close();
+    file_.reset();
+  }
+
+ private:
+  std::unique_ptr<VerilatedFstC> file_;
+#else
+  [[nodiscard]] static constexpr bool on() { return false; }
+  [[noreturn]] void open(GPUDMAR_MODEL& /*model*/, const std::string& path) {
+    throw std::runtime_error("this variant of the RTL is built without waves: none in " + path);
+  }
+  void dump(std::uint64_t /*time*/) {}
+  void close() {}
+#endif
+};
 
 class VariantDut final : public Dut {
  public:
@@ -50,7 +83,7 @@ class VariantDut final : public Dut {
   }
 
   ~VariantDut() override {
-    close_waves();
+    waves_.close();
     model_->final();
     // The model takes its scopes out of the thread's context, which may be that of another model, long gone.
     Verilated::threadContextp(context_.get());
@@ -85,13 +118,13 @@ class VariantDut final : public Dut {
     model_->clk_i = 1;
     model_->eval();
     drive(inputs, reset);
-    if (waves_) {
+    if (waves_.on()) {
       model_->eval();  // so that the waves show this cycle's combinational values from its beginning
-      waves_->dump(cycle_ * cycle_ps_);
+      waves_.dump(cycle_ * cycle_ps_);
     }
     model_->clk_i = 0;
     model_->eval();
-    if (waves_) waves_->dump(cycle_ * cycle_ps_ + cycle_ps_ / 2);
+    if (waves_.on()) waves_.dump(cycle_ * cycle_ps_ + cycle_ps_ / 2);
     ++cycle_;
     if (context_->gotError() || context_->gotFinish()) {
       ++assertions_;
@@ -107,21 +140,12 @@ class VariantDut final : public Dut {
   }
 
   void open_waves(const std::string& path, std::uint64_t cycle_ps) override {
-    close_waves();
-    waves_ = std::make_unique<VerilatedFstC>();
+    waves_.close();
     cycle_ps_ = cycle_ps;
-    model_->trace(waves_.get(), 99);
-    waves_->open(path.c_str());
-    if (!waves_->isOpen()) {
-      waves_.reset();
-      throw std::runtime_error("cannot write waves to " + path);
-    }
+    waves_.open(*model_, path);
   }
 
-  void close_waves() override {
-    if (waves_) waves_->close();
-    waves_.reset();
-  }
+  void close_waves() override { waves_.close(); }
 
   bool write_coverage(const std::string& path) override {
 #if VM_COVERAGE
@@ -364,7 +388,7 @@ class VariantDut final : public Dut {
 
   std::unique_ptr<VerilatedContext> context_ = std::make_unique<VerilatedContext>();
   std::unique_ptr<GPUDMAR_MODEL> model_;
-  std::unique_ptr<VerilatedFstC> waves_;
+  Waves waves_;
   DutInfo info_;
   DutOutputs out_;
   std::uint64_t cycle_ = 0;
