@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prove the properties of the RTL: run.py BUILD [--only NAME[,NAME...]] [--jobs N] [--list]
+
+formal/tasks.toml lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
+an AIGER model of each; abc proves every assertion in it, in the harness and in the RTL alike, by property-directed
+reachability (no bound, invariants found and verified by abc), or up to a depth where the task says so. Every cover must
+be reached, so that no proof is empty. A trace of what fails stands in BUILD/formal/<task>.vcd.
+
+Writes BUILD/formal/summary.json; the exit status is 0 when nothing failed. docs/formal.md says more.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc")
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "assume_asserts"}
+
+
+class TaskError(Exception):
+    """A task that could not be run, with the reason."""
+
+
+def load_tasks(path):
+    """The tasks of the file, checked."""
+    tasks = tomllib.loads(path.read_text(encoding="utf-8")).get("task", [])
+    names = set()
+    for task in tasks:
+        name = task.get("name", "?")
+        unknown = task.keys() - KEYS
+        missing = {"name", "block", "files"} - task.keys()
+        if unknown or missing:
+            raise TaskError(f"{path.name}: task {name}: " +
+                            ", ".join([f"unknown key {k}" for k in sorted(unknown)] +
+                                      [f"{k} is missing" for k in sorted(missing)]))
+        if name in names:
+            raise TaskError(f"{path.name}: task {name} stands twice")
+        names.add(name)
+        for file in task["files"]:
+            if not (ROOT / file).is_file():
+                raise TaskError(f"{path.name}: task {name}: no file {file}")
+    return tasks
+
+
+def sources(task):
+    """A file list stands for what it lists."""
+    found = []
+    for file in task["files"]:
+        if file.endswith(".f"):
+            lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+            found += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("//")]
+        else:
+            found.append(file)
+    return found
+
+
+def run(command, log, timeout=None, good=(0,)):
+    """Run it with its output in the log; returns the output."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as late:
+        raise TaskError(f"{command[0]}: no end after {timeout} s") from late
+    output = done.stdout + done.stderr
+    log.write_text(output, encoding="utf-8")
+    if done.returncode not in good:
+        errors = [line for line in output.splitlines() if "ERROR" in line]
+        raise TaskError(f"{command[0]}: {errors[0] if errors else f'exit status {done.returncode}'} (see {log})")
+    return output
+
+
+def build_model(task, out, kind):
+    """An AIGER model of the assertions, or of the covers as assertions; returns the properties in abc's order."""
+    stem = out / f"{task['name']}.{kind}"
+    top = task.get("top", task["name"] + "_fv")
+    chparam = " ".join(f"-set {key} {value}" for key, value in task.get("set", {}).items())
+    if kind == "assert":
+        choose = "chformal -cover -remove"
+    else:
+        choose = "chformal -assert -remove; techmap -map formal/cover.v"
+    script = "; ".join([
+        f"read_verilog -formal -sv {' '.join(sources(task))}",
+        f"chparam {chparam} {top}" if chparam else "",
+        f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full", choose,
+        "setundef -undriven -anyseq", "dffunmap", "opt_clean",
+        f"tee -q -o {stem}.list select -list t:$assert",
+        f"write_smt2 -wires {stem}.smt2",
+        "techmap", "opt -fast", "dffunmap", "abc -g AND -fast", "dffunmap", "opt_clean",
+        f"tee -q -o {stem}.after select -list t:$assert",
+        f"write_aiger -zinit -map {stem}.aim {stem}.aig"])
+    run(["yosys", "-q", "-p", script], stem.with_suffix(f".{kind}.log"))
+    listed = Path(f"{stem}.after").read_text(encoding="utf-8").split()
+    return stem, [name.split("/", 1)[1] for name in listed]
+
+
+def abc(stem, command, log, seconds):
+    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {command}"], log, seconds * 2 + 60)
+    if "Cannot read" in output or "Error" in output:
+        raise TaskError(f"yosys-abc could not read {stem}.aig (see {log})")
+    return output
+
+
+FAILED = re.compile(r"^Output\s+(\d+) .*?was asserted in frame\s+(\d+)", re.M)
+
+
+def refuted(output):
+    """{output number: frame} of what abc reached."""
+    return {int(number): int(frame) for number, frame in FAILED.findall(output)}
+
+
+def trace(task, stem, number, frame, out, log):
+    """A VCD of one refuted property, replayed by yosys-smtbmc on the word-level model."""
+    raw, witness, vcd = Path(f"{stem}.cex"), Path(f"{stem}.aiw"), out / f"{task['name']}.vcd"
+    abc(stem, f"cone -s -O {number}; bmc3 -F {frame + 2}; write_cex -a {raw}", log, 600)
+    header = Path(f"{stem}.aig").read_bytes().split(b"\n", 1)[0].split()
+    inputs, latches = int(header[2]), int(header[3])
+    lines = raw.read_text(encoding="utf-8").split("#")[0].split()
+    # abc's folding of the assumptions adds latches behind the model's own; it prints what changed nothing as 0.
+    steps = [line[:inputs] for line in lines[1:]]
+    witness.write_text("\n".join(["1", "b0", "0" * latches, *steps, "."]) + "\n", encoding="utf-8")
+    run(["yosys-smtbmc", "--noprogress", "--unroll", "-s", "z3", "--aig", f"{stem}.aim:{witness}", "--dump-vcd",
+         str(vcd), "-t", str(frame + 1), f"{stem}.smt2"], log, 600, good=(0, 1))
+    return vcd
+
+
+def prove(task, out):
+    """[{name, block, result, depth}] of the assertions of a task."""
+    stem, names = build_model(task, out, "assert")
+    if not names:
+        raise TaskError("no assertion in it")
+    log, seconds = Path(f"{stem}.abc.log"), task.get("seconds", 120)
+    bound = task.get("depth")
+    if bound:
+        output = abc(stem, f"bmc3 -a -F {bound} -T {seconds}", log, seconds)
+        reached = re.search(r"after (\d+) frames", output)
+        depth = int(reached.group(1)) if reached else bound
+        good, note = ("bounded", depth) if depth >= bound else ("undecided", depth)
+    else:
+        output = abc(stem, f"pdr -a -T {seconds}", log, seconds)
+        summary = re.search(r"Undecided = (\d+)", output)
+        # Each output is proved only with all the others: what is left undecided is not told by number.
+        good, note = ("proved", 0) if summary and int(summary.group(1)) == 0 else ("undecided", 0)
+    wrong = refuted(output)
+    properties = []
+    for number, name in enumerate(names):
+        frame = wrong.get(number)
+        result, depth = ("failed", frame) if frame is not None else (good, note)
+        properties.append({"name": f"{task['name']}.{name}", "block": task["block"], "result": result, "depth": depth})
+    if wrong:
+        number = min(wrong, key=wrong.get)
+        print(f"formal: {properties[number]['name']} fails in cycle {wrong[number]}; the way there: "
+              f"{trace(task, stem, number, wrong[number], out, Path(f'{stem}.trace.log'))}", file=sys.stderr)
+    return properties
+
+
+def reach(task, out):
+    """[{name, block, result, depth}] of the covers of a task."""
+    stem, names = build_model(task, out, "cover")
+    if not names:
+        raise TaskError("no cover in it: its proofs may be empty")
+    depth = task.get("cover_depth", 30)
+    wrong = refuted(abc(stem, f"bmc3 -a -F {depth} -T {task.get('seconds', 120)}", Path(f"{stem}.abc.log"),
+                        task.get("seconds", 120)))
+    return [{"name": f"{task['name']}.{name}", "block": task["block"],
+             "result": "covered" if number in wrong else "not reached", "depth": wrong.get(number, depth)}
+            for number, name in enumerate(names)]
+
+
+def work(task, out):
+    started = time.monotonic()
+    try:
+        found = reach(task, out) + prove(task, out)
+    except TaskError as error:
+        found = [{"name": task["name"], "block": task["block"], "result": "failed", "depth": 0}]
+        print(f"formal: {task['name']}: {error}", file=sys.stderr)
+    return found, time.monotonic() - started
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=Path)
+    parser.add_argument("--only", help="tasks, by comma")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--list", action="store_true", help="name the tasks and end")
+    options = parser.parse_args(argv)
+    try:
+        tasks = load_tasks(ROOT / "formal" / "tasks.toml")
+    except (TaskError, tomllib.TOMLDecodeError) as error:
+        sys.exit(f"formal: {error}")
+    if options.only:
+        wanted = options.only.split(",")
+        unknown = set(wanted) - {task["name"] for task in tasks}
+        if unknown:
+            sys.exit(f"formal: no task {', '.join(sorted(unknown))} (--list names them)")
+        tasks = [task for task in tasks if task["name"] in wanted]
+    if options.list:
+        print("\n".join(task["name"] for task in tasks))
+        return 0
+    out = options.build.resolve() / "formal"
+    out.mkdir(parents=True, exist_ok=True)
+    summary = {"proved": 0, "bounded": 0, "failed": 0, "covers": 0, "properties": []}
+    kinds = {"proved": "proved", "bounded": "bounded", "covered": "covers"}
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        # The long ones first: they decide when the last one ends.
+        order = sorted(tasks, key=lambda task: -task.get("seconds", 120))
+        runs = {pool.submit(work, task, out): task for task in order}
+        for done in concurrent.futures.as_completed(runs):
+            found, seconds = done.result()
+            count = {}
+            for item in found:
+                kind = kinds.get(item["result"], "failed")
+                summary[kind] += 1
+                count[item["result"]] = count.get(item["result"], 0) + 1
+            depths = {item["depth"] for item in found if item["result"] == "bounded"}
+            print(f"{runs[done]['name']:24} {', '.join(f'{n} {what}' for what, n in sorted(count.items()))}"
+                  f"{f', to depth {min(depths)}' if depths else ''}  {seconds:.1f} s", flush=True)
+            for item in found:
+                if item["result"] not in kinds:
+                    print(f"  {item['result']}: {item['name']}", flush=True)
+            summary["properties"] += found
+    summary["properties"].sort(key=lambda item: item["name"])
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    print(f"formal: {summary['proved']} proved, {summary['bounded']} bounded, {summary['failed']} failed, "
+          f"{summary['covers']} covers reached")
+    return 1 if summary["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
