@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS KMD SCENARIO
+export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS KMD SCENARIO ONLY
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd test bench lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random kmd test bench formal lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -26,6 +26,7 @@ help: ## this list
 	@echo "  kmd:   KMD='a.cpp b.cpp'   SCENARIO=file   SEED=n   L=n   ARGS='--cflag=-Iinclude ...' see docs/bring-your-driver.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
 	@echo "  bench: FILTER=regex of result names, see docs/bench.md"
+	@echo "  formal: ONLY=tasks, by comma   JOBS=n   see docs/formal.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -98,6 +99,11 @@ bench: configure ## measure every promise and the speed of the bench; not 0 when
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet bench_programs
 	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; \
 	exec python3 tests/bench/bench.py "$$@"
+
+formal: ## prove the properties of the RTL (half an hour); not 0 when one fails
+	@.ci/deps build formal
+	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
+	exec python3 formal/run.py '$(BUILD)' "$$@"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

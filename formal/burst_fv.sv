@@ -9,6 +9,7 @@ module burst_fv #(
     input logic [31:0] rem_i
 );
   localparam int unsigned LB = $clog2(DataWidth / 8);
+  localparam int unsigned Longest = (MaxBurst < 32768 / DataWidth) ? MaxBurst : 32768 / DataWidth;  // within 4 KiB
   logic [63:0] addr, next_addr;
   logic [7:0] len;
   logic last;
@@ -30,6 +31,6 @@ module burst_fv #(
     a_tight: assert (!last || end_of_burst - end_of_range < 65'(DataWidth / 8));
     a_rest: assert (last || ({1'b0, next_addr} == end_of_burst && {1'b0, next_addr} + 65'(next_rem) + 65'd1 == end_of_range));
     c_page: cover (!last && end_of_burst[11:0] == '0 && 32'(len) + 32'd1 < MaxBurst && addr_i[LB-1:0] != '0);
-    c_whole: cover (last && 32'(len) + 32'd1 == MaxBurst);
+    c_whole: cover (last && 32'(len) + 32'd1 == Longest);
   end
 endmodule

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prove the properties of the RTL: run.py BUILD [--only NAME[,NAME...]] [--jobs N] [--list]
+"""Prove the properties of the RTL: run.py BUILD [--only NAME[,NAME...]] [--quick] [--jobs N] [--list] [--tasks FILE]
 
-formal/tasks.toml lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
+formal/tasks.toml (or FILE) lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
 an AIGER model of each; abc proves every assertion in it, in the harness and in the RTL alike, by property-directed
 reachability (no bound, invariants found and verified by abc), or up to a depth where the task says so. Every cover must
 be reached, so that no proof is empty. A trace of what fails stands in BUILD/formal/<task>.vcd.
@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,8 +22,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc")
-KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "assume_asserts"}
+TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick"}
 
 
 class TaskError(Exception):
@@ -116,9 +117,15 @@ def refuted(output):
 
 
 def trace(task, stem, number, frame, out, log):
-    """A VCD of one refuted property, replayed by yosys-smtbmc on the word-level model."""
+    """(cycle, path of a VCD) of one refuted property, replayed by yosys-smtbmc on the word-level model."""
     raw, witness, vcd = Path(f"{stem}.cex"), Path(f"{stem}.aiw"), out / f"{task['name']}.vcd"
-    abc(stem, f"cone -s -O {number}; bmc3 -F {frame + 2}; write_cex -a {raw}", log, 600)
+    # The frame of property-directed reachability is not the length of the way: a bounded search finds the shortest.
+    limit = 4 * frame + 40
+    output = abc(stem, f"cone -s -O {number}; bmc3 -F {limit}; write_cex -a {raw}", log, 600)
+    reached = re.search(r"was asserted in frame (\d+)", output)
+    if not reached:
+        raise TaskError(f"no way to the failure within {limit} cycles (see {log})")
+    cycle = int(reached.group(1))
     header = Path(f"{stem}.aig").read_bytes().split(b"\n", 1)[0].split()
     inputs, latches = int(header[2]), int(header[3])
     lines = raw.read_text(encoding="utf-8").split("#")[0].split()
@@ -126,8 +133,8 @@ def trace(task, stem, number, frame, out, log):
     steps = [line[:inputs] for line in lines[1:]]
     witness.write_text("\n".join(["1", "b0", "0" * latches, *steps, "."]) + "\n", encoding="utf-8")
     run(["yosys-smtbmc", "--noprogress", "--unroll", "-s", "z3", "--aig", f"{stem}.aim:{witness}", "--dump-vcd",
-         str(vcd), "-t", str(frame + 1), f"{stem}.smt2"], log, 600, good=(0, 1))
-    return vcd
+         str(vcd), "-t", str(cycle + 1), f"{stem}.smt2"], log, 600, good=(0, 1))
+    return cycle, vcd
 
 
 def prove(task, out):
@@ -139,8 +146,11 @@ def prove(task, out):
     bound = task.get("depth")
     if bound:
         output = abc(stem, f"bmc3 -a -F {bound} -T {seconds}", log, seconds)
-        reached = re.search(r"after (\d+) frames", output)
-        depth = int(reached.group(1)) if reached else bound
+        # Out of time, it says how far it came.
+        reached = re.findall(r"(?:after|asserted in) (\d+) frames", output)
+        if not reached:
+            raise TaskError(f"yosys-abc says no depth (see {log})")
+        depth = int(reached[-1])
         good, note = ("bounded", depth) if depth >= bound else ("undecided", depth)
     else:
         output = abc(stem, f"pdr -a -T {seconds}", log, seconds)
@@ -148,15 +158,19 @@ def prove(task, out):
         # Each output is proved only with all the others: what is left undecided is not told by number.
         good, note = ("proved", 0) if summary and int(summary.group(1)) == 0 else ("undecided", 0)
     wrong = refuted(output)
+    if wrong:
+        first = min(wrong, key=wrong.get)
+        try:
+            wrong[first], vcd = trace(task, stem, first, wrong[first], out, Path(f"{stem}.trace.log"))
+            shown = f"; the way there: {vcd}"
+        except TaskError as error:
+            shown = f"; without a trace: {error}"
+        print(f"formal: {task['name']}.{names[first]} fails in cycle {wrong[first]}{shown}", file=sys.stderr)
     properties = []
     for number, name in enumerate(names):
         frame = wrong.get(number)
         result, depth = ("failed", frame) if frame is not None else (good, note)
         properties.append({"name": f"{task['name']}.{name}", "block": task["block"], "result": result, "depth": depth})
-    if wrong:
-        number = min(wrong, key=wrong.get)
-        print(f"formal: {properties[number]['name']} fails in cycle {wrong[number]}; the way there: "
-              f"{trace(task, stem, number, wrong[number], out, Path(f'{stem}.trace.log'))}", file=sys.stderr)
     return properties
 
 
@@ -187,12 +201,14 @@ def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=Path)
     parser.add_argument("--only", help="tasks, by comma")
+    parser.add_argument("--quick", action="store_true", help="only the tasks that `make test` runs")
+    parser.add_argument("--tasks", type=Path, default=ROOT / "formal" / "tasks.toml")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--list", action="store_true", help="name the tasks and end")
     options = parser.parse_args(argv)
     try:
-        tasks = load_tasks(ROOT / "formal" / "tasks.toml")
-    except (TaskError, tomllib.TOMLDecodeError) as error:
+        tasks = load_tasks(options.tasks)
+    except (OSError, TaskError, tomllib.TOMLDecodeError) as error:
         sys.exit(f"formal: {error}")
     if options.only:
         wanted = options.only.split(",")
@@ -200,9 +216,14 @@ def main(argv):
         if unknown:
             sys.exit(f"formal: no task {', '.join(sorted(unknown))} (--list names them)")
         tasks = [task for task in tasks if task["name"] in wanted]
+    if options.quick:
+        tasks = [task for task in tasks if task.get("quick")]
     if options.list:
         print("\n".join(task["name"] for task in tasks))
         return 0
+    absent = [tool for tool in TOOLS if not shutil.which(tool)]
+    if absent:
+        sys.exit(f"formal: {', '.join(absent)} not installed: run `make deps`")
     out = options.build.resolve() / "formal"
     out.mkdir(parents=True, exist_ok=True)
     summary = {"proved": 0, "bounded": 0, "failed": 0, "covers": 0, "properties": []}
