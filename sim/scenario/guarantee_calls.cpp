@@ -83,7 +83,8 @@ void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
   }
   if (!finished) {
     for (auto& [id, other] : open_calls_) other.alone = false;
-    open_calls_[record.id] = {snapshot(), open_calls_.empty(), nullptr};
+    const bool alone = open_calls_.empty();
+    open_calls_[record.id] = {snapshot(), alone, nullptr};
     if (known->second == Effect::kGives) rules_.allocate_begins();
     if (known->second == Effect::kTakes && record.arguments != nullptr) {
       const void* id = what_goes(record);

@@ -463,9 +463,15 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
     if (key == "placement")
       start.placement = entry == "ascending" ? mm::Placement::kAscending : mm::Placement::kScattered;
     if (key == "page_file") start.page_file = number(entry, at);
-    if (key == "iommu_flags") start.iommu_flags = iommu_flags(entry, at);
+    if (key == "iommu_flags") {
+      start.iommu_flags = iommu_flags(entry, at);
+      if (start.iommu != ScenarioStart::Iommu::kPhysical) fail(at, "goes with iommu physical only");
+    }
     if (key == "paging") start.paging = entry.get<bool>();
-    if (key == "paging_buffer") start.paging_buffer = whole_pages(entry, at);
+    if (key == "paging_buffer") {
+      start.paging_buffer = whole_pages(entry, at);
+      if (start.paging_buffer == 0) fail(at, "a buffer of no page");
+    }
     if (key == "operation_pages") start.operation_pages = number(entry, at);
     if (key == "tdr_delay") start.tdr_delay = number(entry, at);
     if (key == "engine_reset") start.engine_reset = entry.get<bool>();

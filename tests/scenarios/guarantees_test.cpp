@@ -262,15 +262,15 @@ TEST_F(Guarantees, AFailedCallThatKeepsAPage) {
   sim::RunChoices choices;
   choices.on_kernel = [&](dxgkrnl::Kernel& made) { kernel = &made; };
   tamper.change = [&, done = false](hw::PhysAddr at, std::uint64_t value) mutable {
-    if (!done && at == (1ULL << 40) + (1ULL << 30)) {
+    if (!done && at == 1ULL << 40) {
       done = true;
       EXPECT_TRUE(kernel->pages().allocate(1, {4ULL << 30, (6ULL << 30) - 1}, false));
     }
     return value;
   };
   const auto result = run(R"(
-    {"do": "create", "name": "a", "type": "mdl", "size": "8K", "step": "4K", "flags": 32, "low": "0x10040000000",
-     "high": "0x10040000FFF", "expect": "STATUS_NO_MEMORY"})",
+    {"do": "create", "name": "a", "type": "mdl", "size": "8K", "step": "4K", "flags": 32, "low": "1T",
+     "high": "0x10000000FFF", "expect": "STATUS_NO_MEMORY"})",
                           choices);
   EXPECT_THAT(rules(), Contains("guarantee.G20")) << all(result);
 }

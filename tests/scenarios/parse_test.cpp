@@ -137,6 +137,12 @@ TEST(ScenarioParse, MachineAndStart) {
         "is for adapter 2, there are 2");
   wrong(with("\"start\": {\"iommu\": \"on\"}"), "2", "'iommu': \"on\" is none of logical, ");
   wrong(with("\"start\": {\"visible_bits\": 99}"), "2", "'visible_bits': 99 address bits");
+  wrong(with("\"start\": {\"save\": 5000}"), "2", "'save': 5000 bytes are no whole pages");
+  wrong(with("\"start\": {\"paging_buffer\": 0}"), "2", "'paging_buffer': a buffer of no page");
+  wrong(with("\"start\": {\"iommu\": \"physical\",\n\"iommu_flags\": [\"all\"]}"), "3",
+        "'iommu_flags': \"all\" is none of enabled, mappings, ");
+  wrong(with("\"start\": {\"iommu\": \"isolation\",\n\"iommu_flags\": 3}"), "3",
+        "goes with iommu physical only");
   wrong(with("\"start\": {\"expect\": \"STATUS_FINE\"}"), "2", "'STATUS_FINE' is no status");
 }
 
@@ -172,9 +178,19 @@ TEST(ScenarioParse, Steps) {
         "'to': exactly one of adl, allocation, vram and address");
   wrong(with_steps(
             "{\"do\": \"copy\", \"from\": {\"vram\": 0, \"offset\": 1}, \"to\": {\"vram\": 0}, \"size\": 1}"),
-        "5", "'offset': goes with adl only");
+        "5", "'offset': goes with adl and allocation only");
+  wrong(with_steps("{\"do\": \"copy\", \"from\": {\"allocation\": 5}, \"to\": {\"vram\": 0}, \"size\": 1}"),
+        "5", "'allocation': must be a text");
+  wrong(with_steps("{\"do\": \"resident\", \"name\": \"v\", \"where\": \"disk\"}"), "5",
+        "'where': \"disk\" is none of none, system, aperture, vram");
+  wrong(with_steps("{\"do\": \"power\"}"), "5", "power: 'state' is missing");
+  wrong(with_steps("{\"do\": \"check\", \"allocation\": \"v\", \"word\": 1, \"pattern\": 1}"), "5",
+        "check: exactly one of pattern, word, digest is needed");
+  for (const char* step : {"power\", \"state\": \"D0", "remove", "isolate"})
+    wrong(with_steps(std::string("{\"do\": \"parallel\", \"threads\": [[\n{\"do\": \"") + step + "\"}]]}"),
+          "6", "cannot be part of parallel");
   wrong(with_steps("{\"do\": \"copy\", \"from\": {\"vram\": 0}, \"to\": {\"where\": 0}, \"size\": 1}"), "5",
-        "'where': unknown key (adl, offset, vram, address)");
+        "'where': unknown key (adl, allocation, offset, vram, address)");
   wrong(with_steps(
             "{\"do\": \"copy\", \"from\": {\"vram\": 0}, \"to\": {\"vram\": 0}, \"size\": 1, \"wait\": 1}"),
         "5", "'wait': must be true or false");
