@@ -489,7 +489,8 @@ module iommu #(
 
   // ------------------------------------------------------------------ data paths
   iommu_read_path #(
-      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(ReadBeats)
+      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(ReadBeats),
+      .Pipe(Pipe)
   ) i_read_path (
       .clk_i, .rst_ni, .ar_taken_i(ar_taken), .ar_len_i(s_axi_arlen_i), .ar_allowed_o(ar_allowed),
       .r_valid_o(s_axi_rvalid_o), .r_ready_i(s_axi_rready_i), .r_id_o(s_axi_rid_o), .r_data_o(s_axi_rdata_o),
@@ -501,7 +502,8 @@ module iommu #(
       .err_busy_i(err_busy[0*NumPorts+:NumPorts]), .err_done_o(err_done[0*NumPorts+:NumPorts]));
 
   iommu_write_path #(
-      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(WriteBeats)
+      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(WriteBeats),
+      .Pipe(Pipe)
   ) i_write_path (
       .clk_i, .rst_ni, .limit_i(wlimit), .cutoff_o(cutoff), .cutoff_clear_i(cutoff_clear),
       .aw_taken_i(aw_taken), .aw_len_i(s_axi_awlen_i), .aw_allowed_o(aw_allowed),

@@ -75,7 +75,7 @@ module iommu_quiesce #(
 
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
-        assert (!aw_i[p] || ahead_q != '0);
+        assert (!aw_i[p] || ahead_q != '0 || begins);
         assert (!(r_last_i[p] && reads_q == '0) && !(b_i[p] && writes_q == '0));
         assert (reads_q != '1 && writes_q != '1 && ahead_q != '1);
         assert (!quiesced_o || clean[p]);

@@ -2,7 +2,7 @@
 // Read data of all requester ports: a buffer per port with credits, so that RREADY towards memory is constantly 1 and
 // a requester that does not take its data holds up nobody; and the error beats of blocked reads.
 //
-// Timing: memory R beat in t -> requester RVALID in t+1. A blocked read's first error beat comes one cycle after the
+// Timing: memory R beat in t -> requester RVALID in t when its buffer is empty (Pipe 1: in t+1). A blocked read's first error beat comes one cycle after the
 // last beat of its port has left (at once when idle); new reads of that port wait meanwhile.
 module iommu_read_path #(
     parameter int unsigned NumPorts  = 2,
@@ -10,6 +10,7 @@ module iommu_read_path #(
     parameter int unsigned IdWidth   = 4,
     parameter int unsigned DataWidth = 256,
     parameter int unsigned BufBeats  = 512,  // beats a port may have under way, at least 256
+    parameter int unsigned Pipe      = 0,
     parameter int unsigned NumIds    = NumPorts << IdWidth  // derived
 ) (
     input  logic                          clk_i,
@@ -51,7 +52,7 @@ module iommu_read_path #(
   localparam logic [1:0] SlvErr = 2'b10;
 
   for (genvar p = 0; p < NumPorts; p++) begin : gen_port
-    logic empty, full, pop, push, ours;
+    logic empty, full, pop, push, past, taken, ours;
     logic [IdWidth-1:0] head_id;
     logic [DataWidth-1:0] head_data;
     logic [1:0] head_resp;
@@ -64,22 +65,24 @@ module iommu_read_path #(
 
     assign ours = r_port_i == PortWidth'(p);
     assign push = r_valid_i & ours;
+    assign past = (Pipe == 0) & push & empty & ~active_q;  // offered without waiting in the buffer
     fifo #(.Width(IdWidth + DataWidth + 3), .Depth(BufBeats)) i_buffer (
-        .clk_i, .rst_ni, .flush_i(1'b0), .push_i(push), .data_i({r_id_i, r_data_i, r_resp_i, r_last_i}),
+        .clk_i, .rst_ni, .flush_i(1'b0), .push_i(push & ~(taken & past)), .data_i({r_id_i, r_data_i, r_resp_i, r_last_i}),
         .full_o(full), .pop_i(pop), .data_o({head_id, head_data, head_resp, head_last}), .empty_o(empty));
 
-    assign r_valid_o[p] = active_q | ~empty;
-    assign r_id_o[p*IdWidth+:IdWidth] = active_q ? id_q : head_id;
-    assign r_data_o[p*DataWidth+:DataWidth] = active_q ? '0 : head_data;
-    assign r_resp_o[p*2+:2] = active_q ? SlvErr : head_resp;
-    assign r_last_o[p] = active_q ? (left_q == 8'd0) : head_last;
+    assign r_valid_o[p] = active_q | ~empty | past;
+    assign r_id_o[p*IdWidth+:IdWidth] = active_q ? id_q : past ? r_id_i : head_id;
+    assign r_data_o[p*DataWidth+:DataWidth] = active_q ? '0 : past ? r_data_i : head_data;
+    assign r_resp_o[p*2+:2] = active_q ? SlvErr : past ? r_resp_i : head_resp;
+    assign r_last_o[p] = active_q ? (left_q == 8'd0) : past ? r_last_i : head_last;
     assign pop = ~active_q & ~empty & r_ready_i[p];
+    assign taken = ~active_q & (~empty | past) & r_ready_i[p];
     assign err_done_o[p] = active_q & r_ready_i[p] & (left_q == 8'd0);
 
     assign wanted = 9'(ar_len_i[p*8+:8]) + 9'd1;
     assign ar_allowed_o[p] = (credits_q >= CreditBits'(wanted)) & ~err_busy_i[p] & ~pending_q;
     always_comb begin
-      returned = CreditBits'(pop);
+      returned = CreditBits'(taken);
       if (err_done_o[p]) returned = CreditBits'(len_q) + CreditBits'(1);
     end
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Write data and write responses of all requester ports.
 //
-// An address is taken only when the first beat of its data is here. The addresses go to memory in the lane's order and
+// An address is taken only when the first beat of its data is here or comes in the same cycle. The addresses go to memory in the lane's order and
 // their data follows in the same order. A requester that then withholds its data for limit_i cycles is cut off: the
 // burst is filled up with beats without strobes, the late beats are dropped when they come, cutoff_o is raised, and
 // the port's write responses are SLVERR until cutoff_clear_i.
 // A blocked write is answered with SLVERR as soon as its WLAST is here and the older writes of its id have been
 // answered; its data is swallowed a beat a cycle. New writes of that port wait meanwhile.
 //
-// Timing: AW passes in the cycle it is offered; its first W beat leaves a register two cycles after. B in t at memory
-// -> requester BVALID in t+1. BREADY towards memory is constantly 1.
+// Timing: AW passes in the cycle it is offered; its first W beat is offered with it when no older data is ahead (Pipe 1:
+// one cycle after, by a register). B in t at memory -> requester BVALID in t+1. BREADY towards memory is
+// constantly 1.
 module iommu_write_path #(
     parameter int unsigned NumPorts   = 2,
     parameter int unsigned PortWidth  = 2,
@@ -17,6 +18,7 @@ module iommu_write_path #(
     parameter int unsigned DataWidth  = 256,
     parameter int unsigned BufBeats   = 64,  // W beats buffered per port
     parameter int unsigned Responses  = 64,  // writes of a port without response at most
+    parameter int unsigned Pipe       = 0,
     parameter int unsigned NumIds     = NumPorts << IdWidth  // derived
 ) (
     input  logic                            clk_i,
@@ -88,12 +90,16 @@ module iommu_write_path #(
   logic [8:0]                    debt_beats;
 
   // ------------------------------------------------------------------ addresses: order of the data that follows
-  logic order_full, order_empty, order_push, order_pop, told_q;
-  logic [PortBits-1:0] cur;
-  logic [7:0] cur_len;
+  logic order_full, order_empty, order_push, order_pop, told_q, at_once;
+  logic [PortBits-1:0] first, cur;
+  logic [7:0] first_len, cur_len;
   fifo #(.Width(PortBits + 8), .Depth(16)) i_order (
-      .clk_i, .rst_ni, .flush_i(1'b0), .push_i(order_push), .data_i({out_port_i[PortBits-1:0], out_len_i}), .full_o(order_full),
-      .pop_i(order_pop), .data_o({cur, cur_len}), .empty_o(order_empty));
+      .clk_i, .rst_ni, .flush_i(1'b0), .push_i(order_push & ~(at_once & order_pop)),
+      .data_i({out_port_i[PortBits-1:0], out_len_i}), .full_o(order_full),
+      .pop_i(order_pop & ~at_once), .data_o({first, first_len}), .empty_o(order_empty));
+  assign at_once = order_push & order_empty;
+  assign cur = at_once ? out_port_i[PortBits-1:0] : first;
+  assign cur_len = at_once ? out_len_i : first_len;
   // The data may go ahead of its address: a memory may wait for it before it takes the address.
   assign aw_valid_o = out_valid_i & (told_q | ~order_full);
   assign order_push = aw_valid_o & ~told_q;
@@ -104,14 +110,41 @@ module iommu_write_path #(
   end
 
   // ------------------------------------------------------------------ data towards memory
-  logic                 w_valid_q, w_last_q, cut_q, have_beat, load;
-  logic [DataWidth-1:0] w_data_q;
-  logic [StrbWidth-1:0] w_strb_q;
+  logic                 cut_q, have_beat, load;
+  logic [DataWidth-1:0] w_data;
+  logic [StrbWidth-1:0] w_strb;
   logic [7:0]           sent_q;
   logic [31:0]          waited_q;
   logic                 expired, last_beat;
-  assign have_beat = ~order_empty & (cut_q | (~beat_empty[cur] & ~blocked_by_debt[cur]));
-  assign load = have_beat & (~w_valid_q | w_ready_i);
+  assign have_beat = (~order_empty | at_once) & (cut_q | (~beat_empty[cur] & ~blocked_by_debt[cur]));
+  assign w_data = cut_q ? '0 : beat_head[cur*BeatWidth+1+StrbWidth+:DataWidth];
+  assign w_strb = cut_q ? '0 : beat_head[cur*BeatWidth+1+:StrbWidth];
+  if (Pipe == 0) begin : gen_w
+    assign load = have_beat & w_ready_i;
+    assign w_valid_o = have_beat;
+    assign w_data_o = w_data;
+    assign w_strb_o = w_strb;
+    assign w_last_o = last_beat;
+  end else begin : gen_w_register
+    logic                 valid_q, last_q;
+    logic [DataWidth-1:0] data_q;
+    logic [StrbWidth-1:0] strb_q;
+    assign load = have_beat & (~valid_q | w_ready_i);
+    always_ff @(posedge clk_i) begin
+      if (load) begin
+        data_q <= w_data;
+        strb_q <= w_strb;
+        last_q <= last_beat;
+      end
+      if (!rst_ni) valid_q <= 1'b0;
+      else if (load) valid_q <= 1'b1;
+      else if (w_ready_i) valid_q <= 1'b0;
+    end
+    assign w_valid_o = valid_q;
+    assign w_data_o = data_q;
+    assign w_strb_o = strb_q;
+    assign w_last_o = last_q;
+  end
   assign last_beat = sent_q == cur_len;
   assign order_pop = load & last_beat;
   assign expired = ~order_empty & ~have_beat & (limit_i != 32'd0) & (waited_q >= limit_i);
@@ -130,29 +163,17 @@ module iommu_write_path #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (load) begin
-      w_data_q <= cut_q ? '0 : beat_head[cur*BeatWidth+1+StrbWidth+:DataWidth];
-      w_strb_q <= cut_q ? '0 : beat_head[cur*BeatWidth+1+:StrbWidth];
-      w_last_q <= last_beat;
-    end
     if (!rst_ni) begin
-      w_valid_q <= 1'b0;
       sent_q <= '0;
       cut_q <= 1'b0;
       waited_q <= '0;
     end else begin
-      if (load) w_valid_q <= 1'b1;
-      else if (w_ready_i) w_valid_q <= 1'b0;
       if (load) sent_q <= last_beat ? 8'd0 : sent_q + 8'd1;
       if (expired) cut_q <= 1'b1;
       else if (order_pop) cut_q <= 1'b0;
       waited_q <= (order_empty || have_beat) ? 32'd0 : waited_q + 32'd1;
     end
   end
-  assign w_valid_o = w_valid_q;
-  assign w_data_o = w_data_q;
-  assign w_strb_o = w_strb_q;
-  assign w_last_o = w_last_q;
 
   // ------------------------------------------------------------------ ports
   for (genvar p = 0; p < NumPorts; p++) begin : gen_port
@@ -191,7 +212,8 @@ module iommu_write_path #(
     assign b_pop = ~answer_q & ~b_empty & b_ready_i[p];
     assign err_done_o[p] = active_q & answered_q & ~swallowing_q;
 
-    assign aw_allowed_o[p] = (unclaimed_q > 13'sd0) & (resp_credits_q != '0) & ~err_busy_i[p] & ~active_q;
+    // With none unclaimed the next beat begins a burst.
+    assign aw_allowed_o[p] = ((unclaimed_q > 13'sd0) | ((unclaimed_q == 13'sd0) & w_take)) & (resp_credits_q != '0) & ~err_busy_i[p] & ~active_q;
 
     logic signed [12:0] claims;
     logic [DebtBits-1:0] debt_in;

@@ -84,7 +84,7 @@ class ContractChecker final : public CycleObserver {
   std::deque<TableRead> table_reads_;
   unsigned table_writes_ = 0;                                  ///< not answered yet
   std::array<std::deque<std::uint64_t>, kMaxAdapters> wlast_;  ///< WLASTs without their address, by port
-  unsigned unsent_writes_ = 0;                                 ///< at m_axi_data, their data to come
+  int unsent_writes_ = 0;  ///< at m_axi_data, their data to come; negative: it came first
   bool remapping_ = false;
   /// A command was given in that cycle, and the unit has not been empty since.
   std::optional<std::uint64_t> command_;

@@ -16,7 +16,8 @@ void ReadPath::step(const Inputs& in, const std::optional<Request>& error) {
     Port& port = ports_[p];
     const bool arrives = in.data_r && in.data_r->port == p;
     if (arrives) ++port.buffered;
-    if (in.r[p] && !before.active && before.buffered > 0) --port.buffered;
+    // A beat may be taken in the cycle in which it comes (Pipe 0).
+    if (in.r[p] && !before.active && port.buffered > 0) --port.buffered;
     if (error && error->port == p) {
       port.pending = true;
       port.id = error->id;
@@ -74,14 +75,20 @@ void WritePath::step(const Inputs& in, const Request* out, const std::vector<Ans
                      const std::optional<Request>& error) {
   const auto before = ports_;
   const bool valid = out != nullptr && passes();
-  // One beat a cycle into the register towards memory, in the order of the addresses.
-  const bool loads =
-      !order_.empty() && before[order_.front().port].buffered > 0 && (!w_full_ || in.data_wready);
+  const bool joins = valid && !told_;
+  // One beat a cycle towards memory (Pipe 1: into the register there), in the order of the addresses.
+  std::optional<Order> order;
+  if (!order_.empty())
+    order = order_.front();
+  else if (joins)
+    order = Order{out->port, out->len};
+  const bool ready = in.data_wready || (config_.pipe != 0 && !w_full_);
+  const bool loads = order && before[order->port].buffered > 0 && ready;
+  if (joins) order_.push_back({out->port, out->len});
   std::optional<unsigned> sends;
   if (loads) {
-    const Order& order = order_.front();
-    --ports_[order.port].buffered;
-    if (sent_ == order.len) sends = order.port;
+    --ports_[order->port].buffered;
+    if (sent_ == order->len) sends = order->port;
     sent_ = sends ? 0 : sent_ + 1;
   }
   if (loads)
@@ -92,10 +99,7 @@ void WritePath::step(const Inputs& in, const Request* out, const std::vector<Ans
     --ports_[*sends].bursts;
     order_.pop_front();
   }
-  if (valid) {
-    if (!told_) order_.push_back({out->port, out->len});
-    told_ = !in.data_awready;
-  }
+  if (valid) told_ = !in.data_awready;
   for (const auto& push : pushed) ++ports_[push.port].bursts;
   for (unsigned p = 0; p < kMaxPorts; ++p) {
     Port& port = ports_[p];

@@ -35,7 +35,7 @@ class ReadPath {
 
 class WritePath {
  public:
-  explicit WritePath(const Drain& drain) : drain_(drain) {}
+  WritePath(const Config& config, const Drain& drain) : config_(config), drain_(drain) {}
   [[nodiscard]] Ports error_done() const;
   /// Whether AWVALID stands for the request at the lane's output.
   [[nodiscard]] bool passes() const { return told_ || order_.size() < kOrders; }
@@ -58,11 +58,12 @@ class WritePath {
   };
   void step_error(unsigned number, bool taken, const std::optional<Request>& error, const Port& before);
 
+  const Config& config_;
   const Drain& drain_;
   std::array<Port, kMaxPorts> ports_{};
   std::deque<Order> order_;
   bool told_ = false;    ///< the address at the output has its place in the order
-  bool w_full_ = false;  ///< the register towards memory
+  bool w_full_ = false;  ///< the register towards memory, Pipe 1 only
   unsigned sent_ = 0;
 };
 

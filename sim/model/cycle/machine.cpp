@@ -49,7 +49,7 @@ Machine::Machine(const Config& config, const MemoryView& memory)
       walker_(config_, contexts_, paging_),
       lanes_{Lane{config_, false, contexts_, iotlb_}, Lane{config_, true, contexts_, iotlb_}},
       read_path_(drains_[0]),
-      write_path_(drains_[1]) {}
+      write_path_(config_, drains_[1]) {}
 
 // One of the two lanes' faults a cycle, in turns.
 void Machine::take_faults(std::uint64_t cycle, std::vector<Event>& events) {
