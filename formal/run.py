@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
-KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick"}
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero"}
 
 
 class TaskError(Exception):
@@ -77,32 +77,33 @@ def run(command, log, timeout=None, good=(0,)):
     return output
 
 
-def build_model(task, out, kind):
-    """An AIGER model of the assertions, or of the covers as assertions; returns the properties in abc's order."""
-    stem = out / f"{task['name']}.{kind}"
+def build_models(task, out):
+    """{kind: (stem, properties in abc's order)} of the AIGER models of the assertions, and of the covers as assertions."""
     top = task.get("top", task["name"] + "_fv")
     chparam = " ".join(f"-set {key} {value}" for key, value in task.get("set", {}).items())
-    if kind == "assert":
-        choose = "chformal -cover -remove"
-    else:
-        choose = "chformal -assert -remove; techmap -map formal/cover.v"
-    script = "; ".join([
+    script = [
         f"read_verilog -formal -sv {' '.join(sources(task))}",
         f"chparam {chparam} {top}" if chparam else "",
-        f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full", choose,
-        "setundef -undriven -anyseq", "dffunmap", "opt_clean",
-        f"tee -q -o {stem}.list select -list t:$assert",
-        f"write_smt2 -wires {stem}.smt2",
-        "techmap", "opt -fast", "dffunmap", "abc -g AND -fast", "dffunmap", "opt_clean",
-        f"tee -q -o {stem}.after select -list t:$assert",
-        f"write_aiger -zinit -map {stem}.aim {stem}.aig"])
-    run(["yosys", "-q", "-p", script], stem.with_suffix(f".{kind}.log"))
-    listed = Path(f"{stem}.after").read_text(encoding="utf-8").split()
-    return stem, [name.split("/", 1)[1] for name in listed]
+        f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full",
+        "setundef -init -zero" if task.get("zero") else "", "design -save both"]
+    models = {"assert": "chformal -cover -remove",
+              "cover": "chformal -assert -remove; techmap -map formal/cover.v"}
+    stems = {kind: out / f"{task['name']}.{kind}" for kind in models}
+    for kind, choose in models.items():
+        script += [
+            "design -load both", choose, "setundef -undriven -anyseq", "dffunmap", "opt_clean",
+            f"write_smt2 -wires {stems[kind]}.smt2" if kind == "assert" else "",
+            # What is left undefined now are bits beyond the end of an indexed vector.
+            "techmap", "opt -fast", "dffunmap", "setundef -zero", "aigmap", "opt_clean",
+            f"tee -q -o {stems[kind]}.list select -list t:$assert",
+            f"write_aiger -zinit -map {stems[kind]}.aim {stems[kind]}.aig"]
+    run(["yosys", "-q", "-p", "; ".join(filter(None, script))], out / f"{task['name']}.yosys.log")
+    return {kind: (stem, [line.split("/", 1)[1] for line in Path(f"{stem}.list").read_text(encoding="utf-8").split()])
+            for kind, stem in stems.items()}
 
 
 def abc(stem, command, log, seconds):
-    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {command}"], log, seconds * 2 + 60)
+    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {command}"], log, seconds * 2 + 300)
     if "Cannot read" in output or "Error" in output:
         raise TaskError(f"yosys-abc could not read {stem}.aig (see {log})")
     return output
@@ -137,9 +138,8 @@ def trace(task, stem, number, frame, out, log):
     return cycle, vcd
 
 
-def prove(task, out):
+def prove(task, out, stem, names):
     """[{name, block, result, depth}] of the assertions of a task."""
-    stem, names = build_model(task, out, "assert")
     if not names:
         raise TaskError("no assertion in it")
     log, seconds = Path(f"{stem}.abc.log"), task.get("seconds", 120)
@@ -174,9 +174,8 @@ def prove(task, out):
     return properties
 
 
-def reach(task, out):
+def reach(task, stem, names):
     """[{name, block, result, depth}] of the covers of a task."""
-    stem, names = build_model(task, out, "cover")
     if not names:
         raise TaskError("no cover in it: its proofs may be empty")
     depth = task.get("cover_depth", 30)
@@ -190,7 +189,8 @@ def reach(task, out):
 def work(task, out):
     started = time.monotonic()
     try:
-        found = reach(task, out) + prove(task, out)
+        models = build_models(task, out)
+        found = reach(task, *models["cover"]) + prove(task, out, *models["assert"])
     except TaskError as error:
         found = [{"name": task["name"], "block": task["block"], "result": "failed", "depth": 0}]
         print(f"formal: {task['name']}: {error}", file=sys.stderr)

@@ -31,8 +31,12 @@ module iommu #(
     parameter int unsigned NumWalks       = 16,        // 2 to 64
     parameter int unsigned HintWalks      = 4,         // 1 to 16, beside NumWalks
     parameter int unsigned Parks          = 24,        // parked requests of a direction, 4 to 128; a quarter of them per port is its own
-    parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats
+    parameter int unsigned MaxBurst       = 256,       // beats of the longest read; longer ones are never taken
+    parameter int unsigned ReadBeats      = 512,       // read buffer of a port, beats, at least MaxBurst
     parameter int unsigned WriteBeats     = 64,        // write buffer of a port, beats
+    parameter int unsigned Responses      = 64,        // writes of a port without answer at most
+    parameter int unsigned QueueBursts    = 8,         // of descriptors, fetched ahead
+    parameter int unsigned QueueSlots     = 16,        // descriptors in such a burst: 2 to 16, a power of two
     parameter int unsigned Pipe           = 0,
     parameter int unsigned PortWidth      = 2,         // derived
     parameter int unsigned DataIdWidth    = IdWidth + PortWidth,  // derived
@@ -241,7 +245,8 @@ module iommu #(
   logic [DataWidth-1:0] table_r_data;
 
   iommu_invalidation #(
-      .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv), .DidWidth(DidWidth)
+      .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv), .DidWidth(DidWidth), .Bursts(QueueBursts),
+      .BurstSlots(QueueSlots)
   ) i_invalidation (
       .clk_i, .rst_ni, .enable_i(iq_enable), .mode_ok_i(mode_ok), .base_reset_i(iq_base_reset), .base_i(iq_base), .size_i(iq_size),
       .wide_i(iq_wide), .tail_i(iq_tail), .iqe_i(iqe), .head_o(iq_head), .idle_o(iq_idle), .error_o(iq_error),
@@ -489,8 +494,8 @@ module iommu #(
 
   // ------------------------------------------------------------------ data paths
   iommu_read_path #(
-      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(ReadBeats),
-      .Pipe(Pipe)
+      .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .MaxBurst(MaxBurst),
+      .BufBeats(ReadBeats), .Pipe(Pipe)
   ) i_read_path (
       .clk_i, .rst_ni, .ar_taken_i(ar_taken), .ar_len_i(s_axi_arlen_i), .ar_allowed_o(ar_allowed),
       .r_valid_o(s_axi_rvalid_o), .r_ready_i(s_axi_rready_i), .r_id_o(s_axi_rid_o), .r_data_o(s_axi_rdata_o),
@@ -503,7 +508,7 @@ module iommu #(
 
   iommu_write_path #(
       .NumPorts(NumPorts), .PortWidth(PortWidth), .IdWidth(IdWidth), .DataWidth(DataWidth), .BufBeats(WriteBeats),
-      .Pipe(Pipe)
+      .Responses(Responses), .Pipe(Pipe)
   ) i_write_path (
       .clk_i, .rst_ni, .limit_i(wlimit), .cutoff_o(cutoff), .cutoff_clear_i(cutoff_clear),
       .aw_taken_i(aw_taken), .aw_len_i(s_axi_awlen_i), .aw_allowed_o(aw_allowed),
@@ -554,8 +559,9 @@ module iommu #(
 
   // ------------------------------------------------------------------ coming to rest
   localparam int unsigned MostBeats = (ReadBeats > WriteBeats) ? ReadBeats : WriteBeats;
+  localparam int unsigned MostBursts = (MostBeats > Responses) ? MostBeats : Responses;
   assign s_axi_wready_o = w_ready & w_open;
-  iommu_quiesce #(.NumPorts(NumPorts), .CountBits($clog2(MostBeats + 1) + 1)) i_quiesce (
+  iommu_quiesce #(.NumPorts(NumPorts), .CountBits($clog2(MostBursts + 1) + 1)) i_quiesce (
       .clk_i, .rst_ni, .por_ni, .quiesce_i, .quiesced_o, .te_i(te), .release_i(release_held), .held_o(held),
       .busy_i(~idle_o | regs_busy), .ar_open_o(ar_open), .aw_open_o(aw_open), .w_open_o(w_open),
       .regs_open_o(regs_open), .ar_i(ar_taken), .r_last_i(s_axi_rvalid_o & s_axi_rready_i & s_axi_rlast_o),
@@ -578,7 +584,7 @@ module iommu #(
         + ((13'(s_axi_awlen_i[p*8+:8]) + 13'd1) << s_axi_awsize_i[p*3+:3]);
     always_ff @(posedge clk_i) begin
       if (rst_ni) begin
-        assert (!s_axi_arvalid_i[p] || ar_end <= 13'd4096);
+        assert (!s_axi_arvalid_i[p] || (ar_end <= 13'd4096 && 32'(s_axi_arlen_i[p*8+:8]) < MaxBurst));
         assert (!s_axi_awvalid_i[p] || aw_end <= 13'd4096);
       end
     end

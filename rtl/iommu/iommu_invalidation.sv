@@ -14,6 +14,8 @@ module iommu_invalidation #(
     parameter int unsigned Mgaw      = 48,
     parameter int unsigned Mamv      = 18,
     parameter int unsigned DidWidth  = 16,
+    parameter int unsigned Bursts    = 8,    // fetched ahead: under way or waiting, at least 2
+    parameter int unsigned BurstSlots = 16,  // descriptors in a burst: 2 to 16, a power of two, at least a beat
     parameter int unsigned PageWidth = Mgaw - 12  // derived
 ) (
     input  logic                 clk_i,
@@ -68,10 +70,15 @@ module iommu_invalidation #(
 
     output logic                 count_o        // an invalidation was done
 );
+  if (BurstSlots < 2 || BurstSlots > 16 || (BurstSlots & (BurstSlots - 1)) != 0 || BurstSlots < DataWidth / 128
+      || Bursts < 2) begin : gen_fetch_check
+    $error("iommu_invalidation: BurstSlots must be 2, 4, 8 or 16 and fill a beat, Bursts at least 2");
+  end
+
   localparam int unsigned Lanes = DataWidth / 128;       // descriptors in a beat
   localparam int unsigned LaneBits = (Lanes > 1) ? $clog2(Lanes) : 1;
-  localparam int unsigned BurstBeats = 16 / Lanes;       // 16 descriptors never cross 4 KiB
-  localparam int unsigned Bursts = 8;                    // under way or waiting
+  localparam int unsigned BurstBeats = BurstSlots / Lanes;  // aligned, so no burst crosses 4 KiB
+  localparam int unsigned SlotBits = $clog2(BurstSlots);
   localparam int unsigned BurstBits = $clog2(Bursts + 1);
   localparam logic [15:0] DidMask = 16'((32'd1 << DidWidth) - 32'd1);  // 5.3, 5.4: more bits of a domain-id are ignored
 
@@ -86,7 +93,7 @@ module iommu_invalidation #(
   assign tail_bad = {1'b0, tail_i} >= slots;
   assign limit = (tail_i >= fetch_q) ? tail_i : slots[14:0];  // 2^15 slots: 0, as the subtraction wants it
   assign available = limit - fetch_q;
-  assign to_boundary = 5'd16 - {1'b0, fetch_q[3:0]};
+  assign to_boundary = 5'(BurstSlots) - 5'(fetch_q[SlotBits-1:0]);
   assign count = (available >= 15'(to_boundary)) ? to_boundary : available[4:0];
   assign start_lane = fetch_q[3:0] & 4'(Lanes - 1);
   assign landed = r_valid_i & r_last_i;

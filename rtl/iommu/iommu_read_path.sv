@@ -9,7 +9,8 @@ module iommu_read_path #(
     parameter int unsigned PortWidth = 2,
     parameter int unsigned IdWidth   = 4,
     parameter int unsigned DataWidth = 256,
-    parameter int unsigned BufBeats  = 512,  // beats a port may have under way, at least 256
+    parameter int unsigned MaxBurst  = 256,  // beats of the longest burst; longer ones are never taken
+    parameter int unsigned BufBeats  = 512,  // beats a port may have under way, at least MaxBurst
     parameter int unsigned Pipe      = 0,
     parameter int unsigned NumIds    = NumPorts << IdWidth  // derived
 ) (
@@ -44,8 +45,8 @@ module iommu_read_path #(
     input  logic [NumPorts-1:0]           err_busy_i,
     output logic [NumPorts-1:0]           err_done_o
 );
-  if (BufBeats < 256) begin : gen_buffer_check
-    $error("iommu_read_path: BufBeats must hold the longest burst, 256 beats");
+  if (MaxBurst < 1 || MaxBurst > 256 || BufBeats < MaxBurst) begin : gen_buffer_check
+    $error("iommu_read_path: MaxBurst must be 1 to 256 beats, and BufBeats hold them");
   end
 
   localparam int unsigned CreditBits = $clog2(BufBeats + 1);
@@ -80,7 +81,7 @@ module iommu_read_path #(
     assign err_done_o[p] = active_q & r_ready_i[p] & (left_q == 8'd0);
 
     assign wanted = 9'(ar_len_i[p*8+:8]) + 9'd1;
-    assign ar_allowed_o[p] = (credits_q >= CreditBits'(wanted)) & ~err_busy_i[p] & ~pending_q;
+    assign ar_allowed_o[p] = (32'(wanted) <= MaxBurst) & (32'(credits_q) >= 32'(wanted)) & ~err_busy_i[p] & ~pending_q;
     always_comb begin
       returned = CreditBits'(taken);
       if (err_done_o[p]) returned = CreditBits'(len_q) + CreditBits'(1);
