@@ -18,8 +18,8 @@ constexpr std::uint8_t kPoison = 0xEE;
 
 void AxiMemoryConfig::check(const std::string& name) const {
   const auto refuse = [&](const std::string& why) { throw std::invalid_argument(name + ": " + why); };
-  if (bus_bytes != 16 && bus_bytes != 32 && bus_bytes != 64)
-    refuse(fmt::format("a bus of {} bytes (16, 32 or 64 are possible)", bus_bytes));
+  if (bus_bytes != 8 && bus_bytes != 16 && bus_bytes != 32 && bus_bytes != 64)
+    refuse(fmt::format("a bus of {} bytes (8, 16, 32 or 64 are possible)", bus_bytes));
   if (latency < 1 || latency > 1'000'000) refuse(fmt::format("latency {} (1 to 1000000)", latency));
   if (jitter > 1'000'000) refuse(fmt::format("jitter {} (0 to 1000000)", jitter));
   if (b_latency < 1 || b_latency > 1'000'000)
@@ -160,6 +160,7 @@ void AxiMemory::take(const AxiMasterOut& master) {
       current_read_ = kNone;
     } else if (config_.interleave) {
       current_read_ = kNone;
+      if (beat_delay_) read.ready_at = cycle_ + 1 + beat_delay_(read.id, read.address);
     }
   }
   if (out_.arready && master.arvalid) {

@@ -16,7 +16,7 @@ namespace gpudmar::sim {
 
 /// Timing and ordering of an AxiMemory. Cycles are clock cycles; probabilities are per cycle, 0 to 1.
 struct AxiMemoryConfig {
-  unsigned bus_bytes = 32;  ///< 16, 32 or 64
+  unsigned bus_bytes = 32;  ///< 8, 16, 32 or 64
   unsigned latency = 100;   ///< L: AR handshake to first R beat, at least 1
   unsigned jitter = 0;      ///< a read takes latency + 0..jitter cycles more, uniform
   unsigned b_latency = 1;   ///< later of AW and WLAST handshake to B, at least 1
@@ -66,6 +66,8 @@ class AxiMemory {
   /// Cycles that a read takes beyond latency and jitter; nullptr = none.
   using DelayRule = std::function<unsigned(std::uint32_t id, std::uint64_t address)>;
   void set_read_delay(DelayRule rule) { read_delay_ = std::move(rule); }
+  /// Cycles between two R beats of a burst, in which others may come; takes effect with interleave.
+  void set_beat_delay(DelayRule rule) { beat_delay_ = std::move(rule); }
   [[nodiscard]] bool idle() const { return reads_.empty() && writes_.empty() && beats_.empty(); }
   [[nodiscard]] std::uint64_t read_beats() const { return read_beats_; }
   [[nodiscard]] std::uint64_t write_beats() const { return write_beats_; }
@@ -126,7 +128,7 @@ class AxiMemory {
   std::size_t current_read_ = kNone;   ///< burst whose beat is on the bus, or that is part way
   std::size_t current_write_ = kNone;  ///< burst whose B is on the bus
   std::vector<ErrorRule> errors_;
-  DelayRule read_delay_;
+  DelayRule read_delay_, beat_delay_;
   std::uint64_t read_beats_ = 0;
   std::uint64_t write_beats_ = 0;
 };

@@ -15,7 +15,7 @@ namespace gpudmar::sim {
 /// What the monitored bus promises beyond AXI4 itself.
 struct AxiMonitorConfig {
   std::string name = "axi";       ///< of the bus, for messages
-  unsigned bus_bytes = 32;        ///< 16, 32 or 64
+  unsigned bus_bytes = 32;        ///< 8, 16, 32 or 64
   bool rready_constant = true;    ///< RREADY never falls outside reset
   std::uint64_t hang_cycles = 0;  ///< a burst older than this is a violation; 0 = unlimited
 };

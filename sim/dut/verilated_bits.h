@@ -50,10 +50,20 @@ void set_bits(VlWide<Words>& port, unsigned lsb, unsigned width, std::uint64_t v
   }
 }
 
-/// Byte-aligned runs of wide ports; the words are little-endian, as the host is.
+/// Byte-aligned runs of a port; numbers and words are little-endian, as the host is.
+template <typename T>
+void get_bytes(const T& port, std::size_t first, std::size_t bytes, std::uint8_t* to) {
+  std::memcpy(to, reinterpret_cast<const std::uint8_t*>(&port) + first, bytes);
+}
+
 template <std::size_t Words>
 void get_bytes(const VlWide<Words>& port, std::size_t first, std::size_t bytes, std::uint8_t* to) {
   std::memcpy(to, reinterpret_cast<const std::uint8_t*>(port.data()) + first, bytes);
+}
+
+template <typename T>
+void set_bytes(T& port, std::size_t first, std::size_t bytes, const std::uint8_t* from) {
+  std::memcpy(reinterpret_cast<std::uint8_t*>(&port) + first, from, bytes);
 }
 
 template <std::size_t Words>

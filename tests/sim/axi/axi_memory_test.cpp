@@ -462,6 +462,23 @@ TEST(AxiMemory, AReadDelayHoldsUpTheOthersInOrder) {
   EXPECT_EQ(bench.r[1].cycle, slow + 30);
 }
 
+// With interleave the beats of a burst may have cycles between them, in which other ids come.
+TEST(AxiMemory, ABeatDelayLetsOthersBetween) {
+  AxiMemoryConfig config;
+  config.latency = 4;
+  config.out_of_order = config.interleave = true;
+  Bench bench(config);
+  bench.slave.set_beat_delay([](std::uint32_t id, std::uint64_t) { return id == 7 ? 5U : 0U; });
+  const std::uint64_t slow = bench.ar(7, 0x1000, 2);
+  const std::uint64_t other = bench.ar(3, 0x3000, 1);
+  bench.run(40);
+  std::vector<std::uint64_t> seven, three;
+  for (const auto& beat : bench.r) (beat.id == 7 ? seven : three).push_back(beat.cycle);
+  EXPECT_THAT(seven, ::testing::ElementsAre(slow + 4, slow + 10, slow + 16));
+  EXPECT_THAT(three, ::testing::ElementsAre(other + 4, other + 5));
+  EXPECT_THAT(bench.violations, IsEmpty());
+}
+
 std::uint64_t test_seed() {
   const char* text = std::getenv("GPUDMAR_SEED");
   return text != nullptr ? std::strtoull(text, nullptr, 0) : 20'240'601;
