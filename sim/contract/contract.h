@@ -15,7 +15,7 @@ struct Occurrence {
   std::uint64_t start = 0;    ///< cycle
   std::uint64_t end = 0;      ///< cycle
   unsigned reads = 0;         ///< table reads
-  std::uint64_t latency = 0;  ///< sum of their cycles from AR to first R
+  std::uint64_t latency = 0;  ///< sum of their cycles from AR to the beat that completes the entry
   std::uint64_t wlast = 0;    ///< cycle of WLAST, for formulas with that term
   std::uint64_t extra = 0;    ///< cycles for the work of others, or for further descriptors
   std::uint64_t rounds = 0;   ///< times that all walks were taken by others

@@ -107,18 +107,16 @@ void ContractChecker::table_bus(const CycleView& view) {
   if (s.rvalid && m.rready) {
     const auto read = std::find_if(table_reads_.begin(), table_reads_.end(),
                                    [&](const TableRead& r) { return r.id == s.rid; });
-    if (read != table_reads_.end()) {
-      if (!read->begun)
-        for (Request& request : requests_) request.latency += view.cycle - read->cycle;
-      read->begun = true;
-      if (s.rlast) table_reads_.erase(read);
+    if (read != table_reads_.end() && s.rlast) {  // on 64 bits some entries are two beats
+      for (Request& request : requests_) request.latency += view.cycle - read->cycle;
+      table_reads_.erase(read);
     }
   }
   if (m.arvalid && s.arready) {
     // Reads of one walk follow each other; one that was begun for a hint is not the request's own.
     if (!table_reads_.empty() || (m.arid >= setup_.walks && m.arid != setup_.queue_id))
       for (Request& request : requests_) request.alone = false;
-    table_reads_.push_back({view.cycle, m.arid, false});
+    table_reads_.push_back({view.cycle, m.arid});
     for (Request& request : requests_) {
       if (request.out || request.failing) continue;
       if (m.arid == setup_.queue_id) {  // takes the bus from walks, and has nothing to do with hits

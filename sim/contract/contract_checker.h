@@ -60,7 +60,6 @@ class ContractChecker final : public CycleObserver {
   struct TableRead {
     std::uint64_t cycle = 0;
     std::uint32_t id = 0;
-    bool begun = false;
   };
 
   void responses(const CycleView& view);

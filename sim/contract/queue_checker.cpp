@@ -55,9 +55,10 @@ void QueueChecker::table_bus(const CycleView& view) {
   const AxiSlaveOut& s = view.in.table;
   if (s.rvalid && m.rready && s.rid == setup_.queue_id && !reads_.empty()) {
     Read& read = reads_.front();  // one id: in order
+    // A beat a cycle is the bus's time; what they come later is memory's.
     const std::uint64_t latency = view.cycle - read.cycle;
-    if (read.beat == 0 && batch_)
-      batch_->latency = std::max(batch_->latency, latency - std::min(latency, read.behind));
+    if (batch_)
+      batch_->latency = std::max(batch_->latency, latency - std::min(latency, read.behind + read.beat));
     if (busy_) take(read, s.rdata);
     ++read.beat;
     if (s.rlast) reads_.pop_front();

@@ -49,7 +49,7 @@ class QueueChecker {
     std::uint64_t first = 0;  ///< byte offset in the queue
     unsigned count = 0;
     unsigned reads = 0;
-    std::uint64_t latency = 0;  ///< longest, without the time for the beats of earlier reads
+    std::uint64_t latency = 0;  ///< longest of all beats, without a cycle for each beat before them
     bool valid = true;
   };
 

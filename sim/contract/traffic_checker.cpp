@@ -113,7 +113,7 @@ void TrafficChecker::table_bus(const CycleView& view) {
   if ((m.arvalid && !s.arready) || queue_busy_) ++disturbance_count_;
   while (!reads_.empty() && reads_.front().answered && reads_.front().first + kResult < view.cycle)
     reads_.pop_front();
-  if (s.rvalid && m.rready && s.rid != setup_.queue_id) {
+  if (s.rvalid && m.rready && s.rlast && s.rid != setup_.queue_id) {
     const auto read = std::find_if(reads_.begin(), reads_.end(),
                                    [&](const TableRead& r) { return !r.answered && r.id == s.rid; });
     if (read != reads_.end()) beat(view.cycle, *read, s.rdata);
@@ -124,8 +124,8 @@ void TrafficChecker::table_bus(const CycleView& view) {
     return;
   }
   ++read_count_;
-  // An invalidation may start the walk again, also after its status.
-  const std::uint64_t disturbances = queue_busy_ ? ~std::uint64_t{0} : disturbance_count_;
+  // An invalidation may start the walk again, also after its status, and so may a new root pointer.
+  const std::uint64_t disturbances = queue_busy_ || !remapping_ ? ~std::uint64_t{0} : disturbance_count_;
   reads_.push_back(
       {view.cycle, m.arid, m.araddr, m.arsize != kEntrySize || m.arlen != 0, disturbances, false, 0});
   for (Request& request : requests_)

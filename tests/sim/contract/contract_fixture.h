@@ -96,8 +96,10 @@ class ContractTest : public ::testing::Test {
   }
   using Descriptor = std::array<std::uint64_t, 2>;
   static Descriptor wait() { return {5U | 1U << 5 | 1ULL << 32, 0x5000}; }
-  /// A doorbell for the descriptors; the status write comes `cycles` after it.
-  void batch(const std::vector<Descriptor>& descriptors, unsigned latency, unsigned cycles) {
+  /// A doorbell for the descriptors; the status write comes `cycles` after it. The memory makes a pause
+  /// before each beat but the first.
+  void batch(const std::vector<Descriptor>& descriptors, unsigned latency, unsigned cycles,
+             unsigned pause = 0) {
     write_register(0x90, kQueue, 0xFF);
     step(5);
     write_register(0x88, 16 * descriptors.size(), 0x0F);
@@ -111,6 +113,7 @@ class ContractTest : public ::testing::Test {
     step();
     step(latency - 1);
     for (std::size_t i = 0; i < descriptors.size(); i += 2) {
+      if (i != 0) step(pause);
       in.table.rvalid = true;
       in.table.rid = kQueueId;
       in.table.rlast = i + 2 >= descriptors.size();

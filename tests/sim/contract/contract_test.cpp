@@ -152,6 +152,34 @@ TEST_F(ContractTest, MissWithSixReadsLate) {
   EXPECT_THAT(broken, SizeIs(1));
 }
 
+// On 64 bits root and context entry are two beats each, and a memory may have a pause between them.
+TEST_F(ContractTest, AnEntryOfTwoBeatsIsThereWithItsSecond) {
+  covers("contract.miss_all_cold");
+  for (const unsigned extra : {0U, 1U}) {
+    remapping_on();
+    read_in(0, 1);
+    step(3);
+    for (const unsigned pause : {0U, 5U}) {
+      out.table.arvalid = true;
+      out.table.arsize = 3;
+      out.table.arlen = 1;
+      step(10);
+      in.table.rvalid = true;
+      step(1 + pause);
+      in.table.rvalid = in.table.rlast = true;
+      step();
+    }
+    for (unsigned i = 0; i < 4; ++i) table_read(10);
+    step(3 + extra);
+    read_out(0, 1);
+    step();
+    read_answer(0, 1, AxiResp::kOkay);
+    step();
+    EXPECT_THAT(broken, SizeIs(extra));
+  }
+  EXPECT_EQ(of("miss_all_cold").histogram.at(6 * 10 + 12 + 2 + 5), 1U);
+}
+
 TEST_F(ContractTest, PassThroughWithColdContexts) {
   covers("contract.pass_through_cold");
   miss(2, 0, 2);

@@ -222,6 +222,21 @@ TEST_F(TrafficTest, APageThatIsATableEndsAWalkAllTheSame) {
   EXPECT_THAT(broken, IsEmpty());
 }
 
+// A new root pointer counts some time after it was written; walks start again then, by what is still cached.
+TEST_F(TrafficTest, AWalkThatACommandStartsAgainIsNoStep) {
+  read_in(0, 1, 5);
+  step();
+  write_register(0x18, 0xC000'0000, 0x0F);
+  entry_in(4, leaf(5));
+  step(10);
+  entry_out(4, leaf(5), 0x81'0000 | 3);
+  step(2);
+  entry_in(4, 0x81'0000 + 8 * 77);
+  step();
+  EXPECT_EQ(of("walk_step").occurrences, 0U);
+  EXPECT_THAT(broken, IsEmpty());
+}
+
 TEST_F(TrafficTest, ADescriptorFetchMayTakeTheTurn) {
   entry_in(4, leaf(5));
   step(10);
@@ -252,6 +267,17 @@ TEST_F(ContractTest, BatchLate) {
   batch({kDomain, kPage, kPage, kDomain, wait()}, 10, 10 + 12 + 6 + 1);
   ASSERT_THAT(broken, SizeIs(1));
   EXPECT_THAT(broken[0], HasSubstr("contract.invalidate_batch: 29 cycles instead of at most 28"));
+}
+
+TEST_F(ContractTest, PausesBetweenDescriptorsAreTheMemorys) {
+  covers("contract.invalidate_batch");
+  for (const unsigned late : {0U, 1U}) {
+    batch({kDomain, kPage, kPage, kDomain, wait()}, 10, 10 + 2 * 4 + 12 + 6 + late, 4);
+    in.table.bvalid = true;
+    step();
+    EXPECT_THAT(broken, SizeIs(late));
+  }
+  EXPECT_EQ(of("invalidate_batch").deviation.at(0), 1U);
 }
 
 TEST_F(ContractTest, ARangeMayLookIntoEachOfItsSets) {
