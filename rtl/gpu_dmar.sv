@@ -4,7 +4,7 @@
 // Vectors of several adapters are flat: adapter n holds bits [n*W +: W].
 module gpu_dmar #(
     parameter int unsigned NumAdapters   = 2,    // linked adapters, 1 to 4
-    parameter int unsigned DataWidth     = 256,  // bits of every AXI4 data bus: 128, 256 or 512
+    parameter int unsigned DataWidth     = 256,  // bits of every AXI4 data bus: 64, 128, 256 or 512
     parameter int unsigned Haw           = 46,   // host address width, bits
     parameter int unsigned Mgaw          = 48,   // guest address width, bits
     parameter int unsigned DmaAddrBits   = 40,   // logical address bits that a GPU drives

@@ -20,6 +20,7 @@ rtl/iommu/iommu_read_path.sv
 rtl/iommu/iommu_write_path.sv
 rtl/iommu/iommu_faults.sv
 rtl/iommu/iommu_invalidation.sv
+rtl/iommu/iommu_table_halves.sv
 rtl/iommu/iommu_table_port.sv
 rtl/iommu/iommu_regs.sv
 rtl/iommu/iommu_quiesce.sv

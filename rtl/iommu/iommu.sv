@@ -8,7 +8,7 @@
 // Vectors of several ports are flat: port p holds bits [p*W +: W]. Bursts are INCR and stay within 4 KiB.
 module iommu #(
     parameter int unsigned NumPorts       = 2,         // requester ports, 1 to 4
-    parameter int unsigned DataWidth      = 256,       // bits of every data bus: 128, 256 or 512
+    parameter int unsigned DataWidth      = 256,       // bits of every data bus: 64, 128, 256 or 512
     parameter int unsigned IdWidth        = 4,         // id bits of a requester port
     parameter int unsigned Haw            = 46,        // host address width
     parameter int unsigned Mgaw           = 48,        // guest address width
@@ -242,10 +242,11 @@ module iommu #(
   logic iq_ar_valid, iq_ar_ready, iq_r_valid, table_r_error, table_r_last;
   logic [Haw-1:0] iq_ar_addr;
   logic [7:0] iq_ar_len;
-  logic [DataWidth-1:0] table_r_data;
+  localparam int unsigned TableReadWidth = (DataWidth < 128) ? 128 : DataWidth;  // a whole entry at least
+  logic [TableReadWidth-1:0] table_r_data;
 
   iommu_invalidation #(
-      .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv), .DidWidth(DidWidth), .Bursts(QueueBursts),
+      .DataWidth(TableReadWidth), .Haw(Haw), .Mgaw(Mgaw), .Mamv(Mamv), .DidWidth(DidWidth), .Bursts(QueueBursts),
       .BurstSlots(QueueSlots)
   ) i_invalidation (
       .clk_i, .rst_ni, .enable_i(iq_enable), .mode_ok_i(mode_ok), .base_reset_i(iq_base_reset), .base_i(iq_base), .size_i(iq_size),
@@ -345,7 +346,7 @@ module iommu #(
   logic [Haw-1:0] walk_ar_addr;
 
   iommu_walker #(
-      .NumWalks(NumWalks), .HintWalks(HintWalks), .DataWidth(DataWidth), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps),
+      .NumWalks(NumWalks), .HintWalks(HintWalks), .DataWidth(TableReadWidth), .Haw(Haw), .Mgaw(Mgaw), .Sagaw(Sagaw), .Sllps(Sllps),
       .PassThrough(PassThrough), .DidWidth(DidWidth), .SnoopControl(SnoopControl), .Zlr(Zlr), .SlotWidth(SlotWidth),
       .Pipe(Pipe)
   ) i_walker (
@@ -535,7 +536,7 @@ module iommu #(
 
   // ------------------------------------------------------------------ the unit's own bus
   iommu_table_port #(
-      .DataWidth(DataWidth), .WalkWidth(WalkWidth), .IdWidth(TableIdWidth), .Haw(Haw)
+      .DataWidth(DataWidth), .Walks(NumWalks + HintWalks), .IdWidth(TableIdWidth), .Haw(Haw)
   ) i_table_port (
       .clk_i, .rst_ni,
       .walk_valid_i(walk_ar_valid), .walk_ready_o(walk_ar_ready), .walk_index_i(walk_ar_index),

@@ -9,7 +9,7 @@
 // and drained ones have been performed.
 // Drains of several invalidations before one wait are done once, by the wait.
 module iommu_invalidation #(
-    parameter int unsigned DataWidth = 256,
+    parameter int unsigned DataWidth = 256,        // bits that come at once: 128, 256 or 512
     parameter int unsigned Haw       = 46,
     parameter int unsigned Mgaw      = 48,
     parameter int unsigned Mamv      = 18,

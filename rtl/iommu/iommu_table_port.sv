@@ -2,14 +2,17 @@
 // The unit's own AXI4 master: reads of the walkers and of the invalidation queue, 4-byte writes of wait status and
 // event messages.
 //
-// Timing: a read granted in t has ARVALID in t+1. A write taken in t has AWVALID and WVALID in t+1; one write at a time,
-// msg_done_o with its B. RREADY and BREADY are constantly 1: every reader has room for what it asked for.
+// Timing: a read granted in t has ARVALID in t+1. What was read is there in the cycle of its R beat; with 64 bits,
+// 16 bytes are two beats and there in the cycle of the second. A write taken in t has AWVALID and WVALID in t+1; one
+// write at a time, msg_done_o with its B. RREADY and BREADY are constantly 1: every reader has room for what it asked for.
 module iommu_table_port #(
-    parameter int unsigned DataWidth = 256,
-    parameter int unsigned WalkWidth = 4,
+    parameter int unsigned DataWidth = 256, // 64, 128, 256 or 512
+    parameter int unsigned Walks     = 16,
     parameter int unsigned IdWidth   = 7,   // walks use their number, the queue all ones
     parameter int unsigned Haw       = 46,
-    parameter int unsigned Sources   = 3    // writers, [0] first
+    parameter int unsigned Sources   = 3,   // writers, [0] first
+    parameter int unsigned WalkWidth = $clog2(Walks),                      // derived
+    parameter int unsigned ReadWidth = (DataWidth < 128) ? 128 : DataWidth // derived
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -18,17 +21,18 @@ module iommu_table_port #(
     output logic                   walk_ready_o,
     input  logic [WalkWidth-1:0]   walk_index_i,
     input  logic [Haw-1:0]         walk_addr_i,
-    input  logic                   walk_wide_i,
+    input  logic                   walk_wide_i,   // 16 bytes, else 8
     output logic                   walk_r_valid_o,
     output logic [WalkWidth-1:0]   walk_r_index_o,
 
     input  logic                   queue_valid_i,
     output logic                   queue_ready_o,
     input  logic [Haw-1:0]         queue_addr_i,
-    input  logic [7:0]             queue_len_i,
+    input  logic [7:0]             queue_len_i,   // in ReadWidth bits, less one
     output logic                   queue_r_valid_o,
 
-    output logic [DataWidth-1:0]   r_data_o,
+    // What was read stands where its address says; 8 bytes on 64 bits, in both halves.
+    output logic [ReadWidth-1:0]   r_data_o,
     output logic                   r_error_o,
     output logic                   r_last_o,
 
@@ -69,6 +73,11 @@ module iommu_table_port #(
     $error("iommu_table_port: IdWidth must not be less than WalkWidth");
   end
 
+  if (DataWidth != 64 && DataWidth != 128 && DataWidth != 256 && DataWidth != 512) begin : gen_width_check
+    $error("iommu_table_port: DataWidth must be 64, 128, 256 or 512");
+  end
+
+  localparam bit Narrow = DataWidth == 64;
   localparam int unsigned DwordBits = $clog2(DataWidth / 32);
   localparam logic [IdWidth-1:0] QueueId = '1;
   localparam logic [2:0] FullSize = 3'($clog2(DataWidth / 8));
@@ -95,8 +104,8 @@ module iommu_table_port #(
     if (take) begin
       ar_id_q <= pick_queue ? QueueId : IdWidth'(walk_index_i);
       ar_addr_q <= pick_queue ? queue_addr_i : walk_addr_i;
-      ar_len_q <= pick_queue ? queue_len_i : 8'd0;
-      ar_size_q <= pick_queue ? FullSize : walk_wide_i ? 3'd4 : 3'd3;
+      ar_len_q <= pick_queue ? (Narrow ? 8'({queue_len_i, 1'b1}) : queue_len_i) : {7'd0, Narrow & walk_wide_i};
+      ar_size_q <= pick_queue ? FullSize : (walk_wide_i & ~Narrow) ? 3'd4 : 3'd3;
     end
   end
   assign m_axi_arvalid_o = ar_valid_q;
@@ -106,11 +115,22 @@ module iommu_table_port #(
   assign m_axi_arsize_o = ar_size_q;
   assign m_axi_rready_o = 1'b1;
 
-  assign queue_r_valid_o = m_axi_rvalid_i & (m_axi_rid_i == QueueId);
-  assign walk_r_valid_o = m_axi_rvalid_i & (m_axi_rid_i != QueueId);
+  logic r_valid, r_queue, r_error;
+  assign r_queue = m_axi_rid_i == QueueId;
+  assign r_error = m_axi_rresp_i != 2'b00;
+  if (Narrow) begin : gen_halves
+    iommu_table_halves #(.Walks(Walks)) i_halves (
+        .clk_i, .rst_ni, .r_valid_i(m_axi_rvalid_i), .r_queue_i(r_queue), .r_walk_i(walk_r_index_o),
+        .r_data_i(m_axi_rdata_i), .r_error_i(r_error), .r_last_i(m_axi_rlast_i), .valid_o(r_valid),
+        .data_o(r_data_o), .error_o(r_error_o));
+  end else begin : gen_whole
+    assign r_valid = m_axi_rvalid_i;
+    assign r_data_o = m_axi_rdata_i;
+    assign r_error_o = r_error;
+  end
+  assign queue_r_valid_o = r_valid & r_queue;
+  assign walk_r_valid_o = r_valid & ~r_queue;
   assign walk_r_index_o = m_axi_rid_i[WalkWidth-1:0];
-  assign r_data_o = m_axi_rdata_i;
-  assign r_error_o = m_axi_rresp_i != 2'b00;
   assign r_last_o = m_axi_rlast_i;
 
   // ------------------------------------------------------------------ writes
@@ -170,7 +190,7 @@ module iommu_table_port #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
-      a_walk_read_is_one_beat: assert (!walk_r_valid_o || m_axi_rlast_i);
+      a_walk_read_is_one_entry: assert (!walk_r_valid_o || m_axi_rlast_i);
       a_walks_leave_the_queue_its_id: assert (!walk_valid_i || IdWidth'(walk_index_i) != QueueId);
       a_answer_to_a_write: assert (!m_axi_bvalid_i || busy_q);
     end

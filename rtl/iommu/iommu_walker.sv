@@ -3,7 +3,7 @@
 // HintWalks more that were only hinted at.
 //
 // Timing: a walk asked for in t stands in t+1 and asks for its first read in t+1; the read's address leaves the table
-// port's register in t+2. From a read beat to the next read's address: 1 cycle (Pipe 1: 2). From the last beat to
+// port's register in t+2. From an entry read to the next read's address: 1 cycle (Pipe 1: 2). From the last entry to
 // done_valid_o: 1 cycle, together with the fill of the IOTLB. The paging-structure caches are looked up in the cycle
 // of the context cache, so a walk with both costs no cycle more than one that starts at the top.
 //
@@ -24,7 +24,7 @@
 module iommu_walker #(
     parameter int unsigned NumWalks    = 16,        // 2 to 64
     parameter int unsigned HintWalks   = 4,         // 1 to 16
-    parameter int unsigned DataWidth   = 256,       // bits of the table bus
+    parameter int unsigned DataWidth   = 256,       // bits that come with an entry: 128, 256 or 512
     parameter int unsigned Haw         = 46,
     parameter int unsigned Mgaw        = 48,
     parameter logic [4:0]  Sagaw       = 5'b00110,  // as CAP.SAGAW
@@ -85,7 +85,7 @@ module iommu_walker #(
     output logic                  pc_fill_r_o,
     output logic                  pc_fill_w_o,
 
-    // Reads of tables: 16 bytes of root and context entries, 8 of paging entries; never across a bus beat.
+    // Reads of tables: 16 bytes of root and context entries, 8 of paging entries; never across DataWidth bits.
     output logic                  ar_valid_o,
     input  logic                  ar_ready_i,      // taken in this cycle
     output logic [WalkWidth-1:0]  ar_walk_o,

@@ -81,7 +81,7 @@ void Machine::show_outputs(std::uint64_t cycle, const Inputs& in, std::vector<Ev
 void Machine::show_table(std::uint64_t cycle, std::vector<Event>& events) const {
   if (const auto& read = table_.address())
     events.push_back({read->id == kQueueId ? Kind::kQueueFetch : Kind::kWalkRead, cycle, read->address,
-                      read_detail(read->id, read->beats - 1)});
+                      read_detail(read->id, table_.bus_beats() - 1)});
   if (const auto& write = table_.write())
     events.push_back({Kind::kStatus, cycle, write->address, write->data});
 }

@@ -2,6 +2,7 @@
 // The invalidation queue: descriptors fetched ahead in bursts, executed one after the other.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -14,7 +15,7 @@ namespace gpudmar::model::cycle {
 
 class Queue {
  public:
-  explicit Queue(const Config& config) : lanes_(config.bus_bytes / 16) {}
+  explicit Queue(const Config& config) : lanes_(std::max(1U, config.bus_bytes / 16)) {}
 
   [[nodiscard]] Flush flush() const;
   [[nodiscard]] std::optional<TableRead> wants_read(const Registers& registers) const;
@@ -54,7 +55,7 @@ class Queue {
   void execute(const Descriptor& descriptor, bool settled);
   void advance(const Registers& registers, const Seen& seen, bool accepts, bool fails);
 
-  unsigned lanes_;
+  unsigned lanes_;  ///< descriptors that come at once
   State state_ = State::kIdle;
   bool stopped_ = false;
   unsigned fetch_ = 0, head_ = 0, done_ = 0;

@@ -20,14 +20,15 @@ TablePort::Flight TablePort::sample(std::uint64_t cycle) const {
       beat.error |= !word.has_value();
       beat.data.push_back(word.value_or(0));
     }
-    flight.beats.push_back(beat);
+    for (unsigned part = 1; part < parts(); ++part) flight.beats.emplace_back();
+    flight.beats.emplace_back(beat);
   }
   return flight;
 }
 
 void TablePort::step(std::uint64_t cycle, const std::optional<TableRead>& walk,
                      const std::optional<TableRead>& queue, const std::optional<StatusWrite>& status) {
-  if (beat(cycle)) {
+  if (!flights_.empty() && flights_.front().ready_at <= cycle) {
     flights_.front().beats.pop_front();
     if (flights_.front().beats.empty()) flights_.pop_front();
   }

@@ -27,9 +27,9 @@ struct Config {
   unsigned context_entries = 8;
   std::array<unsigned, 3> paging_entries{8, 4, 4};  ///< ways to tables of level 1, 2, 3
   unsigned write_beats = 64;                        ///< write buffer of a port
-  unsigned bus_bytes = 32;
-  unsigned latency = 20;   ///< of the table memory, AR to first R
-  unsigned b_latency = 1;  ///< of the table memory, last of AW and W to B
+  unsigned bus_bytes = 32;                          ///< 8: an entry of 16 bytes is two beats of the table bus
+  unsigned latency = 20;                            ///< of the table memory, AR to first R
+  unsigned b_latency = 1;                           ///< of the table memory, last of AW and W to B
 };
 
 /// An address handshake at a requester port.

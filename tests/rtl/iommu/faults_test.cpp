@@ -25,7 +25,8 @@ class Faults : public ::testing::Test {
   /// leave.
   void blocked(unsigned reason, std::uint64_t address, bool is_write, std::uint32_t user = 0) {
     const auto before = bench.faults.size();
-    const auto b = is_write ? bench.write(0, 5, address, 1, 5, user) : bench.read(0, 5, address, 3, 5, user);
+    const auto b = is_write ? bench.write(0, 5, address, 1, kFullSize, user)
+                            : bench.read(0, 5, address, 3, kFullSize, user);
     ASSERT_TRUE(bench.settle());
     EXPECT_FALSE(b->out) << "left for " << std::hex << b->out_address;
     EXPECT_EQ(b->resp, sim::AxiResp::kSlvErr);
@@ -37,7 +38,7 @@ class Faults : public ::testing::Test {
     EXPECT_EQ((high >> 62) & 1, is_write ? 0U : 1U);
     EXPECT_EQ(high >> 63, 1U);
     // The reference says the same.
-    const auto expected = bench.expected(0, address, is_write, 32, user);
+    const auto expected = bench.expected(0, address, is_write, kBusBytes, user);
     const auto* fault = std::get_if<model::Fault>(&expected);
     ASSERT_NE(fault, nullptr) << model::describe(expected);
     EXPECT_TRUE(static_cast<unsigned>(fault->reason) == reason ||
@@ -343,7 +344,8 @@ TEST_F(Faults, FpdQualifiesEveryFaultBehindTheContextEntry) {
   covers("vtd.fpd", "vtd.fault.31");
   ASSERT_TRUE(bench.bring_up());
   const auto silent = [&](std::uint64_t address, bool is_write, std::uint32_t user = 0) {
-    const auto b = is_write ? bench.write(0, 5, address, 1, 5, user) : bench.read(0, 5, address, 3, 5, user);
+    const auto b = is_write ? bench.write(0, 5, address, 1, kFullSize, user)
+                            : bench.read(0, 5, address, 3, kFullSize, user);
     ASSERT_TRUE(bench.settle());
     EXPECT_FALSE(b->out);
     EXPECT_EQ(b->resp, sim::AxiResp::kSlvErr);
@@ -434,7 +436,8 @@ TEST_F(Faults, ABlockedWriteSwallowsItsDataAndNobodyElseStalls) {
   const auto bad = bench.write(0, 1, kIova + 4096, 16);
   const auto after = bench.write(0, 1, kIova, 4);
   std::vector<BurstPtr> others;
-  for (unsigned i = 0; i < 8; ++i) others.push_back(bench.write(1, i, kIova + i * 128, 2, 5, 0, 0x20));
+  for (unsigned i = 0; i < 8; ++i)
+    others.push_back(bench.write(1, i, kIova + i * 128, 2, kFullSize, 0, 0x20));
   ASSERT_TRUE(bench.settle());
   EXPECT_FALSE(bad->out);
   EXPECT_EQ(bad->resp, sim::AxiResp::kSlvErr);

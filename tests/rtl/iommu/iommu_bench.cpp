@@ -11,7 +11,9 @@
 namespace gpudmar::test {
 
 using sim::get_bits;
+using sim::get_bytes;
 using sim::set_bits;
+using sim::set_bytes;
 
 namespace {
 constexpr unsigned kDataIdBits = kIdBits + 2;
@@ -189,7 +191,7 @@ void IommuBench::sample() {
   m.awlen = d.m_axi_data_awlen_o;
   m.awsize = d.m_axi_data_awsize_o;
   m.wvalid = d.m_axi_data_wvalid_o;
-  std::memcpy(m.wdata.data(), d.m_axi_data_wdata_o.data(), kBusBytes);
+  get_bytes(d.m_axi_data_wdata_o, 0, kBusBytes, m.wdata.data());
   m.wstrb = d.m_axi_data_wstrb_o;
   m.wlast = d.m_axi_data_wlast_o;
   m.bready = d.m_axi_data_bready_o;
@@ -206,7 +208,7 @@ void IommuBench::sample() {
   t.awlen = d.m_axi_table_awlen_o;
   t.awsize = d.m_axi_table_awsize_o;
   t.wvalid = d.m_axi_table_wvalid_o;
-  std::memcpy(t.wdata.data(), d.m_axi_table_wdata_o.data(), kBusBytes);
+  get_bytes(d.m_axi_table_wdata_o, 0, kBusBytes, t.wdata.data());
   t.wstrb = d.m_axi_table_wstrb_o;
   t.wlast = d.m_axi_table_wlast_o;
   t.bready = d.m_axi_table_bready_o;
@@ -259,8 +261,7 @@ void IommuBench::sample() {
       if (auto b = answered(false, p, get_bits(d.s_axi_rid_o, p * kIdBits, kIdBits))) {
         if (b->data.empty()) b->first_cycle = cycle_;
         sim::BeatData beat{};
-        std::memcpy(beat.data(),
-                    reinterpret_cast<const std::uint8_t*>(d.s_axi_rdata_o.data()) + p * kBusBytes, kBusBytes);
+        get_bytes(d.s_axi_rdata_o, std::size_t{p} * kBusBytes, kBusBytes, beat.data());
         b->data.push_back(beat);
         b->resp = std::max(b->resp, static_cast<sim::AxiResp>(get_bits(d.s_axi_rresp_o, p * 2, 2)));
         const bool last = get_bits(d.s_axi_rlast_o, p, 1) != 0;
@@ -353,8 +354,7 @@ void IommuBench::drive() {
     set_bits(d.s_axi_wvalid_i, p, 1, wv);
     if (wv) {
       const auto& [burst, index] = beats_[p].front();
-      std::memcpy(reinterpret_cast<std::uint8_t*>(d.s_axi_wdata_i.data()) + p * kBusBytes,
-                  burst->data[index].data(), kBusBytes);
+      set_bytes(d.s_axi_wdata_i, std::size_t{p} * kBusBytes, kBusBytes, burst->data[index].data());
       const std::uint64_t at = sim::beat_address(burst->address, burst->size, index);
       set_bits(d.s_axi_wstrb_i, p * kBusBytes, kBusBytes, sim::beat_lanes(at, burst->size, kBusBytes));
       set_bits(d.s_axi_wlast_i, p, 1, index + 1 == burst->beats);
@@ -379,7 +379,7 @@ void IommuBench::drive() {
   d.m_axi_data_arready_i = s.arready;
   d.m_axi_data_rvalid_i = s.rvalid;
   d.m_axi_data_rid_i = s.rid & ((1U << kDataIdBits) - 1);
-  std::memcpy(d.m_axi_data_rdata_i.data(), s.rdata.data(), kBusBytes);
+  set_bytes(d.m_axi_data_rdata_i, 0, kBusBytes, s.rdata.data());
   d.m_axi_data_rresp_i = static_cast<unsigned>(s.rresp);
   d.m_axi_data_rlast_i = s.rlast;
   d.m_axi_data_awready_i = s.awready;
@@ -391,7 +391,7 @@ void IommuBench::drive() {
   d.m_axi_table_arready_i = t.arready;
   d.m_axi_table_rvalid_i = t.rvalid;
   d.m_axi_table_rid_i = t.rid & ((1U << kTableIdBits) - 1);
-  std::memcpy(d.m_axi_table_rdata_i.data(), t.rdata.data(), kBusBytes);
+  set_bytes(d.m_axi_table_rdata_i, 0, kBusBytes, t.rdata.data());
   d.m_axi_table_rresp_i = static_cast<unsigned>(t.rresp);
   d.m_axi_table_rlast_i = t.rlast;
   d.m_axi_table_awready_i = t.awready;

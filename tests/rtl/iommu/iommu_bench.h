@@ -33,9 +33,11 @@ namespace gpudmar::test {
 inline constexpr unsigned kPorts = GPUDMAR_PORTS;
 inline constexpr unsigned kBusBytes = GPUDMAR_DATA_WIDTH / 8;
 inline constexpr unsigned kIdBits = GPUDMAR_ID_WIDTH;
-inline constexpr unsigned kFullSize = kBusBytes == 16   ? 4
+inline constexpr unsigned kFullSize = kBusBytes == 8    ? 3
+                                      : kBusBytes == 16 ? 4
                                       : kBusBytes == 32 ? 5
-                                                        : 6;  ///< AxSIZE of a whole beat
+                                                        : 6;     ///< AxSIZE of a whole beat
+inline constexpr unsigned kEntryBeats = kBusBytes == 8 ? 2 : 1;  ///< of an entry of 16 bytes
 inline constexpr std::uint16_t kSids[4] = {0x0100, 0x0200, 0x0300, 0x04FF};
 inline constexpr const std::uint16_t* kSid = kSids;
 inline constexpr std::uint32_t kTableQueueId = 127;  ///< id of the invalidation queue's reads at m_axi_table
@@ -178,7 +180,7 @@ class IommuBench {
 
   /// The reference's verdict on a request with the tables as they are.
   [[nodiscard]] model::Outcome expected(unsigned port, std::uint64_t address, bool is_write,
-                                        std::uint32_t bytes = 32, std::uint32_t user = 0) const;
+                                        std::uint32_t bytes = kBusBytes, std::uint32_t user = 0) const;
 
   sim::HostMemory memory;
   Tables tables;

@@ -224,11 +224,10 @@ std::string RaceCase::name() const {
 }
 
 const std::vector<Program>& programs() {
-  static const std::vector<Program> all{{"rtl_iommu_race0_test", 0, 2},
-                                        {"rtl_iommu_race1_test", 1, 2},
-                                        {"rtl_iommu_race_sets0_test", 0, 4},
-                                        {"rtl_iommu_race_sets1_test", 1, 4},
-                                        {"rtl_iommu_race_small_test", 2, 4}};
+  static const std::vector<Program> all{
+      {"rtl_iommu_race0_test", 0, 2},      {"rtl_iommu_race1_test", 1, 2},
+      {"rtl_iommu_race_sets0_test", 0, 4}, {"rtl_iommu_race_sets1_test", 1, 4},
+      {"rtl_iommu_race_small_test", 2, 4}, {"rtl_iommu_race_w64_test", 3, 4}};
   return all;
 }
 

@@ -69,11 +69,12 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
       const unsigned port = static_cast<unsigned>(pick(kPorts));
       const unsigned id = static_cast<unsigned>(pick(pick(2) ? 2 : 16));
       const unsigned beats = 1 + static_cast<unsigned>(pick(pick(8) == 0 ? 64 : 4));
-      const std::uint64_t at = page + pick(128 - beats + 1) * 32 + (pick(4) == 0 ? pick(32) : 0);
+      const std::uint64_t at =
+          page + pick(4096 / kBusBytes - beats + 1) * kBusBytes + (pick(4) == 0 ? pick(kBusBytes) : 0);
       std::uint32_t user = pick(30) == 0 ? static_cast<std::uint32_t>(1 + pick(4)) : 0;
       user |= static_cast<std::uint32_t>(pick(2) * kNoSnoop + (pick(4) == 0 ? kZeroLength : 0));
-      bursts.push_back(pick(2) ? bench.read(port, id, at, beats, 5, user)
-                               : bench.write(port, id, at, beats, 5, user));
+      bursts.push_back(pick(2) ? bench.read(port, id, at, beats, kFullSize, user)
+                               : bench.write(port, id, at, beats, kFullSize, user));
     }
     if (pick(3) == 0) {
       const auto n = 1 + pick(4);
@@ -92,7 +93,7 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
     ASSERT_TRUE(bench.settle(200000));
     std::size_t recorded = 0;
     for (const auto& b : bursts) {
-      const auto outcome = bench.expected(b->port, b->address, b->write, 32 * b->beats, b->user);
+      const auto outcome = bench.expected(b->port, b->address, b->write, kBusBytes * b->beats, b->user);
       const auto out = model::outgoing_address(outcome);
       ASSERT_EQ(b->out, out.has_value())
           << model::describe(outcome)
@@ -112,7 +113,7 @@ TEST_P(Random, EveryRequestGoesWhereTheReferenceSays) {
     for (const auto& [low, high] : bench.faults) {
       bool found = false;
       for (const auto& b : bursts) {
-        const auto outcome = bench.expected(b->port, b->address, b->write, 32 * b->beats, b->user);
+        const auto outcome = bench.expected(b->port, b->address, b->write, kBusBytes * b->beats, b->user);
         const auto* fault = std::get_if<model::Fault>(&outcome);
         if (fault == nullptr || (b->address & ~0xFFFULL) != low || kSid[b->port] != (high & 0xFFFF)) continue;
         const auto reason = static_cast<model::Reason>((high >> 32) & 0xFF);

@@ -31,23 +31,25 @@ class Requests : public ::testing::Test {
 TEST_F(Requests, DataGoesThroughToTheRightPages) {
   covers("G2");
   ASSERT_TRUE(bench.bring_up());
+  constexpr unsigned kBeats = std::min(128U, 4096 / kBusBytes);
   for (unsigned i = 0; i < 8; ++i) {
-    bench.write(0, i, kIova + i * 4096ULL, 128, 5, 0, static_cast<std::uint8_t>(i * 16));
+    bench.write(0, i, kIova + i * 4096ULL, kBeats, kFullSize, 0, static_cast<std::uint8_t>(i * 16));
   }
   ASSERT_TRUE(bench.settle());
   for (unsigned i = 0; i < 8; ++i) {
-    for (unsigned at = 0; at < 4096; at += 32) {
+    for (unsigned at = 0; at < kBeats * kBusBytes; at += kBusBytes) {
       std::uint8_t byte = 0;
       ASSERT_TRUE(bench.memory.device().read(kPool + (7 - i) * 4096ULL + at, &byte, 1));
-      ASSERT_EQ(byte, static_cast<std::uint8_t>(i * 16 + at / 32));
+      ASSERT_EQ(byte, static_cast<std::uint8_t>(i * 16 + at / kBusBytes));
     }
   }
   std::vector<BurstPtr> reads;
-  for (unsigned i = 0; i < 8; ++i) reads.push_back(bench.read(1, i, kIova + i * 4096ULL, 128));
+  for (unsigned i = 0; i < 8; ++i) reads.push_back(bench.read(1, i, kIova + i * 4096ULL, kBeats));
   bench.r_ready[1] = 0.3;
   ASSERT_TRUE(bench.settle());
   for (unsigned i = 0; i < 8; ++i) {
-    for (unsigned n = 0; n < 128; ++n) ASSERT_EQ(reads[i]->data[n][5], static_cast<std::uint8_t>(i * 16 + n));
+    for (unsigned n = 0; n < kBeats; ++n)
+      ASSERT_EQ(reads[i]->data[n][5], static_cast<std::uint8_t>(i * 16 + n));
   }
 }
 
@@ -204,7 +206,7 @@ TEST_F(Requests, ARequesterThatWithholdsDataIsCutOff) {
   bench.read(1, 1, kIova);
   ASSERT_TRUE(bench.settle());
   bench.hold_w[0] = true;
-  const auto held = bench.write(0, 1, kIova + 4096, 4, 5, 0, 0x70);
+  const auto held = bench.write(0, 1, kIova + 4096, 4, kFullSize, 0, 0x70);
   const auto other = bench.write(1, 1, kIova, 4);
   ASSERT_TRUE(bench.run_until([&] { return other->done; }, 400));
   ASSERT_TRUE(bench.run_until([&] { return held->done; }, 400));
@@ -213,14 +215,14 @@ TEST_F(Requests, ARequesterThatWithholdsDataIsCutOff) {
   bench.hold_w[0] = false;
   bench.run(50);
   bench.write_register(0xF0C, 1, 4);
-  const auto later = bench.write(0, 1, kIova + 4096, 2, 5, 0, 0x30);
+  const auto later = bench.write(0, 1, kIova + 4096, 2, kFullSize, 0, 0x30);
   ASSERT_TRUE(bench.settle());
   EXPECT_EQ(later->resp, sim::AxiResp::kOkay);
   std::uint8_t bytes[128];
   ASSERT_TRUE(bench.memory.device().read(kPool + 6 * 4096, bytes, 128));
   EXPECT_EQ(bytes[0], 0x30);
-  EXPECT_EQ(bytes[32], 0x31);
-  EXPECT_EQ(bytes[64], 0) << "late data of the cut burst must not be written";
+  EXPECT_EQ(bytes[kBusBytes], 0x31);
+  EXPECT_EQ(bytes[2 * kBusBytes], 0) << "late data of the cut burst must not be written";
 }
 
 TEST_F(Requests, CapabilitiesSayWhatTheUnitHas) {
