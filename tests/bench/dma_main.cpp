@@ -20,7 +20,7 @@ int run(int argc, char** argv) {
   rows.channels(make_engine256);
   rows.operations(make_machine256);
   rows.copies(make_machine256);
-  rows.copies(make_engine64);
+  rows.copies(make_machine64);
   if (!arguments.out.empty())
     results.write(arguments.out,
                   {{"engine_channels", 4},

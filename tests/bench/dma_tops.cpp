@@ -3,9 +3,9 @@
 #include <verilated.h>
 
 #include "Vbench_dma.h"
+#include "Vbench_dma64.h"
 #include "Vdma128.h"
 #include "Vdma256.h"
-#include "Vdma64.h"
 #include "tests/bench/dma_unit.h"
 
 namespace gpudmar::bench {
@@ -153,35 +153,36 @@ class Engine final : public Verilated<V> {
   }
 };
 
-class Machine final : public Verilated<Vbench_dma> {
+template <class V>
+class Machine final : public Verilated<V> {
  public:
-  explicit Machine(unsigned latency) : Verilated({32, 0, true}, latency) {
-    model_.por_ni = 0;
-    model_.iommu_rst_ni = 1;
-    model_.iommu_quiesce_i = 0;
-    reset();
+  Machine(unsigned bus_bytes, unsigned latency) : Verilated<V>({bus_bytes, 0, true}, latency) {
+    this->model_.por_ni = 0;
+    this->model_.iommu_rst_ni = 1;
+    this->model_.iommu_quiesce_i = 0;
+    this->reset();
   }
 
  private:
   void apply(std::uint64_t cycle) override {
-    model_.por_ni = cycle != 0;
-    const test::SlavePins& d = host.drive(cycle);
-    GPUDMAR_APPLY(model_, data, d);
-    const test::SlavePins& t = table.drive(cycle);
-    GPUDMAR_APPLY(model_, table, t);
-    GPUDMAR_APPLY_LITE(model_, s_axil_gpu, gpu_);
-    GPUDMAR_APPLY_LITE(model_, s_axil_iommu, iommu_);
+    this->model_.por_ni = cycle != 0;
+    const test::SlavePins& d = this->host.drive(cycle);
+    GPUDMAR_APPLY(this->model_, data, d);
+    const test::SlavePins& t = this->table.drive(cycle);
+    GPUDMAR_APPLY(this->model_, table, t);
+    GPUDMAR_APPLY_LITE(this->model_, s_axil_gpu, this->gpu_);
+    GPUDMAR_APPLY_LITE(this->model_, s_axil_iommu, this->iommu_);
   }
   void sample(std::uint64_t cycle) override {
     test::MasterPins d;
-    GPUDMAR_SAMPLE(model_, data, d);
-    host.sample(d, cycle);
+    GPUDMAR_SAMPLE(this->model_, data, d);
+    this->host.sample(d, cycle);
     test::MasterPins t;
-    GPUDMAR_SAMPLE(model_, table, t);
+    GPUDMAR_SAMPLE(this->model_, table, t);
     t.bready = true;  // nothing is written there: no queue, no messages
-    table.sample(t, cycle);
-    GPUDMAR_SAMPLE_LITE(model_, s_axil_gpu, gpu_);
-    GPUDMAR_SAMPLE_LITE(model_, s_axil_iommu, iommu_);
+    this->table.sample(t, cycle);
+    GPUDMAR_SAMPLE_LITE(this->model_, s_axil_gpu, this->gpu_);
+    GPUDMAR_SAMPLE_LITE(this->model_, s_axil_iommu, this->iommu_);
   }
 };
 
@@ -192,15 +193,17 @@ class Machine final : public Verilated<Vbench_dma> {
 
 }  // namespace
 
-std::unique_ptr<DmaUnit> make_engine64(unsigned latency) {
-  return std::make_unique<Engine<Vdma64>>(DmaUnit::Top{8, 0, false}, latency);
-}
 std::unique_ptr<DmaUnit> make_engine256(unsigned latency) {
   return std::make_unique<Engine<Vdma256>>(DmaUnit::Top{32, 0, false}, latency);
 }
 std::unique_ptr<DmaUnit> make_engine128_pipe1(unsigned latency) {
   return std::make_unique<Engine<Vdma128>>(DmaUnit::Top{16, 1, false}, latency);
 }
-std::unique_ptr<DmaUnit> make_machine256(unsigned latency) { return std::make_unique<Machine>(latency); }
+std::unique_ptr<DmaUnit> make_machine64(unsigned latency) {
+  return std::make_unique<Machine<Vbench_dma64>>(8, latency);
+}
+std::unique_ptr<DmaUnit> make_machine256(unsigned latency) {
+  return std::make_unique<Machine<Vbench_dma>>(32, latency);
+}
 
 }  // namespace gpudmar::bench

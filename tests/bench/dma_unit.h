@@ -86,11 +86,11 @@ class DmaUnit {
 /// Makes a unit just out of reset.
 using MakeUnit = std::function<std::unique_ptr<DmaUnit>(unsigned latency)>;
 
-/// The Verilated tops of the program: the engine alone on 64 and 256 bits, on 128 with Pipe 1, and on 256
-/// before an IOMMU.
-[[nodiscard]] std::unique_ptr<DmaUnit> make_engine64(unsigned latency);
+/// The Verilated tops of the program: the engine alone on 256 bits, on 128 with Pipe 1, and before an IOMMU
+/// on 64 and 256.
 [[nodiscard]] std::unique_ptr<DmaUnit> make_engine256(unsigned latency);
 [[nodiscard]] std::unique_ptr<DmaUnit> make_engine128_pipe1(unsigned latency);
+[[nodiscard]] std::unique_ptr<DmaUnit> make_machine64(unsigned latency);
 [[nodiscard]] std::unique_ptr<DmaUnit> make_machine256(unsigned latency);
 
 }  // namespace gpudmar::bench
