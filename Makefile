@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE STEPS RUNS THREADS KMD SCENARIO ONLY
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd test bench formal lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -24,6 +24,7 @@ help: ## this list
 	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
 	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n   ARGS='--pipe 1 ...' see docs/testing.md"
 	@echo "  kmd:   KMD='a.cpp b.cpp'   SCENARIO=file   SEED=n   L=n   ARGS='--cflag=-Iinclude ...' see docs/bring-your-driver.md"
+	@echo "  oracle: CASES=n   SEED=n the first   ARGS='--qemu path ...' see docs/oracle.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
 	@echo "  bench: FILTER=regex of result names, see docs/bench.md"
 	@echo "  formal: ONLY=tasks, by comma   JOBS=n   see docs/formal.md"
@@ -85,6 +86,15 @@ kmd: configure ## build KMD="driver sources", run the driver on the machine, jud
 	if [ -n "$$L" ]; then set -- "$$@" --latency "$$L"; fi; \
 	if [ -n "$$WAVES" ] && [ "$$WAVES" != 0 ]; then set -- "$$@" --waves '$(BUILD)/kmd/waves.fst'; fi; \
 	exec '$(BUILD)/bin/gpu-dmar' kmd $$KMD "$$@" $$ARGS
+
+oracle: configure ## compare the IOMMU with QEMU's
+	@.ci/deps judge
+	@ninja -C '$(BUILD)' -j$(JOBS) --quiet gpu-dmar-oracle
+	@mkdir -p '$(BUILD)/oracle'; rm -f '$(BUILD)/oracle/summary.json'
+	@set -- --summary '$(BUILD)/oracle/summary.json'; \
+	if [ -n "$$CASES" ]; then set -- "$$@" --cases "$$CASES"; fi; \
+	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
+	exec '$(BUILD)/bin/gpu-dmar-oracle' "$$@" $$ARGS
 
 test: configure ## build and run all tests
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }

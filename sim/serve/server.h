@@ -19,7 +19,8 @@ class EndSignals {
   EndSignals& operator=(const EndSignals&) = delete;
   /// One has arrived.
   [[nodiscard]] static bool seen();
-  /// Mask for ppoll(): outside it they stay blocked, so that none is missed between a look and a wait.
+  /// The mask for ppoll() where they are blocked around the wait, so that none is missed between a look and
+  /// it.
   [[nodiscard]] const sigset_t& waiting() const { return old_mask_; }
 
  private:
