@@ -58,8 +58,7 @@ std::string find_qemu(const std::string& given) {
   const char* const path = std::getenv("PATH");
   std::istringstream directories(path != nullptr ? path : "");
   for (std::string directory; std::getline(directories, directory, ':');)
-    if (const std::string file = directory + "/qemu-system-x86_64"; ::access(file.c_str(), X_OK) == 0)
-      return file;
+    if (std::string file = directory + "/qemu-system-x86_64"; ::access(file.c_str(), X_OK) == 0) return file;
   return {};
 }
 
