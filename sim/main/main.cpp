@@ -25,6 +25,7 @@
 #include "sim/main/options.h"
 #include "sim/main/random.h"
 #include "sim/main/summary.h"
+#include "sim/scenario/driver_threads.h"
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
 #include "sim/serve/serve.h"

@@ -11,7 +11,7 @@
 #include "sim/bench/machine_config.h"
 #include "sim/kmd/kmd.h"
 #include "sim/main/random.h"
-#include "sim/scenario/driver_threads.h"
+#include "sim/scenario/threads_options.h"
 #include "sim/serve/serve_options.h"
 
 namespace gpudmar::sim {
