@@ -79,7 +79,7 @@ unsigned level_of(const Store& store) {
 
 TEST_F(Oracle, the_rtl_does_what_qemu_does) {
   test::covers("vtd.random.qemu");
-  const std::uint64_t cases = number("GPUDMAR_ORACLE_CASES", 2500);
+  const std::uint64_t cases = number("GPUDMAR_ORACLE_CASES", 2000);
   const CampaignResult result = run(cases, 200, 3);
   EXPECT_THAT(result.mismatches, ::testing::IsEmpty()) << told_.str();
   EXPECT_EQ(result.cases, cases);
