@@ -12,8 +12,11 @@ std::vector<std::uint16_t> tied_source_ids(unsigned adapters) {
 
 ContractSetup contract_setup(const DutInfo& info) {
   // The unit fetches descriptors with the highest id.
-  return {info.pipe,  info.adapters,  info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1,
-          info.walks, info.iotlb_sets};
+  ContractSetup setup{
+      info.pipe,  info.adapters,  info.bus_bytes, info.id_bits, (1U << info.table_id_bits) - 1,
+      info.walks, info.iotlb_sets};
+  setup.engines = true;
+  return setup;
 }
 
 }  // namespace gpudmar::sim

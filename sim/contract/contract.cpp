@@ -19,16 +19,20 @@ namespace {
 using nlohmann::json;
 
 PromiseKind kind_of(const std::string& text) {
-  static const std::map<std::string, PromiseKind> kinds{{"hit", PromiseKind::kHit},
-                                                        {"hit_behind_miss", PromiseKind::kHitBehindMiss},
-                                                        {"miss", PromiseKind::kMiss},
-                                                        {"miss_cold", PromiseKind::kMissCold},
-                                                        {"miss_among_others", PromiseKind::kMissAmongOthers},
-                                                        {"walk_step", PromiseKind::kWalkStep},
-                                                        {"invalidate", PromiseKind::kInvalidate},
-                                                        {"invalidate_batch", PromiseKind::kInvalidateBatch},
-                                                        {"read_fault", PromiseKind::kReadFault},
-                                                        {"write_fault", PromiseKind::kWriteFault}};
+  static const std::map<std::string, PromiseKind> kinds{
+      {"hit", PromiseKind::kHit},
+      {"hit_behind_miss", PromiseKind::kHitBehindMiss},
+      {"miss", PromiseKind::kMiss},
+      {"miss_cold", PromiseKind::kMissCold},
+      {"miss_among_others", PromiseKind::kMissAmongOthers},
+      {"walk_step", PromiseKind::kWalkStep},
+      {"invalidate", PromiseKind::kInvalidate},
+      {"invalidate_batch", PromiseKind::kInvalidateBatch},
+      {"read_fault", PromiseKind::kReadFault},
+      {"write_fault", PromiseKind::kWriteFault},
+      {"dma_launch", PromiseKind::kDmaLaunch},
+      {"dma_launch_aperture", PromiseKind::kDmaLaunchAperture},
+      {"dma_gap", PromiseKind::kDmaGap}};
   const auto found = kinds.find(text);
   if (found == kinds.end()) throw std::invalid_argument("unknown kind '" + text + "'");
   return found->second;

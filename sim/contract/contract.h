@@ -51,7 +51,10 @@ enum class PromiseKind {
   kInvalidate,
   kInvalidateBatch,
   kReadFault,
-  kWriteFault
+  kWriteFault,
+  kDmaLaunch,
+  kDmaLaunchAperture,
+  kDmaGap
 };
 
 struct Promise {

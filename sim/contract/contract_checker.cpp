@@ -24,9 +24,22 @@ ContractChecker::ContractChecker(Contract contract, ContractSetup setup, Report 
     : setup_(setup),
       measurements_(std::move(contract), setup.pipe, std::move(report)),
       queue_(setup_, measurements_),
-      traffic_(setup_, measurements_) {}
+      traffic_(setup_, measurements_),
+      engine_(setup_, measurements_) {}
 
 void ContractChecker::reset() {
+  forget();
+  held_ = false;
+  engine_.reset();
+}
+
+// The engines go on.
+void ContractChecker::iommu_reset() {
+  forget();
+  held_ = true;
+}
+
+void ContractChecker::forget() {
   requests_.clear();
   table_reads_.clear();
   table_writes_ = 0;
@@ -40,7 +53,16 @@ void ContractChecker::reset() {
 
 void ContractChecker::finish(std::uint64_t /*cycle*/) { log_measurements(measurements_); }
 
+// A read that is offered now enters the lookup in this cycle, if no other does.
+EngineChecker::HostPort ContractChecker::host_port(const CycleView& view) const {
+  if (held_ || view.in.iommu_quiesce) return EngineChecker::HostPort::kClosed;
+  const bool inside =
+      std::any_of(requests_.begin(), requests_.end(), [](const Request& r) { return !r.write && !r.out; });
+  return inside || command_ ? EngineChecker::HostPort::kBusy : EngineChecker::HostPort::kOpen;
+}
+
 void ContractChecker::observe(const CycleView& view) {
+  if (setup_.engines) engine_.observe(view, host_port(view));
   responses(view);
   table_bus(view);
   departures(view);
@@ -229,6 +251,7 @@ void ContractChecker::registers(const CycleView& view) {
   queue_.register_write(view, still);
   if (m.awaddr != kGcmd || (m.wstrb & 0x8U) == 0) return;
   remapping_ = (m.wdata >> 31U & 1U) != 0;
+  held_ = held_ && !remapping_;
   command_ = view.cycle;
   for (Request& request : requests_) request.hit_so_far = false;
   traffic_.disturb();

@@ -11,6 +11,7 @@
 
 #include "sim/bench/cycle_view.h"
 #include "sim/contract/contract_setup.h"
+#include "sim/contract/engine_checker.h"
 #include "sim/contract/measurements.h"
 #include "sim/contract/queue_checker.h"
 #include "sim/contract/traffic_checker.h"
@@ -27,7 +28,7 @@ class ContractChecker final : public CycleObserver {
 
   void observe(const CycleView& view) override;
   void reset() override;
-  void iommu_reset() override { reset(); }
+  void iommu_reset() override;
   /// The run is over; see contract_log.h.
   void finish(std::uint64_t cycle) override;
 
@@ -62,6 +63,8 @@ class ContractChecker final : public CycleObserver {
     std::uint32_t id = 0;
   };
 
+  void forget();
+  [[nodiscard]] EngineChecker::HostPort host_port(const CycleView& view) const;
   void responses(const CycleView& view);
   void table_bus(const CycleView& view);
   void departures(const CycleView& view);
@@ -79,12 +82,14 @@ class ContractChecker final : public CycleObserver {
   Measurements measurements_;
   QueueChecker queue_;
   TrafficChecker traffic_;
+  EngineChecker engine_;
   std::deque<Request> requests_;  ///< arrived, not yet answered, by age
   std::deque<TableRead> table_reads_;
   unsigned table_writes_ = 0;                                  ///< not answered yet
   std::array<std::deque<std::uint64_t>, kMaxAdapters> wlast_;  ///< WLASTs without their address, by port
   int unsent_writes_ = 0;  ///< at m_axi_data, their data to come; negative: it came first
   bool remapping_ = false;
+  bool held_ = false;  ///< the IOMMU alone was reset, and its ports may be closed since
   /// A command was given in that cycle, and the unit has not been empty since.
   std::optional<std::uint64_t> command_;
 };

@@ -15,6 +15,7 @@ struct ContractSetup {
   unsigned walks = 16;           ///< of requests, in parallel; their table reads have the ids below
   unsigned iotlb_sets = 1;       ///< that a page invalidation may have to read one by one
   unsigned scrub = 0;            ///< cycles for which a domain or global one may wait for a generation
+  bool engines = false;          ///< DMA engines are at the requester ports
 };
 
 }  // namespace gpudmar::sim

@@ -109,6 +109,14 @@ void DmaRows::percent(const std::string& name, double value, const std::string& 
   results_.add(name, value, rate.unit, rate.promised(0, {}), Relation::kAtLeast);
 }
 
+void DmaRows::cycles(const std::string& name, std::uint64_t worst, const std::string& promise,
+                     unsigned pipe) {
+  const auto& formulas = contract_.promise(promise).pipe;
+  if (pipe >= formulas.size())
+    throw std::invalid_argument(fmt::format("{}: no formula for pipe {}", promise, pipe));
+  results_.add(name, static_cast<double>(worst), "cycles", formulas[pipe].constant, Relation::kAtMost);
+}
+
 /// From the cycle after the descriptor's last beat to the copy's first AR.
 void DmaRows::launch(const MakeUnit& make, const std::string& suffix, bool aperture) {
   const std::string name = fmt::format("dma.launch.{}{}", aperture ? "aperture" : "vram", suffix);
@@ -139,8 +147,7 @@ void DmaRows::launch(const MakeUnit& make, const std::string& suffix, bool apert
       worst = std::max(worst, reads.front().cycle - at_hand);
     }
   }
-  const sim::Rate& rate = contract_.rate(aperture ? "dma_launch_aperture" : "dma_launch");
-  results_.add(name, static_cast<double>(worst), rate.unit, rate.promised(pipe, {}), Relation::kAtMost);
+  cycles(name, worst, aperture ? "dma_launch_aperture" : "dma_launch", pipe);
 }
 
 /// Idle W beats between queued descriptors, the worst of several sizes and places.
@@ -170,8 +177,7 @@ void DmaRows::gap(const MakeUnit& make, const std::string& suffix) {
       }
     }
   }
-  const sim::Rate& rate = contract_.rate("dma_gap");
-  results_.add(name, static_cast<double>(worst), rate.unit, rate.promised(pipe, {}), Relation::kAtMost);
+  cycles(name, worst, "dma_gap", pipe);
 }
 
 void DmaRows::contract_numbers(const MakeUnit& make, const std::string& suffix) {

@@ -53,6 +53,7 @@ class DmaRows {
   void single(const MakeUnit& make, const std::string& name, const Copies& copies);
   void channels_with(const MakeUnit& make, const std::string& name, const std::array<unsigned, 4>& weights);
   void percent(const std::string& name, double value, const std::string& promise);
+  void cycles(const std::string& name, std::uint64_t worst, const std::string& promise, unsigned pipe);
   void progress(const std::string& name) const;
 
   const sim::Contract& contract_;
