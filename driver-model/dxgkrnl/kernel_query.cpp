@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "driver-model/dxgkrnl/kernel.h"
+#include "driver-model/dxgkrnl/segment_query.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
@@ -105,8 +106,27 @@ NTSTATUS Kernel::query_save_area(LogicalAdapter& link, UINT index) {
 // Once: before the first attachment where that comes before StartDevice, else after StartDevice (R23).
 NTSTATUS Kernel::query_reserved_ranges(LogicalAdapter& link) {
   if (link.reserved_ranges_known) return STATUS_SUCCESS;
-  for (UINT index = 0; index < link.members.size(); ++index)
+  for (UINT index = 0; index < link.members.size(); ++index) {
     if (const NTSTATUS status = query_reserved_ranges(link, index); !NT_SUCCESS(status)) return status;
+    if (driver_.DxgkDdiBuildPagingBuffer == nullptr) continue;
+    // Segments that firmware has carved out of the machine's memory. A driver may not know them yet; what is
+    // wrong with its answer comes out when paging starts.
+    const auto ask = [&](DXGK_QUERYSEGMENTIN4& in, DXGK_QUERYSEGMENTOUT4& out) {
+      return query(*link.lead, DXGKQAITYPE_QUERYSEGMENT4, &out, sizeof(out), &in, sizeof(in));
+    };
+    std::vector<DXGK_SEGMENTDESCRIPTOR4> segments;
+    DXGK_QUERYSEGMENTOUT4 rest{};
+    std::string why;
+    if (!NT_SUCCESS(query_segments(ask, index, segments, rest, why))) continue;
+    for (const DXGK_SEGMENTDESCRIPTOR4& segment : segments) {
+      if (segment.Flags.PopulatedFromSystemMemory == 0) continue;
+      LARGE_INTEGER bytes;
+      bytes.QuadPart = static_cast<LONGLONG>(segment.Size);
+      if (const NTSTATUS status = take_reserved_range(link, {segment.CpuTranslatedAddress, bytes});
+          !NT_SUCCESS(status))
+        return status;
+    }
+  }
   link.reserved_ranges_known = true;
   return STATUS_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/segment_query.h"
 #include "driver-model/hw/hw.h"
 
 namespace gpudmar::dxgkrnl {
@@ -63,9 +64,10 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Segment::mapped(std::uint64
   return {mapped_.lower_bound(first), mapped_.lower_bound(first + pages)};
 }
 
-NTSTATUS read_segments(const SegmentQuery& query, UINT physical_adapter, SegmentTable& table,
-                       std::string& why) {
-  table = {};
+NTSTATUS query_segments(const SegmentQuery& query, UINT physical_adapter,
+                        std::vector<DXGK_SEGMENTDESCRIPTOR4>& segments, DXGK_QUERYSEGMENTOUT4& rest,
+                        std::string& why) {
+  segments.clear();
   DXGK_QUERYSEGMENTIN4 in{physical_adapter};
   DXGK_QUERYSEGMENTOUT4 out{};
   if (const NTSTATUS status = query(in, out); !NT_SUCCESS(status)) {
@@ -94,6 +96,23 @@ NTSTATUS read_segments(const SegmentQuery& query, UINT physical_adapter, Segment
   for (UINT i = 0; i < count; ++i) {
     DXGK_SEGMENTDESCRIPTOR4 descriptor{};
     std::copy_n(descriptors.data() + i * kStride, sizeof(descriptor), reinterpret_cast<BYTE*>(&descriptor));
+    segments.push_back(descriptor);
+  }
+  out.pSegmentDescriptor = nullptr;  // it was this function's
+  rest = out;
+  return STATUS_SUCCESS;
+}
+
+NTSTATUS read_segments(const SegmentQuery& query, UINT physical_adapter, SegmentTable& table,
+                       std::string& why) {
+  table = {};
+  std::vector<DXGK_SEGMENTDESCRIPTOR4> descriptors;
+  DXGK_QUERYSEGMENTOUT4 out{};
+  if (const NTSTATUS status = query_segments(query, physical_adapter, descriptors, out, why);
+      !NT_SUCCESS(status) || descriptors.empty())
+    return status;
+  for (UINT i = 0; i < descriptors.size(); ++i) {
+    const DXGK_SEGMENTDESCRIPTOR4& descriptor = descriptors[i];
     if (descriptor.Size == 0 || descriptor.Size % hw::kPageSize != 0 ||
         static_cast<std::uint64_t>(descriptor.BaseAddress.QuadPart) % hw::kPageSize != 0) {
       why = fmt::format("segment {} of adapter {} does not consist of whole pages", i + 1, physical_adapter);

@@ -132,8 +132,8 @@ TEST_F(FirstLight, CallsAreExactlyTheExpected) {
   for (const char* name : {"DxgkDdiAddDevice", "DxgkDdiLinkDevice", "DxgkDdiStartDevice", "DxgkDdiStopDevice",
                            "DxgkDdiRemoveDevice"})
     EXPECT_EQ(count(name), kAdapters) << name;
-  // Of the lead only: four for the link, five for each member.
-  EXPECT_EQ(count("DxgkDdiQueryAdapterInfo"), 4U + 5 * kAdapters);
+  // Of the lead only: four for the link, six for each member.
+  EXPECT_EQ(count("DxgkDdiQueryAdapterInfo"), 4U + 6 * kAdapters);
 }
 
 TEST_F(FirstLight, CountersOfTheHardwareFitTheSteps) {

@@ -41,6 +41,27 @@ TEST_F(PagingDriver, GetsTheDocumentedArguments) {
   EXPECT_EQ(m_->kernel->stop(), STATUS_SUCCESS);
 }
 
+TEST_F(PagingDriver, ASegmentPopulatedFromSystemMemoryIsAnIdentity) {
+  covers("R23", "G18");
+  constexpr std::uint64_t kPlace = 0xB000'0000;
+  script_.carved_out = kPlace;
+  start();
+  const vtd::Domain& domain = *m_->kernel->remapping_unit()->domains().front();
+  for (std::uint64_t page = 0; page < 16; ++page) {
+    EXPECT_TRUE(domain.reserves(kPlace / kPage + page));
+    EXPECT_EQ(domain.lookup(kPlace / kPage + page)->pfn, kPlace / kPage + page);
+  }
+  EXPECT_FALSE(domain.reserves(kPlace / kPage + 16));
+  EXPECT_FALSE(domain.reserves(0)) << "the aperture is none";
+}
+
+TEST_F(PagingDriver, ASegmentInTheSystemsMemoryStopsTheStart) {
+  covers("R22", "R23");
+  make();
+  script_.carved_out = m_->fake.platform.memory->ram().front().base + 0x10'0000;
+  EXPECT_EQ(m_->start(), STATUS_CONFLICTING_ADDRESSES);
+}
+
 TEST_F(PagingDriver, TransfersCountOffsetsOnTheSegmentSideOnly) {
   dxgkrnl::PagingConfig config;
   config.transfer_pages = 4;

@@ -73,6 +73,10 @@ NTSTATUS query_segments(DXGK_QUERYSEGMENTOUT4& out) {
     segment.BaseAddress.QuadPart = i == 0 ? 0x100000 : 0;
     segment.Flags.Aperture = i;
     segment.Flags.CacheCoherent = i;
+    if (i == 0 && g_script->carved_out != 0) {
+      segment.Flags.PopulatedFromSystemMemory = 1;
+      segment.CpuTranslatedAddress.QuadPart = static_cast<LONGLONG>(g_script->carved_out);
+    }
     std::memcpy(out.pSegmentDescriptor + i * out.SegmentDescriptorStride, &segment, sizeof(segment));
   }
   out.PagingBufferSize = kBufferSize;
@@ -208,7 +212,7 @@ PagingDriver::~PagingDriver() {
   g_script = nullptr;
 }
 
-void PagingDriver::start(dxgkrnl::PagingConfig paging) {
+void PagingDriver::make(dxgkrnl::PagingConfig paging) {
   PagingMachine::Options options;
   options.gpus = 1;
   options.driver = scripted_entry;
@@ -216,6 +220,10 @@ void PagingDriver::start(dxgkrnl::PagingConfig paging) {
   options.kernel.paging.tdr_delay = 1000;
   options.kernel.paging.preemption_delay = 100;
   m_ = std::make_unique<PagingMachine>(std::move(options));
+}
+
+void PagingDriver::start(dxgkrnl::PagingConfig paging) {
+  make(paging);
   ASSERT_EQ(m_->start(), STATUS_SUCCESS) << m_->kernel->start_error();
 }
 

@@ -35,6 +35,8 @@ struct PagingScript {
   bool per_engine = true;
   bool responsive = false;
   UINT cap = 2;
+  std::uint64_t carved_out =
+      0;  ///< physical address of the memory segment, populated from system memory; 0: VRAM
   std::vector<std::string> calls;
   std::vector<DXGKARG_SUBMITCOMMAND> submitted;
   std::vector<DXGKARG_BUILDPAGINGBUFFER> built;
@@ -56,6 +58,7 @@ class PagingDriver : public ::testing::Test {
  protected:
   PagingDriver();
   ~PagingDriver() override;
+  void make(dxgkrnl::PagingConfig paging = {});
   void start(dxgkrnl::PagingConfig paging = {});
   AllocationId create(std::uint64_t pages) {
     const std::uint64_t bytes = pages * kPage;
