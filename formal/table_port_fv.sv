@@ -26,7 +26,7 @@ module table_port_fv #(
     input logic                 r_last_i,
     input logic                 b_valid_i
 );
-  localparam logic [IdWidth-1:0] QueueId = '1;
+  localparam logic [IdWidth-1:0] QueueId = {IdWidth{1'b1}};
   logic walk_ready, queue_ready, walk_r, queue_r, r_error, r_last, busy, ar_valid, r_ready, aw_valid, w_valid, w_last,
       b_ready;
   logic [WalkWidth-1:0] walk_r_index;

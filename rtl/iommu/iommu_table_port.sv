@@ -79,7 +79,7 @@ module iommu_table_port #(
 
   localparam bit Narrow = DataWidth == 64;
   localparam int unsigned DwordBits = $clog2(DataWidth / 32);
-  localparam logic [IdWidth-1:0] QueueId = '1;
+  localparam logic [IdWidth-1:0] QueueId = {IdWidth{1'b1}};
   localparam logic [2:0] FullSize = 3'($clog2(DataWidth / 8));
 
   // ------------------------------------------------------------------ reads: in turns when both ask
