@@ -127,7 +127,7 @@ void PhysicalAdapter::handle_interrupt() {
     const InterruptLevel level(at_interrupt_level_);
     BOOLEAN claimed = FALSE;
     {
-      CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name);
+      CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name, {&claimed, nullptr, index_of(*this)});
       const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
       claimed = driver_.DxgkDdiInterruptRoutine(context, kMessageNumber);
       check_level("DxgkDdiInterruptRoutine", wdk::kDeviceIrql);
@@ -150,7 +150,7 @@ void PhysicalAdapter::run_dpcs() {
   if (driver_.DxgkDdiDpcRoutine == nullptr || !dpc_pending_.load() || exclusive_) return;
   const std::lock_guard guard(dpc_lock_);
   while (dpc_pending_.exchange(false)) {
-    CallScope call(log_, "DxgkDdiDpcRoutine", function_.name);
+    CallScope call(log_, "DxgkDdiDpcRoutine", function_.name, {nullptr, nullptr, index_of(*this)});
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     ++dpcs_;
     driver_.DxgkDdiDpcRoutine(context);

@@ -102,6 +102,11 @@ class PhysicalAdapter {
   std::atomic<std::uint64_t> dpcs_{0};
 };
 
+/// CallSubject::function.
+[[nodiscard]] inline int index_of(const PhysicalAdapter& adapter) {
+  return static_cast<int>(adapter.index());
+}
+
 /// A link of physical adapters (or a single one): what shares one address space.
 struct LogicalAdapter {
   AdapterSpace memory;

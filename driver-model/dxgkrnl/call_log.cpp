@@ -12,6 +12,7 @@ void show(CallRecord& record, const CallSubject& subject) {
   record.arguments = subject.arguments;
   record.adapter = subject.adapter;
   record.engine = subject.engine;
+  record.function = subject.function;
 }
 
 }  // namespace
@@ -23,7 +24,7 @@ void CallLog::observe(Observer observer) {
 
 void CallLog::watch(Observer observer) {
   const std::lock_guard guard(mutex_);
-  watcher_ = std::move(observer);
+  watchers_.push_back(std::move(observer));
 }
 
 std::vector<CallRecord> CallLog::records() const {
@@ -46,7 +47,7 @@ void CallLog::clear() {
 std::uint64_t CallLog::begin(std::string name, std::string args, const CallSubject& subject) {
   CallRecord record;
   Observer observer;
-  Observer watcher;
+  std::vector<Observer> watchers;
   {
     const std::lock_guard guard(mutex_);
     record.id = next_id_++;
@@ -56,18 +57,18 @@ std::uint64_t CallLog::begin(std::string name, std::string args, const CallSubje
     ++counts_[record.name];
     records_.push_back(record);
     observer = observer_;
-    watcher = watcher_;
+    watchers = watchers_;
   }
   show(record, subject);
   if (observer) observer(record, false);
-  if (watcher) watcher(record, false);
+  for (const Observer& watcher : watchers) watcher(record, false);
   return record.id;
 }
 
 void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const CallSubject& subject) {
   CallRecord record;
   Observer observer;
-  Observer watcher;
+  std::vector<Observer> watchers;
   {
     const std::lock_guard guard(mutex_);
     if (id < first_id_) return;  // cleared meanwhile
@@ -77,11 +78,11 @@ void CallLog::end(std::uint64_t id, std::int32_t status, bool bugcheck, const Ca
     entry.end = time_.now();
     record = entry;
     observer = observer_;
-    watcher = watcher_;
+    watchers = watchers_;
   }
   show(record, subject);
   if (observer) observer(record, true);
-  if (watcher) watcher(record, true);
+  for (const Observer& watcher : watchers) watcher(record, true);
 }
 
 CallScope::CallScope(CallLog& log, std::string name, std::string args, const CallSubject& subject)

@@ -23,11 +23,13 @@ struct CallRecord {
   bool bugcheck = false;    ///< the call ended in a bugcheck
   std::uint64_t begin = 0;  ///< cycle
   std::uint64_t end = 0;    ///< cycle; 0 while under way
-  // For observers only: valid while they run, else null.
-  /// The structure of a memory callback, of NotifyInterrupt, and of what pages or resets.
+  // What was handed over, for observers only: valid while they run, else null.
+  /// The structure of a callback, those of interface_calls.h where it takes single values; of an entry point
+  /// the structure that goes in or comes out.
   const void* arguments = nullptr;
   /// DeviceHandle of the adapter that the call names beside the structure, or is about.
   void* adapter = nullptr;
+  int function = -1;    ///< entry points: index of the function that is called; -1: of none
   unsigned engine = 0;  ///< of the DDIs of a paging node: physical adapter
 };
 
@@ -35,6 +37,7 @@ struct CallRecord {
 struct CallSubject {
   const void* arguments = nullptr;
   void* adapter = nullptr;
+  int function = -1;
   unsigned engine = 0;
 };
 
@@ -46,7 +49,7 @@ class CallLog {
   /// Called at the begin (`finished` false) and at the end of each call.
   using Observer = std::function<void(const CallRecord&, bool finished)>;
   void observe(Observer observer);
-  /// A second one, beside the first and after it.
+  /// More of them, beside that one and after it, in the order in which they came.
   void watch(Observer observer);
 
   [[nodiscard]] std::vector<CallRecord> records() const;
@@ -66,7 +69,7 @@ class CallLog {
   std::deque<CallRecord> records_;
   std::map<std::string, std::uint64_t> counts_;
   Observer observer_;
-  Observer watcher_;
+  std::vector<Observer> watchers_;
 };
 
 /// One call's entry in the log, closed on destruction; an exception that passes through marks it as a

@@ -80,7 +80,7 @@ VOID APIENTRY close_physical_memory_object(IN_CONST_PDXGKARGCB_CLOSE_PHYSICAL_ME
 
 NTSTATUS APIENTRY get_device_information(HANDLE device_handle, PDXGK_DEVICE_INFO info) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbGetDeviceInformation");
+  CallScope call(kernel.calls(), "DxgkCbGetDeviceInformation", {}, {info, device_handle});
   require_low_irql(kernel, "DxgkCbGetDeviceInformation");
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || info == nullptr) return call.done(STATUS_INVALID_PARAMETER);
@@ -93,8 +93,11 @@ NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_a
                              BOOLEAN in_io_space, BOOLEAN map_to_user_mode, MEMORY_CACHING_TYPE,
                              PVOID* address) {
   Kernel& kernel = Kernel::active();
+  const MapMemoryArguments arguments{static_cast<std::uint64_t>(translated_address.QuadPart), length,
+                                     in_io_space != FALSE, map_to_user_mode != FALSE, address};
   CallScope call(kernel.calls(), "DxgkCbMapMemory",
-                 fmt::format("{:#x}+{:#x}", static_cast<std::uint64_t>(translated_address.QuadPart), length));
+                 fmt::format("{:#x}+{:#x}", arguments.translated_address, length),
+                 {&arguments, device_handle});
   require_low_irql(kernel, "DxgkCbMapMemory");
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || address == nullptr) return call.done(STATUS_INVALID_PARAMETER);
@@ -111,7 +114,8 @@ NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_a
 
 NTSTATUS APIENTRY unmap_memory(HANDLE device_handle, PVOID address) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbUnmapMemory");
+  const UnmapMemoryArguments arguments{address};
+  CallScope call(kernel.calls(), "DxgkCbUnmapMemory", {}, {&arguments, device_handle});
   require_low_irql(kernel, "DxgkCbUnmapMemory");
   if (kernel.find_adapter(device_handle) == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   try {
@@ -133,7 +137,7 @@ PhysicalAdapter& adapter_of(Kernel& kernel, HANDLE handle, const char* name) {
 
 BOOLEAN APIENTRY queue_dpc(HANDLE device_handle) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbQueueDpc");
+  CallScope call(kernel.calls(), "DxgkCbQueueDpc", {}, {nullptr, device_handle});
   return adapter_of(kernel, device_handle, "DxgkCbQueueDpc").queue_dpc();
 }
 
@@ -151,7 +155,7 @@ VOID APIENTRY notify_interrupt(IN_CONST_HANDLE adapter, IN_CONST_PDXGKARGCB_NOTI
 
 VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbNotifyDpc");
+  CallScope call(kernel.calls(), "DxgkCbNotifyDpc", {}, {nullptr, adapter});
   const PhysicalAdapter& of = adapter_of(kernel, adapter, "DxgkCbNotifyDpc");
   if (KeGetCurrentIrql() > DISPATCH_LEVEL)
     throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {KeGetCurrentIrql(), 0, 0, 0},
@@ -162,7 +166,8 @@ VOID APIENTRY notify_dpc(IN_CONST_HANDLE adapter) {
 NTSTATUS APIENTRY synchronize_execution(HANDLE device_handle, PKSYNCHRONIZE_ROUTINE routine, PVOID context,
                                         ULONG message_number, PBOOLEAN return_value) {
   Kernel& kernel = Kernel::active();
-  CallScope call(kernel.calls(), "DxgkCbSynchronizeExecution");
+  const SynchronizeArguments arguments{routine, message_number, return_value};
+  CallScope call(kernel.calls(), "DxgkCbSynchronizeExecution", {}, {&arguments, device_handle});
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || routine == nullptr || return_value == nullptr || message_number != 0)
     return call.done(STATUS_INVALID_PARAMETER);

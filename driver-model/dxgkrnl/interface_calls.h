@@ -15,7 +15,25 @@ namespace gpudmar::dxgkrnl {
 /// R28: memory callbacks are for levels below DISPATCH_LEVEL; APC_LEVEL is let through with a warning.
 void require_low_irql(Kernel& kernel, const char* name);
 
+/// CallRecord::arguments of DxgkCbMapMemory, DxgkCbUnmapMemory and DxgkCbSynchronizeExecution.
+struct MapMemoryArguments {
+  std::uint64_t translated_address = 0;
+  std::uint32_t length = 0;
+  bool in_io_space = false;
+  bool map_to_user_mode = false;
+  PVOID* address = nullptr;
+};
+struct UnmapMemoryArguments {
+  PVOID address = nullptr;
+};
+struct SynchronizeArguments {
+  PKSYNCHRONIZE_ROUTINE routine = nullptr;
+  ULONG message_number = 0;
+  PBOOLEAN result = nullptr;
+};
+
 /// A callback of the memory family that returns a status: `action` is called with valid arguments only.
+/// `adapter`: its handle, where the callback takes one beside its structure.
 template <typename Args, typename Describe, typename Action>
 NTSTATUS memory_call(const char* name, Args* args, Describe describe, Action action,
                      HANDLE adapter = nullptr) {

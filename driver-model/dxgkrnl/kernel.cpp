@@ -117,13 +117,14 @@ NTSTATUS Kernel::escape(void* data, std::uint32_t size, std::size_t link) {
   args.pPrivateDriverData = data;
   args.PrivateDriverDataSize = size;
   return call_driver("DxgkDdiEscape", std::to_string(size) + " bytes",
+                     {&args, nullptr, index_of(*links_[link]->lead)},
                      [&] { return driver_.DxgkDdiEscape(links_[link]->lead->context, &args); });
 }
 
-NTSTATUS Kernel::call_driver(const char* name, const std::string& args,
+NTSTATUS Kernel::call_driver(const char* name, const std::string& args, const CallSubject& subject,
                              const std::function<NTSTATUS()>& call) {
   const DdiGate::Call inside(gate_);
-  CallScope scope(calls_, name, args);
+  CallScope scope(calls_, name, args, subject);
   const KIRQL level = KeGetCurrentIrql();
   const NTSTATUS status = call();
   check_level(name, level);

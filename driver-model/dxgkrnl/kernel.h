@@ -164,7 +164,9 @@ class Kernel {
   [[nodiscard]] MemoryManager& memory() { return memory_; }
   /// Call an entry point of the driver at PASSIVE_LEVEL. Waits while somebody has exclusive access (R182).
   /// Raises BugCheck 0xC8 when it comes back at another level.
-  NTSTATUS call_driver(const char* name, const std::string& args, const std::function<NTSTATUS()>& call);
+  /// `subject`: for observers of the call log.
+  NTSTATUS call_driver(const char* name, const std::string& args, const CallSubject& subject,
+                       const std::function<NTSTATUS()>& call);
   /// Serve a memory callback; then the verifier and fatal faults have their say.
   NTSTATUS supervise(const char* name, const std::function<NTSTATUS()>& action);
   void warn(const std::string& what);

@@ -39,7 +39,8 @@ NTSTATUS Kernel::set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, 
     if (driver_.DxgkDdiSetPowerState != nullptr) {
       const NTSTATUS status = call_driver(
           "DxgkDdiSetPowerState",
-          fmt::format("{}, D{}", member->function().name, static_cast<int>(state) - PowerDeviceD0), [&] {
+          fmt::format("{}, D{}", member->function().name, static_cast<int>(state) - PowerDeviceD0),
+          {nullptr, nullptr, index_of(*member)}, [&] {
             return driver_.DxgkDdiSetPowerState(member->context, DISPLAY_ADAPTER_HW_ID, state, action);
           });
       if (!NT_SUCCESS(status))  // E3
@@ -68,6 +69,7 @@ NTSTATUS Kernel::surprise_remove(std::size_t index) {
       if (member != link.lead) order.push_back(member);
     for (PhysicalAdapter* member : order)
       (void)call_driver("DxgkDdiNotifySurpriseRemoval", member->function().name,
+                        {nullptr, nullptr, index_of(*member)},
                         [&] { return notify(member->context, kRemovalPnpNotify); });
   }
   const NTSTATUS status = stop_link(link);

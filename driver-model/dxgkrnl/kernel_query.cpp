@@ -23,6 +23,7 @@ NTSTATUS Kernel::query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE
   args.pOutputData = out;
   args.OutputDataSize = size;
   return call_driver("DxgkDdiQueryAdapterInfo", fmt::format("type {}", static_cast<int>(type)),
+                     {&args, nullptr, index_of(adapter)},
                      [&] { return driver_.DxgkDdiQueryAdapterInfo(adapter.context, &args); });
 }
 

@@ -37,9 +37,9 @@ NTSTATUS Kernel::start() {
 NTSTATUS Kernel::add_devices() {
   for (std::size_t i = 0; i < platform_.functions.size(); ++i) {
     auto adapter = std::make_unique<PhysicalAdapter>(i, platform_.functions[i], platform_, calls_, driver_);
-    NTSTATUS status = call_driver("DxgkDdiAddDevice", adapter->function().name, [&] {
-      return driver_.DxgkDdiAddDevice(adapter->device_object(), &adapter->context);
-    });
+    NTSTATUS status = call_driver(
+        "DxgkDdiAddDevice", adapter->function().name, {&adapter->context, nullptr, index_of(*adapter)},
+        [&] { return driver_.DxgkDdiAddDevice(adapter->device_object(), &adapter->context); });
     if (!NT_SUCCESS(status))
       return fail(status, fmt::format("AddDevice of {} failed: {:#x}", adapter->function().name,
                                       static_cast<std::uint32_t>(status)));
@@ -54,9 +54,9 @@ NTSTATUS Kernel::add_devices() {
       added.link = {static_cast<ULONG>(i), 1, TRUE};
       continue;
     }
-    status = call_driver("DxgkDdiLinkDevice", added.function().name, [&] {
-      return driver_.DxgkDdiLinkDevice(added.device_object(), added.context, &added.link);
-    });
+    status = call_driver(
+        "DxgkDdiLinkDevice", added.function().name, {&added.link, nullptr, index_of(added)},
+        [&] { return driver_.DxgkDdiLinkDevice(added.device_object(), added.context, &added.link); });
     if (!NT_SUCCESS(status))
       return fail(status, fmt::format("LinkDevice of {} failed: {:#x}", added.function().name,
                                       static_cast<std::uint32_t>(status)));
@@ -138,6 +138,7 @@ NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
   const NTSTATUS status = call_driver(
       "DxgkDdiStartDevice",
       fmt::format("{}{}", adapter.function().name, &adapter == link.lead ? ", lead" : ""),
+      {nullptr, nullptr, index_of(adapter)},
       [&] { return driver_.DxgkDdiStartDevice(adapter.context, &start_info, &table, &sources, &children); });
   if (!NT_SUCCESS(status))
     return fail(status, fmt::format("StartDevice of {} failed: {:#x}", adapter.function().name,
@@ -149,7 +150,7 @@ NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
 NTSTATUS Kernel::stop_device(PhysicalAdapter& adapter) {
   if (!adapter.started) return STATUS_SUCCESS;
   adapter.started = false;
-  return call_driver("DxgkDdiStopDevice", adapter.function().name,
+  return call_driver("DxgkDdiStopDevice", adapter.function().name, {nullptr, nullptr, index_of(adapter)},
                      [&] { return driver_.DxgkDdiStopDevice(adapter.context); });
 }
 
@@ -197,7 +198,7 @@ void Kernel::shut_unit_down() {
 }
 
 void Kernel::remove_device(PhysicalAdapter& adapter) {
-  (void)call_driver("DxgkDdiRemoveDevice", adapter.function().name,
+  (void)call_driver("DxgkDdiRemoveDevice", adapter.function().name, {nullptr, nullptr, index_of(adapter)},
                     [&] { return driver_.DxgkDdiRemoveDevice(adapter.context); });
   adapter.context = nullptr;
 }

@@ -29,6 +29,11 @@ constexpr ULONG kBadPoolCaller = 0xC2;
 constexpr ULONG_PTR kFreeOfUnknownAddress = 0x46;
 constexpr ULONG_PTR kFreeWithWrongTag = 0xA;
 
+BugCheck::Stop& newest_stop() {
+  thread_local BugCheck::Stop stop;
+  return stop;
+}
+
 }  // namespace
 
 WaitBoundExceeded::WaitBoundExceeded(std::string object, std::uint64_t cycles)
@@ -40,7 +45,11 @@ BugCheck::BugCheck(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_P
     : std::runtime_error(
           fmt::format("bugcheck {:#x} (parameters {:#x}, {:#x}, {:#x}, {:#x})", code, p1, p2, p3, p4)),
       code_(code),
-      parameters_{p1, p2, p3, p4} {}
+      parameters_{p1, p2, p3, p4} {
+  newest_stop() = {code, {p1, p2, p3, p4}};
+}
+
+BugCheck::Stop BugCheck::newest() { return newest_stop(); }
 
 Runtime::Runtime(const hw::Platform& platform, Options options)
     : platform_(platform), options_(std::move(options)), objects_(std::make_unique<Objects>()) {

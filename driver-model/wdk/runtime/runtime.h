@@ -3,6 +3,7 @@
 // hw::Platform.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -45,6 +46,12 @@ class BugCheck : public std::runtime_error {
   [[nodiscard]] ULONG code() const { return code_; }
   /// Parameter 1 to 4 by index 0 to 3.
   [[nodiscard]] ULONG_PTR parameter(unsigned index) const { return parameters_[index]; }
+  /// Code and parameters of the newest one, for observers that an exception passes by; all 0: there was none.
+  struct Stop {
+    ULONG code = 0;
+    std::array<ULONG_PTR, 4> parameters{};
+  };
+  [[nodiscard]] static Stop newest();
 
  private:
   ULONG code_;
