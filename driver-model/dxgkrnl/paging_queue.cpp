@@ -122,7 +122,7 @@ std::optional<UINT> PagingQueue::run(DXGK_BUILDPAGINGBUFFER_OPERATION operation,
       const DdiGate::Call inside(port_.gate);
       CallScope call(port_.calls, "DxgkDdiBuildPagingBuffer",
                      fmt::format("operation {}, pass {:#x}", static_cast<int>(operation), multipass),
-                     {&args, port_.device_handle, config_.engine});
+                     {&args, port_.device_handle, -1, config_.engine});
       status = call.done(port_.driver.DxgkDdiBuildPagingBuffer(port_.context, &args));
     }
     const auto submitted = take(*buffer, args);
@@ -225,7 +225,7 @@ void PagingQueue::call_submit(const Packet& packet) {
       port_.calls, "DxgkDdiSubmitCommand",
       fmt::format("engine {}, fence {}, bytes {:#x} to {:#x}", config_.engine, packet.args.SubmissionFenceId,
                   packet.args.DmaBufferSubmissionStartOffset, packet.args.DmaBufferSubmissionEndOffset),
-      {&packet.args, port_.device_handle, config_.engine});
+      {&packet.args, port_.device_handle, -1, config_.engine});
   NTSTATUS status = STATUS_SUCCESS;
   {
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);

@@ -56,7 +56,7 @@ bool Paging::recovered_by_engine(PagingQueue& queue, UINT fence) {
   {
     const DdiGate::Call inside(port_.gate);
     CallScope call(port_.calls, "DxgkDdiResetEngine", fmt::format("engine {}", engine),
-                   {&args, port_.device_handle, engine});
+                   {&args, port_.device_handle, -1, engine});
     status = call.done(driver.DxgkDdiResetEngine(port_.context, &args));
   }
   if (!NT_SUCCESS(status) || queue.engine_was_reset(args.LastAbortedFenceId)) return false;

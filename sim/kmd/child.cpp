@@ -15,6 +15,8 @@ namespace {
 
 using nlohmann::json;
 
+using Action = replay::Recorder::Action;
+
 constexpr std::size_t kStackBytes = 8U << 20;
 constexpr std::uint64_t kRestCycles = 100'000;
 
@@ -27,7 +29,8 @@ void ChildRun::stage(const std::string& name) {
 
 void ChildRun::power_member(dxgkrnl::PhysicalAdapter& member, std::uint64_t state) {
   dxgkrnl::CallScope call(kernel_->calls(), "DxgkDdiSetPowerState",
-                          fmt::format("{} D{}", member.function().name, state - PowerDeviceD0));
+                          fmt::format("{} D{}", member.function().name, state - PowerDeviceD0),
+                          {nullptr, nullptr, dxgkrnl::index_of(member)});
   call.done(kernel_->driver().DxgkDdiSetPowerState(member.context, DISPLAY_ADAPTER_HW_ID,
                                                    static_cast<DEVICE_POWER_STATE>(state), PowerActionSleep));
 }
@@ -47,7 +50,8 @@ void ChildRun::query(const Step& step) {
   args.Type = static_cast<DXGK_QUERYADAPTERINFOTYPE>(step.number);
   args.pOutputData = answer.data();
   args.OutputDataSize = static_cast<UINT>(answer.size());
-  dxgkrnl::CallScope call(kernel_->calls(), "DxgkDdiQueryAdapterInfo", fmt::format("type {}", step.number));
+  dxgkrnl::CallScope call(kernel_->calls(), "DxgkDdiQueryAdapterInfo", fmt::format("type {}", step.number),
+                          {&args, nullptr, dxgkrnl::index_of(*kernel_->functions().front())});
   const NTSTATUS status =
       call.done(kernel_->driver().DxgkDdiQueryAdapterInfo(kernel_->functions().front()->context, &args));
   events_.send({{"t", "note"}, {"text", fmt::format("query {}: {}", step.number, status_name(status))}});
@@ -56,7 +60,7 @@ void ChildRun::query(const Step& step) {
 void ChildRun::start() {
   if (guarantees_ == nullptr)
     guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_);
-  const NTSTATUS status = kernel_->start();
+  const NTSTATUS status = Action(recorder_.get(), "start").done(kernel_->start());
   if (!NT_SUCCESS(status))
     break_off("start_failed", fmt::format("{}: {}", status_name(status), kernel_->start_error()),
               last_frames_);
@@ -75,7 +79,7 @@ void ChildRun::stop() {
   guarantees_->sweep();
   // The checker takes all links to end at once; each is detached before the next one's drivers are done.
   if (kernel_->adapters().size() > 1) guarantees_.reset();
-  const NTSTATUS status = kernel_->stop();
+  const NTSTATUS status = Action(recorder_.get(), "stop").done(kernel_->stop());
   started_ = false;
   if (!NT_SUCCESS(status))
     events_.send({{"t", "problem"}, {"text", "StopDevice returns " + status_name(status)}});
@@ -87,6 +91,7 @@ void ChildRun::step(const Step& step) {
   if (step.kind == Kind::kStart) return start();
   if (step.kind == Kind::kWait) return machine_.engine().wait_cycles(step.number);
   if (step.kind == Kind::kTrim) {
+    const Action action(recorder_.get(), "trim", {{"pages", step.number}});
     kernel_->trim(step.number);
     return;
   }
@@ -107,7 +112,7 @@ void ChildRun::step(const Step& step) {
   const auto& driver = kernel_->driver();
   if (driver.DxgkDdiBeginExclusiveAccess == nullptr || driver.DxgkDdiEndExclusiveAccess == nullptr) return;
   if (kernel_->adapters().front().mode == dxgkrnl::RemappingMode::kPhysical) return;
-  const NTSTATUS status = kernel_->reattach();
+  const NTSTATUS status = Action(recorder_.get(), "reattach").done(kernel_->reattach());
   if (!NT_SUCCESS(status))
     events_.send({{"t", "problem"}, {"text", "exclusive access: " + status_name(status)}});
 }
@@ -131,7 +136,7 @@ void ChildRun::run_plan() {
             const Thread& now = thread();
             return static_cast<std::uint64_t>(now.number) << 48 | now.activity;
           }});
-  const NTSTATUS loaded = kernel_->load(entry);
+  const NTSTATUS loaded = Action(recorder_.get(), "load").done(kernel_->load(entry));
   if (!NT_SUCCESS(loaded)) {
     const bool silent = kernel_->calls().counts().count("DxgkInitialize") == 0;
     break_off("entry_failed",
@@ -142,7 +147,10 @@ void ChildRun::run_plan() {
   for (const Step& s : request_.plan.steps) step(s);
   if (started_) step({Step::Kind::kStop, 0, {}, 0});
   stage("unload");
-  kernel_->unload();
+  {
+    const Action action(recorder_.get(), "unload");
+    kernel_->unload();
+  }
   stage("unloaded");
 }
 
@@ -176,6 +184,7 @@ void ChildRun::break_off(const std::string& kind, const std::string& what, const
 
 void ChildRun::end(int code) {
   if (traps_ != nullptr) traps_.reset();
+  if (recorder_ != nullptr) recorder_->close({});
   for (const Violation& violation : machine_.violations().list())
     events_.send({{"t", "violation"},
                   {"rule", violation.rule},

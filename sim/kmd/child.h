@@ -21,6 +21,7 @@ struct ChildRequest {
   Plan plan;
   int events = -1;  ///< file descriptor for events, a line of JSON each
   Limits limits;
+  std::string record;  ///< file for the trace; empty: none
 };
 
 // Exit codes; the events say more.

@@ -82,7 +82,18 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
                       {"freed", stray.freed},
                       {"f", stray.freed_by}});
       });
+  if (!request.record.empty()) {
+    const Scenario& system = request.plan.system;
+    recorder_ = std::make_unique<replay::Recorder>(
+        machine, request.record,
+        nlohmann::json{{"source", "kmd"},
+                       {"call_cycles", request.limits.call_cycles},
+                       {"machine", replay::machine_to_json(machine.config(), system.linked)},
+                       {"start", start_to_json(system.start)}});
+    platform_ = recorder_->watch(platform_);
+  }
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, kernel_config());
+  if (recorder_ != nullptr) recorder_->attach(*kernel_);
   kernel_->calls().watch(
       [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
   kernel_->system_memory().watch(

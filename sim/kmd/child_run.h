@@ -16,6 +16,7 @@
 #include "sim/kmd/frames.h"
 #include "sim/kmd/judge.h"
 #include "sim/kmd/trap.h"
+#include "sim/replay/recorder.h"
 #include "sim/scenario/guarantees.h"
 
 namespace gpudmar::sim::kmd {
@@ -76,6 +77,7 @@ class ChildRun {
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<Traps> traps_;
   std::unique_ptr<DmaWatch> dma_;
+  std::unique_ptr<replay::Recorder> recorder_;
   std::unique_ptr<dxgkrnl::Kernel> kernel_;
   std::unique_ptr<Guarantees> guarantees_;
   std::map<std::string, std::uint64_t> guarantees_checked_;

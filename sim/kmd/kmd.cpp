@@ -117,6 +117,7 @@ void run_driver(const KmdOptions& options, const std::string& driver, kmd::Repor
                        {"pipe", options.pipe},
                        {"latency", options.latency},
                        {"waves", options.waves},
+                       {"record", options.record.empty() ? "" : fs::absolute(options.record).string()},
                        {"ddi_cycles", options.ddi_cycles},
                        {"wait_cycles", options.wait_cycles}};
   Pipe pipe;
@@ -204,6 +205,7 @@ void run_kmd_child(const std::string& arguments) {
     request.limits.ddi_cycles = cycles;
   if (const auto cycles = given.at("wait_cycles").get<std::uint64_t>(); cycles != 0)
     request.limits.wait_cycles = cycles;
+  request.record = given.at("record").get<std::string>();
   request.events = 3;
   kmd::run_child(request);
 }

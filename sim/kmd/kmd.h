@@ -17,6 +17,7 @@ struct KmdOptions {
   std::string summary;  ///< JSON path; empty: summary.json in `directory`
   std::string wdk;      ///< the kit's headers; empty: those of this tree
   std::string waves;
+  std::string record;  ///< file for the trace of the run; empty: none
   std::uint64_t seed = 1;
   unsigned pipe = 0;
   unsigned latency = 0;           ///< 0: the plan's

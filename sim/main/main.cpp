@@ -15,6 +15,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
 #include <systemc>
@@ -24,21 +26,19 @@
 #include "sim/bench/machine.h"
 #include "sim/main/options.h"
 #include "sim/main/random.h"
+#include "sim/main/replay.h"
+#include "sim/main/simulate.h"
 #include "sim/main/summary.h"
+#include "sim/replay/recorder.h"
 #include "sim/scenario/driver_threads.h"
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
 #include "sim/serve/serve.h"
-#include "sim/waves/gtkw.h"
 
 namespace gpudmar::sim {
 namespace {
 
-constexpr std::size_t kStackBytes = 8U << 20;
 constexpr std::uint64_t kDefaultBytes = 4ULL << 20;
-// Cycles that are kept before a failure, some walks long, and behind it.
-constexpr std::uint64_t kWavesBefore = 1500;
-constexpr std::uint64_t kWavesAfter = 200;
 
 /// The file, checked before anything runs.
 std::vector<std::uint8_t> load(const std::string& given) {
@@ -61,26 +61,6 @@ std::vector<std::uint8_t> load(const std::string& given) {
     throw std::invalid_argument(name + ": cannot be read");
   return data;
 }
-
-/// The software of the machine: one thread.
-class Software : public sc_core::sc_module {
- public:
-  Software(const sc_core::sc_module_name& name, std::function<void()> body)
-      : sc_module(name), body_(std::move(body)) {
-    SC_HAS_PROCESS(Software);
-    SC_THREAD(run);
-    set_stack_size(kStackBytes);
-  }
-  bool ended = false;
-
- private:
-  void run() {
-    body_();
-    ended = true;
-    sc_core::sc_stop();
-  }
-  std::function<void()> body_;
-};
 
 int info() {
   for (const unsigned pipe : Dut::pipes()) {
@@ -115,24 +95,6 @@ void print_details(const RunResult& result) {
   for (const auto& [name, count] : result.ddi_calls) fmt::print("{:>8} {}\n", count, name);
 }
 
-/// Runs `body` as the machine's software, then closes the waves.
-void simulate(Machine& machine, const std::function<void()>& body) {
-  Software software("software", body);
-  sc_core::sc_start();
-  if (!software.ended)
-    throw std::runtime_error("the simulation ended before the software did: every thread waits");
-  const MachineConfig& config = machine.config();
-  if (config.waves.empty()) return;
-  machine.board().dut().close_waves();
-  WaveView view{config.cycle_ps, 0, 0};
-  if (config.waves_window.first != 0) {
-    const std::uint64_t failure = config.waves_window.first + kWavesBefore;
-    view.start = machine.board().wave_time(config.waves_window.first);
-    view.marker = machine.board().wave_time(std::min(failure, config.waves_window.last));
-  }
-  write_gtkw(config.waves, machine.board().info(), view);
-}
-
 /// The cycles around the first violation.
 CycleWindow window_of(std::uint64_t cycle) {
   return {cycle > kWavesBefore ? cycle - kWavesBefore : 0, cycle + kWavesAfter};
@@ -143,9 +105,11 @@ void run_again(const Options& options, const CycleWindow& window) {
   std::vector<std::string> words;
   bool skip = false;
   for (const std::string& word : options.words) {
-    const bool value_follows = word == "--json" || word == "--summary" || word == "--failure-waves";
+    const bool value_follows =
+        word == "--json" || word == "--summary" || word == "--failure-waves" || word == "--record";
     const bool drop = skip || value_follows || word.rfind("--json=", 0) == 0 ||
-                      word.rfind("--summary=", 0) == 0 || word.rfind("--failure-waves=", 0) == 0;
+                      word.rfind("--summary=", 0) == 0 || word.rfind("--failure-waves=", 0) == 0 ||
+                      word.rfind("--record=", 0) == 0;
     skip = value_follows && !skip;
     if (!drop) words.push_back(word);
   }
@@ -196,25 +160,41 @@ int report(const Options& options, Machine& machine, const RunResult& result,
   return result.passed ? 0 : 1;
 }
 
+/// Null: no trace is wanted.
+std::unique_ptr<replay::Recorder> record(const Options& options, Machine& machine, bool linked,
+                                         const ScenarioStart& start, const std::string& source) {
+  if (options.record.empty()) return nullptr;
+  return std::make_unique<replay::Recorder>(
+      machine, options.record,
+      nlohmann::json{{"source", source},
+                     {"commit", GPUDMAR_COMMIT},
+                     {"machine", replay::machine_to_json(machine.config(), linked)},
+                     {"start", start_to_json(start)}});
+}
+
 int run_demonstration(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::uint8_t> data = load(options.file);
   Machine machine("machine", options.machine);
   if (!options.summary.empty()) prepare_summary(options.summary);
   FirstLightResult result;
-  simulate(machine, [&] { result = run_first_light(machine, data, machine.config().seed); });
+  const auto recorder = record(options, machine, true, {}, "the demonstration");
+  simulate(machine, [&] { result = run_first_light(machine, data, machine.config().seed, recorder.get()); });
   return report(options, machine, result, begin, nullptr);
 }
 
 int run_file(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const Scenario scenario = load_scenario(options.scenario);
+  if (!options.record.empty()) require_recordable(scenario);
   MachineConfig config = scenario.machine;
   options.apply(config);
   Machine machine("machine", config);
   if (!options.summary.empty()) prepare_summary(options.summary);
   ScenarioResult result;
   RunChoices choices;
+  const auto recorder = record(options, machine, scenario.linked, scenario.start, options.scenario);
+  choices.recorder = recorder.get();
   if (options.verbose) choices.debug_output = [](std::string_view text) { fmt::print(stderr, "{}", text); };
   simulate(machine, [&] { result = run_scenario(machine, scenario, config.seed, choices); });
   return report(options, machine, result, begin, &result);
@@ -254,6 +234,7 @@ int sc_main(int argc, char* argv[]) {
     if (options.command == Options::Command::kThreads) return run_threads(options);
     if (options.command == Options::Command::kKmd) return run_kmd(options.kmd);
     if (options.command == Options::Command::kServe) return run_serve(options.serve);
+    if (options.command == Options::Command::kReplay) return run_replay(options.replay);
     return options.scenario.empty() ? run_demonstration(options) : run_file(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "gpu-dmar: {}\n", error.what());

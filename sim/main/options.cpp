@@ -25,6 +25,16 @@ std::string not_negative(const std::string& text) {
   return text[0] == '-' ? text + " is negative" : std::string();
 }
 
+/// What a replay changes of its trace's machine.
+struct MachineChoices {
+  std::string memory;
+  std::string window;
+  unsigned latency = 0;
+  CLI::Option* latency_option = nullptr;
+  CLI::Option* pipe_option = nullptr;
+  MachineConfig machine;
+};
+
 CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   CLI::App* random =
       app.add_subcommand("random", "run random streams of calls and DMA, each in a process of its own");
@@ -51,6 +61,7 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   random->add_flag("--generate", options.generate_only, "write the streams and do not run them");
   random->add_option("--dir", options.directory,
                      "keep every stream there (default: here, and only what fails)");
+  random->add_option("--record", options.record, "write the trace of each stream into this directory");
   random->add_option("--json,--summary", options.summary, "write the results as JSON");
   return random;
 }
@@ -99,6 +110,7 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
       ->capture_default_str();
   kmd->add_option("--latency", options.latency, "of host memory in cycles")->check(CLI::Range(1, 1'000'000));
   kmd->add_option("--waves", options.waves, "write an FST");
+  kmd->add_option("--record", options.record, "write a trace, for gpu-dmar replay");
   kmd->add_option("--timeout", options.timeout, "seconds that all of it may take")
       ->check(CLI::Range(1, 86'400))
       ->capture_default_str();
@@ -107,6 +119,53 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   kmd->add_option("--json,--summary", options.summary,
                   "write the results there (default: summary.json in --dir)");
   return kmd;
+}
+
+void finish_replay(ReplayOptions& options, const MachineChoices& choices) {
+  if (options.shrink && (options.cycles || options.until != 0 || !choices.machine.waves.empty()))
+    throw std::invalid_argument("--shrink goes without --cycles, --until and --waves");
+  MachineConfig given = choices.machine;
+  if (!choices.window.empty()) given.waves_window = parse_window(choices.window);
+  AxiMemoryConfig tried;
+  if (!choices.memory.empty()) parse_memory(choices.memory, tried);
+  const bool latency = choices.latency_option->count() > 0;
+  const bool pipe = choices.pipe_option->count() > 0;
+  if (!choices.memory.empty()) options.words.insert(options.words.end(), {"--memory", choices.memory});
+  if (latency) options.words.insert(options.words.end(), {"--latency", std::to_string(choices.latency)});
+  if (pipe) options.words.insert(options.words.end(), {"--pipe", std::to_string(given.pipe)});
+  options.apply = [given, memory = choices.memory, latency, cycles = choices.latency,
+                   pipe](MachineConfig& machine) {
+    if (pipe) machine.pipe = given.pipe;
+    machine.waves = given.waves;
+    machine.waves_window = given.waves_window;
+    if (!memory.empty()) parse_memory(memory, machine.memory);
+    if (latency) machine.memory.latency = cycles;
+  };
+}
+
+CLI::App* add_replay(CLI::App& app, ReplayOptions& options, MachineChoices& choices) {
+  CLI::App* replay =
+      app.add_subcommand("replay", "make the calls of a trace again, up to the first difference");
+  replay->add_option("trace", options.trace, "a trace, JSON Lines (docs/replay.md)")->required();
+  replay->add_flag("--cycles", options.cycles,
+                   "everything in its recorded cycle, registers too, and compare those");
+  replay->add_option("--until", options.until, "line of the trace: what comes after it is left out")
+      ->check(CLI::Range(2, 1'000'000'000));
+  replay->add_flag("--shrink", options.shrink, "make a failing trace short");
+  replay->add_option("--runs", options.runs, "that shrinking may take")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  replay->add_option("--output", options.output, "where the short trace goes (default: FILE.min.jsonl)");
+  replay->add_option("--memory", choices.memory, "other timing of host memory than the trace's, as with run");
+  choices.latency_option =
+      replay->add_option("--latency", choices.latency, "the same as --memory latency=...");
+  choices.pipe_option =
+      replay->add_option("--pipe", choices.machine.pipe, "another variant of the RTL, 0 or 1");
+  replay->add_option("--waves", choices.machine.waves, "write an FST and its GTKWave view");
+  replay->add_option("--waves-window", choices.window, "only these cycles of it: FIRST:LAST")
+      ->needs("--waves");
+  replay->add_option("--json,--summary", options.summary, "write the results as JSON");
+  return replay;
 }
 
 }  // namespace
@@ -133,6 +192,8 @@ int parse_options(int argc, char** argv, Options& options) {
   const CLI::App* threads = add_threads(app, options);
   const CLI::App* kmd = add_kmd(app, options.kmd);
   const CLI::App* serve = add_serve(app, options.serve);
+  MachineChoices choices;
+  const CLI::App* replay = add_replay(app, options.replay, choices);
   std::string memory;
   std::string window;
   unsigned latency = 0;
@@ -155,6 +216,7 @@ int parse_options(int argc, char** argv, Options& options) {
   run->add_option("--failure-waves", options.failure_waves,
                   "after a failure run again and write the cycles around it, an FST and its view");
   run->add_option("--contract", given.contract_file, "another cycle contract (sim/contract/contract.json)");
+  run->add_option("--record", options.record, "write a trace, for gpu-dmar replay");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
   run->add_flag("-v,--verbose", options.verbose, "list DDI calls and contract histograms");
   try {
@@ -179,6 +241,7 @@ int parse_options(int argc, char** argv, Options& options) {
     };
     options.apply(options.machine);
     if (serve->parsed()) finish_serve(options.serve);
+    finish_replay(options.replay, choices);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::Error& error) {
@@ -193,6 +256,7 @@ int parse_options(int argc, char** argv, Options& options) {
                     : threads->parsed() ? Options::Command::kThreads
                     : kmd->parsed()     ? Options::Command::kKmd
                     : serve->parsed()   ? Options::Command::kServe
+                    : replay->parsed()  ? Options::Command::kReplay
                                         : Options::Command::kRun;
   return -1;
 }

@@ -11,13 +11,14 @@
 #include "sim/bench/machine_config.h"
 #include "sim/kmd/kmd.h"
 #include "sim/main/random.h"
+#include "sim/main/replay.h"
 #include "sim/scenario/threads_options.h"
 #include "sim/serve/serve_options.h"
 
 namespace gpudmar::sim {
 
 struct Options {
-  enum class Command { kRun, kInfo, kRandom, kThreads, kKmd, kServe };
+  enum class Command { kRun, kInfo, kRandom, kThreads, kKmd, kServe, kReplay };
   Command command = Command::kRun;
   std::vector<std::string> words;  ///< the command line as it was given
   MachineConfig machine;           ///< the default one as the options change it
@@ -27,11 +28,13 @@ struct Options {
   std::string file;           ///< empty: this program itself
   std::string summary;        ///< JSON path; empty: none
   std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
+  std::string record;         ///< path of the trace; empty: none
   bool verbose = false;
   RandomOptions random;
   ThreadsOptions threads;  ///< its machine is `machine`
   KmdOptions kmd;
   ServeOptions serve;
+  ReplayOptions replay;
 };
 
 /// "1000:1200"; throws std::invalid_argument when it is no window.

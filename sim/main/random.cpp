@@ -2,22 +2,19 @@
 // Runs streams in processes of their own: SystemC elaborates once in each.
 #include "sim/main/random.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
-#include <thread>
+#include <vector>
 
+#include "sim/main/process.h"
 #include "sim/main/summary_head.h"
 #include "sim/random/generator.h"
 #include "sim/random/shrinker.h"
@@ -28,8 +25,6 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::chrono::minutes kTimeout{10};  // of one run; a hang in the machine ends much earlier by itself
-constexpr std::chrono::milliseconds kPoll{5};
 constexpr std::uint64_t kMaxPages = 8;  // of an object: a copy costs time here
 
 void write_file(const fs::path& path, const json& document) {
@@ -38,85 +33,29 @@ void write_file(const fs::path& path, const json& document) {
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
-/// Files of one campaign that nobody asked for; gone at its end.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "gpu-dmar-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary directory");
-    path = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  fs::path path;
-};
-
 struct Outcome {
   std::string failure;  ///< the first one; empty: passed
   std::uint64_t cycles = 0;
 };
 
-/// The child's wait status; -1 = it had to be killed.
-int wait_for(pid_t child) {
-  const auto end = std::chrono::steady_clock::now() + kTimeout;
-  for (int status = 0; std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(kPoll))
-    if (::waitpid(child, &status, WNOHANG) == child) return status;
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  return -1;
-}
-
-int run_process(const fs::path& scenario, const fs::path& summary, const fs::path& log) {
-  const std::string program = fs::read_symlink("/proc/self/exe").string();
-  std::string run = "run";
-  std::string file = scenario.string();
-  std::string option = "--summary";
-  std::string target = summary.string();
-  std::string name = program;
-  char* const args[] = {name.data(), run.data(), file.data(), option.data(), target.data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
-                                     0644);
-  ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  pid_t child = 0;
-  const int error = ::posix_spawn(&child, program.c_str(), &actions, nullptr, args, environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw std::runtime_error("cannot start " + program);
-  return wait_for(child);
-}
-
-Outcome run_stream(const random::Stream& stream, const Scratch& scratch) {
+Outcome run_stream(const random::Stream& stream, const Scratch& scratch, const std::string& trace = {}) {
   const fs::path scenario = scratch.path / "stream.json";
   const fs::path summary = scratch.path / "summary.json";
   const fs::path log = scratch.path / "log";
   write_file(scenario, random::to_json(stream));
   fs::remove(summary);
-  const int status = run_process(scenario, summary, log);
+  std::vector<std::string> words{"run", scenario.string(), "--summary", summary.string()};
+  if (!trace.empty()) words.insert(words.end(), {"--record", trace});
+  const int status = run_again(std::move(words), log);
   if (status == -1) return {"the run did not end", 0};
   if (WIFSIGNALED(status)) return {fmt::format("ended by signal {}", WTERMSIG(status)), 0};
   const json result = json::parse(std::ifstream(summary), nullptr, false);
-  if (result.is_discarded()) {
-    std::ifstream text(log);
-    std::string line;
-    std::string last;
-    while (std::getline(text, line)) last = line;
-    return {"no summary: " + last, 0};
-  }
+  if (result.is_discarded()) return {"no summary: " + last_line(log), 0};
   Outcome outcome{"", result.value("cycles", std::uint64_t{0})};
   if (WEXITSTATUS(status) == 0) return outcome;
   const json& failures = result.at("failures");
   outcome.failure = failures.empty() ? "failed without a reason" : failures[0].get<std::string>();
   return outcome;
-}
-
-/// One line on a terminal, written over.
-void progress(const std::string& text) {
-  if (::isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K{}", text);
 }
 
 class Campaign {
@@ -180,7 +119,10 @@ json Campaign::one(std::uint64_t seed) {
     return row;
   }
   progress(fmt::format("seed {}: {} steps", seed, stream.steps()));
-  const Outcome outcome = run_stream(stream, scratch_);
+  const std::string trace = options_.record.empty()
+                                ? ""
+                                : (fs::path(options_.record) / fmt::format("random-{}.jsonl", seed)).string();
+  const Outcome outcome = run_stream(stream, scratch_, trace);
   progress("");
   row["passed"] = outcome.failure.empty();
   row["cycles"] = outcome.cycles;
@@ -200,6 +142,7 @@ json Campaign::one(std::uint64_t seed) {
 int Campaign::run() {
   const auto begin = std::chrono::steady_clock::now();
   if (!options_.directory.empty()) fs::create_directories(options_.directory);
+  if (!options_.record.empty()) fs::create_directories(options_.record);
   json rows = json::array();
   std::size_t failed = 0;
   for (std::size_t i = 0; i < options_.runs; ++i) {

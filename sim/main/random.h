@@ -19,6 +19,7 @@ struct RandomOptions {
   bool shrink = false;  ///< what fails
   bool generate_only = false;
   std::string directory;  ///< where streams are written; empty: only what fails, in the present directory
+  std::string record;     ///< directory for traces; empty: none
   std::string summary;    ///< JSON path; empty: none
 };
 

@@ -27,16 +27,23 @@ namespace {
 // Placed apart from offset 0, so that an address mix-up between VRAM and memory shows.
 constexpr std::uint64_t kVramData = 16ULL << 20;
 constexpr std::uint64_t kVramScratch = 8ULL << 20;
+using Action = replay::Recorder::Action;
+
 constexpr std::uint32_t kTouchBytes = 64;
 constexpr std::uint64_t kFaultCycles = 50'000;  // until the records have reached the operating system
 
 class FirstLight {
  public:
-  FirstLight(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed)
+  FirstLight(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed,
+             replay::Recorder* recorder)
       : machine_(machine),
-        platform_(machine.platform()),
+        recorder_(recorder),
+        kernel_platform_(recorder != nullptr ? recorder->watch(machine.platform()) : machine.platform()),
+        platform_(recorder != nullptr ? recorder->watch_bench(kernel_platform_) : kernel_platform_),
         data_(data),
-        kernel_(platform_, kernel_config(seed)) {}
+        kernel_(kernel_platform_, kernel_config(seed)) {
+    if (recorder != nullptr) recorder->attach(kernel_);
+  }
 
   void run(FirstLightResult& result);
 
@@ -76,7 +83,9 @@ class FirstLight {
   void fail(std::string line) { result_->failures.push_back(std::move(line)); }
 
   Machine& machine_;
-  hw::Platform platform_;
+  replay::Recorder* recorder_;
+  hw::Platform kernel_platform_;  // its registers watched by the recorder
+  hw::Platform platform_;         // the bench's
   const std::vector<std::uint8_t>& data_;
   dxgkrnl::Kernel kernel_;
   std::map<std::string, std::uint64_t> checked_;
@@ -276,11 +285,12 @@ void FirstLight::run(FirstLightResult& result) {
 
   guarantees_ = std::make_unique<Guarantees>(machine_, kernel_, checked_);
   step("start the adapters", [&] {
-    const NTSTATUS loaded = kernel_.load(&DriverEntry);
+    const NTSTATUS loaded = Action(recorder_, "load").done(kernel_.load(&DriverEntry));
     if (!NT_SUCCESS(loaded))
       throw std::runtime_error(
           fmt::format("the driver does not load: {:#010x}", static_cast<std::uint32_t>(loaded)));
-    if (!NT_SUCCESS(kernel_.start())) throw std::runtime_error("start: " + kernel_.start_error());
+    if (!NT_SUCCESS(Action(recorder_, "start").done(kernel_.start())))
+      throw std::runtime_error("start: " + kernel_.start_error());
     guarantees_->system_started();
     for (const auto& adapter : kernel_.adapters()) {
       if (adapter.mode != dxgkrnl::RemappingMode::kLogical)
@@ -336,9 +346,12 @@ void FirstLight::run(FirstLightResult& result) {
   guarantees_->settle();
   guarantees_->sweep();
   result.total = counters();
-  const NTSTATUS stopped = kernel_.stop();
+  const NTSTATUS stopped = Action(recorder_, "stop").done(kernel_.stop());
   if (!NT_SUCCESS(stopped)) fail(fmt::format("stop: status {:#010x}", static_cast<std::uint32_t>(stopped)));
-  kernel_.unload();
+  {
+    const Action action(recorder_, "unload");
+    kernel_.unload();
+  }
   result.ddi_calls = kernel_.calls().counts();
   result.total.calls = 0;
   for (const auto& [name, count] : result.ddi_calls) result.total.calls += count;
@@ -353,11 +366,13 @@ bool even(const AxiMemoryConfig& m) {
 
 }  // namespace
 
-FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data,
-                                 std::uint64_t seed) {
+FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed,
+                                 replay::Recorder* recorder) {
   FirstLightResult result;
   try {
-    FirstLight scenario(machine, data, seed);
+    // A replay answers for the driver, but not for the paging buffers that it builds.
+    GdmParameters.NoPaging = recorder != nullptr ? TRUE : GdmDefaultParameters.NoPaging;
+    FirstLight scenario(machine, data, seed, recorder);
     scenario.run(result);
   } catch (const std::exception& error) {
     result.failures.emplace_back(error.what());
@@ -366,6 +381,8 @@ FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_
     machine.contract().check_minimum("first_light", machine.board().cycles());
   result.total.cycles = 0;  // the whole run, its end included
   conclude(machine, result);
+  if (recorder != nullptr) recorder->close(result.failures);
+  GdmParameters = GdmDefaultParameters;
   return result;
 }
 

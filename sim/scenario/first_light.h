@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/bench/machine.h"
+#include "sim/replay/recorder.h"
 #include "sim/scenario/run_result.h"
 
 namespace gpudmar::sim {
@@ -17,8 +18,8 @@ inline constexpr std::uint64_t kFirstLightMaxBytes = 64ULL << 20;
 using FirstLightResult = RunResult;
 
 /// Runs in an SC_THREAD. `data` is the file, 1 byte to kFirstLightMaxBytes. Never throws: what goes wrong,
-/// checker violations of the machine included, is in `failures`.
+/// checker violations of the machine included, is in `failures`. `recorder`: writes the trace.
 [[nodiscard]] FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data,
-                                               std::uint64_t seed);
+                                               std::uint64_t seed, replay::Recorder* recorder = nullptr);
 
 }  // namespace gpudmar::sim

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <stdexcept>
 #include <systemc>
 
 #include "driver-model/kmd/parameters.h"
@@ -21,18 +23,22 @@ using nlohmann::json;
 
 constexpr int kStackBytes = 1 << 20;
 constexpr std::uint64_t kThreadCycles = 200'000'000;  // a parallel step that lasts longer hangs
+using replay::Recorder;
+using Action = Recorder::Action;
+
 constexpr std::uint64_t kMaxWait = 1'000'000'000;
 
 /// The driver's parameters, put back at the end.
 class Parameters {
  public:
-  Parameters(const Scenario& scenario, std::size_t adapters) {
+  Parameters(const Scenario& scenario, std::size_t adapters, bool recorded) {
     GdmParameters = GdmDefaultParameters;
     const auto& bits = scenario.start.visible_bits;
     for (std::size_t i = 0; i < std::min<std::size_t>(adapters, GDM_MAX_ADAPTERS) && !bits.empty(); ++i)
       GdmParameters.HighestVisibleAddress[i] = (1ULL << bits[std::min(i, bits.size() - 1)]) - 1;
     GdmParameters.Unlinked = scenario.linked ? FALSE : TRUE;
-    GdmParameters.NoPaging = scenario.start.paging ? FALSE : TRUE;
+    // A replay answers for the driver, but not for what it builds.
+    GdmParameters.NoPaging = scenario.start.paging && !recorded ? FALSE : TRUE;
     GdmParameters.PagingBufferSize = scenario.start.paging_buffer;
     GdmParameters.PerEngineTdr = scenario.start.engine_reset ? TRUE : FALSE;
     GdmParameters.FrameBufferSave = scenario.start.save;
@@ -82,7 +88,41 @@ std::string again(const Scenario& scenario, const MachineConfig& machine, std::u
   return line;
 }
 
+// What the kernel does in these steps has no line in a trace.
+void require_recordable(const std::string& file, const std::vector<ScenarioStep>& steps) {
+  static const std::set<std::string> none{"allocate", "deallocate", "resident", "evict",  "fill_resident",
+                                          "discard",  "hang",       "power",    "remove", "isolate"};
+  for (const ScenarioStep& step : steps) {
+    if (none.count(step.act) != 0)
+      throw std::invalid_argument(
+          fmt::format("{}:{}: a run with the step '{}' cannot be recorded", file, step.line, step.act));
+    require_recordable(file, step.steps);
+    for (const auto& thread : step.threads) require_recordable(file, thread);
+  }
+}
+
 }  // namespace
+
+void require_recordable(const Scenario& scenario) {
+  const ScenarioStart plain;
+  const ScenarioStart& start = scenario.start;
+  if (start.iommu == ScenarioStart::Iommu::kPhysical || start.iommu_flags != plain.iommu_flags ||
+      start.save != plain.save)
+    throw std::invalid_argument(scenario.file +
+                                ": a trace cannot tell of its start (iommu physical, iommu_flags, save)");
+  require_recordable(scenario.file, scenario.steps);
+}
+
+json start_to_json(const ScenarioStart& start) {
+  json value{{"iommu", start.iommu == ScenarioStart::Iommu::kLogical     ? "logical"
+                       : start.iommu == ScenarioStart::Iommu::kIsolation ? "isolation"
+                                                                         : "off"},
+             {"placement", start.placement == mm::Placement::kAscending ? "ascending" : "scattered"},
+             {"shuffle_logical", start.shuffle_logical}};
+  if (start.page_file) value["page_file"] = *start.page_file;
+  if (!start.visible_bits.empty()) value["visible_bits"] = start.visible_bits;
+  return value;
+}
 
 std::string ScenarioRunner::Call::text(const char* key, const std::string& fallback) const {
   return has(key) ? args[key].get<std::string>() : fallback;
@@ -100,12 +140,15 @@ std::uint64_t ScenarioRunner::Call::number(const char* key, std::uint64_t fallba
 ScenarioRunner::ScenarioRunner(Machine& machine, const Scenario& scenario, std::uint64_t seed,
                                const RunChoices& choices, ScenarioResult& result)
     : machine_(machine),
-      platform_(machine.platform()),
+      kernel_platform_(choices.recorder != nullptr ? choices.recorder->watch(machine.platform())
+                                                   : machine.platform()),
+      platform_(choices.recorder != nullptr ? choices.recorder->watch_bench(kernel_platform_)
+                                            : kernel_platform_),
       scenario_(scenario),
       seed_(seed),
       choices_(choices),
       result_(result) {
-  for (hw::Function& function : platform_.functions) {
+  for (hw::Function& function : kernel_platform_.functions) {
     bars_.push_back(std::make_unique<RemovableBar>(*function.bar0));
     function.bar0 = bars_.back().get();
   }
@@ -157,7 +200,8 @@ void ScenarioRunner::boot() {
   config.paging.preemption_delay = std::min(config.paging.preemption_delay, scenario_.start.tdr_delay);
   config.paging.map_pages = config.paging.transfer_pages = scenario_.start.operation_pages;
   for (const auto& bar : bars_) bar->insert();
-  kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
+  kernel_ = std::make_unique<dxgkrnl::Kernel>(kernel_platform_, config);
+  if (choices_.recorder != nullptr) choices_.recorder->attach(*kernel_);
   if (choices_.on_kernel) choices_.on_kernel(*kernel_);
   std::vector<std::uint64_t> highest;
   for (std::size_t i = 0; i < platform_.functions.size() && i < GDM_MAX_ADAPTERS; ++i)
@@ -167,7 +211,8 @@ void ScenarioRunner::boot() {
   const bool attaches = scenario_.start.iommu != ScenarioStart::Iommu::kPhysical ||
                         (scenario_.start.iommu_flags & kAttaches) == kAttaches;
   guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, result_.guarantees, highest, attaches);
-  const NTSTATUS loaded = kernel_->load(&DriverEntry);
+  Action action(choices_.recorder, "load");
+  const NTSTATUS loaded = action.done(kernel_->load(&DriverEntry));
   if (!NT_SUCCESS(loaded)) throw StepFailure("the driver does not load: " + status_name(loaded));
 }
 
@@ -175,7 +220,7 @@ NTSTATUS ScenarioRunner::start_system() {
   for (const auto& bar : bars_) bar->insert();
   allocations_.clear();
   asleep_.clear();
-  const NTSTATUS status = kernel_->start();
+  const NTSTATUS status = Action(choices_.recorder, "start").done(kernel_->start());
   started_ = NT_SUCCESS(status);
   if (!started_) return status;
   // The driver's own table, as it got it at StartDevice.
@@ -192,7 +237,7 @@ void ScenarioRunner::shut_down() {
   wait_jobs(std::nullopt);
   guarantees_->settle();
   guarantees_->sweep();
-  const NTSTATUS stopped = kernel_->stop();
+  const NTSTATUS stopped = Action(choices_.recorder, "stop").done(kernel_->stop());
   started_ = false;
   if (!NT_SUCCESS(stopped)) throw StepFailure("stop: " + status_name(stopped));
 }
@@ -250,7 +295,7 @@ void ScenarioRunner::account() {
     result_.ddi_calls[name] += count;
     result_.total.calls += count;
   }
-  const StepCounts now = read_counters(machine_.platform());
+  const StepCounts now = read_counters(platform_);
   StepCounts& total = result_.total;
   total.bytes += now.bytes;
   total.hits += now.hits;
@@ -332,7 +377,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
     guarantees_->settle();
     guarantees_->sweep();
     expect(call, [&] {
-      const NTSTATUS status = kernel_->stop();
+      const NTSTATUS status = Action(choices_.recorder, "stop").done(kernel_->stop());
       started_ = false;
       return status;
     });
@@ -340,7 +385,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   }
   if (act == "reattach") {
     if (!started_) throw StepFailure("the adapters are not started");
-    expect(call, [&] { return kernel_->reattach(); });
+    expect(call, [&] { return Action(choices_.recorder, "reattach").done(kernel_->reattach()); });
     return;
   }
   if (act == "start") {
@@ -351,12 +396,16 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   wait_jobs(std::nullopt);
   account();
   guarantees_.reset();
+  if (choices_.recorder != nullptr) choices_.recorder->detach();
   kernel_.reset();
   objects_.clear();
   views_.clear();
   adls_.clear();
   processes_.clear();
-  machine_.reset(true);
+  {
+    const Action action(choices_.recorder, "reboot");
+    machine_.reset(true);
+  }
   down_ = started_ = false;
   boot();
   expect(call, [&] { return start_system(); });
@@ -387,7 +436,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
       return count;
     };
     const bool reboot = step.act == "reboot";
-    const StepCounts before = reboot ? StepCounts{} : read_counters(machine_.platform());
+    const StepCounts before = reboot ? StepCounts{} : read_counters(platform_);
     const std::uint64_t calls_before = reboot ? 0 : calls();
     const std::uint64_t begin = reboot ? 0 : platform_.time->now();
     execute(step, variables);
@@ -400,7 +449,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
       }
     row.name = fmt::format("{}: {}", step.line, name).substr(0, 32);
     const std::uint64_t cycles = platform_.time->now() - begin;
-    row.counts = difference(before, read_counters(machine_.platform()));
+    row.counts = difference(before, read_counters(platform_));
     row.counts.cycles = cycles;
     row.counts.calls = calls() - calls_before;
     if (row.counts.bytes > 0) result_.copy_cycles += cycles;
@@ -409,7 +458,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
 }
 
 void ScenarioRunner::run() {
-  const Parameters parameters(scenario_, platform_.functions.size());
+  const Parameters parameters(scenario_, platform_.functions.size(), choices_.recorder != nullptr);
   const ScenarioStep begin{"start", json::object(), 1, {}, {}};
   const ScenarioStep end{"end", json::object(), 1, {}, {}};
   const ScenarioStep* now = &begin;
@@ -420,7 +469,10 @@ void ScenarioRunner::run() {
     steps(scenario_.steps, {}, true);
     now = &end;
     if (started_ && !down_) shut_down();
-    if (!down_ && kernel_ != nullptr) kernel_->unload();
+    if (!down_ && kernel_ != nullptr) {
+      const Action action(choices_.recorder, "unload");
+      kernel_->unload();
+    }
   } catch (const Stop&) {
     // Noted.
   } catch (const std::exception& error) {
@@ -449,6 +501,7 @@ ScenarioResult run_scenario(Machine& machine, const Scenario& scenario, std::uin
     result.failures.emplace_back(error.what());
   }
   conclude(machine, result);
+  if (choices.recorder != nullptr) choices.recorder->close(result.failures);
   if (!result.passed) result.failures.push_back("again: " + result.again);
   return result;
 }

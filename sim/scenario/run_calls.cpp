@@ -190,6 +190,8 @@ dxgkrnl::ProcessId ScenarioRunner::process(const Call& call) {
 void ScenarioRunner::exit_process(const Call& call) {
   const dxgkrnl::ProcessId id = process(call);
   expect(call, [&] {
+    const replay::Recorder::Action action(choices_.recorder, "exit_process",
+                                          {{"process", call.text("process")}});
     kernel_->exit_process(id);
     return STATUS_SUCCESS;
   });
@@ -197,7 +199,9 @@ void ScenarioRunner::exit_process(const Call& call) {
 }
 
 void ScenarioRunner::trim(const Call& call) {
-  const std::uint64_t written = kernel_->trim(call.number("pages", ~0ULL >> 1));
+  const std::uint64_t pages = call.number("pages", ~0ULL >> 1);
+  const replay::Recorder::Action action(choices_.recorder, "trim", {{"pages", pages}});
+  const std::uint64_t written = kernel_->trim(pages);
   if (written < call.number("at_least"))
     throw StepFailure(
         fmt::format("{} pages went to the page file, fewer than {}", written, call.number("at_least")));

@@ -163,7 +163,8 @@ class ScenarioRunner {
   [[nodiscard]] std::uint64_t adl_address(const std::string& name, std::uint64_t offset);
 
   Machine& machine_;
-  hw::Platform platform_;  ///< the machine's, with devices that can be removed
+  hw::Platform kernel_platform_;  ///< registers watched by the recorder, devices that can be removed
+  hw::Platform platform_;         ///< the bench's
   std::vector<std::unique_ptr<RemovableBar>> bars_;
   const Scenario& scenario_;
   std::uint64_t seed_;

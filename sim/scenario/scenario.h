@@ -14,6 +14,7 @@
 
 #include "driver-model/dxgkrnl/kernel.h"
 #include "sim/bench/machine.h"
+#include "sim/replay/recorder.h"
 #include "sim/scenario/run_result.h"
 
 namespace gpudmar::sim {
@@ -84,7 +85,14 @@ struct RunChoices {
   std::function<void(std::string_view)> debug_output;
   /// Called with each kernel after it was made, before the driver is loaded.
   std::function<void(dxgkrnl::Kernel&)> on_kernel;
+  /// Writes the trace of the run, in which the driver takes no part in paging; null: nobody does.
+  replay::Recorder* recorder = nullptr;
 };
+
+/// Throws std::invalid_argument, with the place, when a trace cannot tell of a start or step of it.
+void require_recordable(const Scenario& scenario);
+/// "start" of a trace's head.
+[[nodiscard]] nlohmann::json start_to_json(const ScenarioStart& start);
 
 /// Runs in an SC_THREAD, on `machine` as it stands (freshly reset), whatever scenario.machine says. Never
 /// throws: what goes wrong, violations found by checkers included, is in `failures`.

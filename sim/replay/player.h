@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the calls of a trace again, on the model and the RTL, and compares what comes of them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <systemc>
+#include <utility>
+#include <vector>
+
+#include "driver-model/dxgkrnl/bugcheck.h"
+#include "sim/replay/engine.h"
+#include "sim/replay/trace.h"
+#include "sim/scenario/guarantees.h"
+
+namespace gpudmar::sim::replay {
+
+struct PlayOptions {
+  bool cycles = false;  ///< everything in its recorded cycle, registers included, and compared
+  unsigned until = 0;   ///< line of the last event; 0: all
+};
+
+struct Difference {
+  unsigned line = 0;  ///< of the trace; 0: of no event
+  std::string name;   ///< function, action or window
+  std::string field;
+  std::string expected;
+  std::string got;
+  std::uint64_t cycle = 0;
+};
+
+struct PlayResult {
+  bool passed = false;
+  std::optional<Difference> difference;
+  std::vector<std::string> failures;  ///< what checkers found
+  std::string rule;                   ///< of the first of those
+  std::vector<std::string> notes;     ///< blocked requests of work without a result in the trace
+  std::string bugcheck;               ///< that the run ended in, as the trace says; empty: none
+  std::string blocked;                ///< the first blocked request, in words that are the same in each run
+  std::uint64_t events = 0;           ///< that were made
+  std::uint64_t cycles = 0;
+  double khz = 0;
+};
+
+/// Why a run failed, the same for all that fail alike: a difference, else a broken rule, else the bugcheck
+/// that it ended in, else a blocked request. Empty: none of them.
+[[nodiscard]] std::string kind_of(const PlayResult& result);
+
+class Player {
+ public:
+  /// Throws TraceError when the trace has not what the options need.
+  Player(Machine& machine, const Trace& trace, const PlayOptions& options);
+  ~Player();
+  Player(const Player&) = delete;
+  Player& operator=(const Player&) = delete;
+  /// In an SC_THREAD, on a machine as the trace's head says, freshly reset. Never throws.
+  [[nodiscard]] PlayResult run();
+
+  // ---- For the entry points of the driver that it plays
+  struct Device {
+    std::size_t index = 0;
+  };
+  [[nodiscard]] static Player& active();
+  NTSTATUS add_device(PVOID* context);
+  NTSTATUS link_device(const Device& device, LINKED_DEVICE& link);
+  NTSTATUS start_device(const Device& device);
+  NTSTATUS query(const Device& device, const DXGKARG_QUERYADAPTERINFO& query);
+  /// Any other: its status.
+  NTSTATUS entry(const char* name, const Device& device);
+  BOOLEAN interrupt(const Device& device);
+  void dpc(const Device& device);
+
+ private:
+  /// Unwinds a thread after the end was decided.
+  struct Stop {};
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  // Order and time, player.cpp.
+  void prepare();
+  void hoist();
+  void find_races();
+  /// A bugcheck ended it, and what was inside.
+  void over(std::size_t index);
+  [[nodiscard]] bool is_active(const Event& event) const;
+  void run_thread(const std::vector<std::size_t>& roots);
+  void spawn(const char* name, std::function<void()> body);
+  void take_turn(const Event& event, std::uint64_t seq, const std::optional<std::uint64_t>& cycle,
+                 const char* when);
+  [[nodiscard]] bool ready(std::uint64_t seq) const;
+  void happened(std::uint64_t seq);
+  void differ(const Event* event, const std::string& field, const std::string& expected,
+              const std::string& got);
+  void check_cycle(const Event& event, const std::optional<std::uint64_t>& cycle, const char* field);
+  [[noreturn]] static void stop() { throw Stop(); }
+  [[nodiscard]] std::vector<std::size_t>& context();
+  void watch_violations();
+
+  // Events, player_calls.cpp.
+  void execute(std::size_t index);
+  void callback(std::size_t index);
+  void entry_root(std::size_t index);
+  void action(std::size_t index);
+  NTSTATUS act(const Event& event);
+  void access(const Event& event);
+  void work(const Event& event);
+  void finish_work(const Event& event, const Engine::Result& result);
+  void compare_status(const Event& event, NTSTATUS status);
+  void compare_out(const Event& event, const nlohmann::json& out);
+  void compare_bugcheck(const Event& event, const wdk::BugCheck& bugcheck);
+  void children(const Event& event, bool entry_points);
+  [[nodiscard]] std::optional<std::string> fill(const Event& event, const Function& function, void* arguments,
+                                                HANDLE& device) const;
+  void fault(const vtd::FaultRecord& record);
+  void boot();
+  void shut();
+  [[nodiscard]] dxgkrnl::ProcessId process(const std::string& name);
+
+  // Entry points, player_driver.cpp.
+  /// The event behind a call of the kernel's, begun; null: the trace says nothing of it.
+  [[nodiscard]] const Event* begin_entry(const char* name, std::size_t adapter);
+  NTSTATUS end_entry(const Event* event);
+  void answer(const Device& device, const Event* event, const DXGKARG_QUERYADAPTERINFO& query) const;
+
+  Machine& machine_;
+  const Trace& trace_;
+  PlayOptions options_;
+  PlayResult result_;
+  std::vector<Event> events_;  ///< the trace's, as they are played
+  std::vector<bool> active_;
+  std::vector<bool> consumed_;
+  std::map<std::pair<std::string, int>, std::deque<std::size_t>>
+      from_outside_;  ///< entry points without a parent
+  std::map<std::string, std::vector<std::size_t>> threads_;
+  std::deque<std::pair<std::uint64_t, std::size_t>> order_;  ///< seqs to come, and whose
+  std::set<std::uint64_t> early_;                            ///< that happened before their turn
+  sc_core::sc_event progress_;
+  std::size_t running_ = 0;
+  bool stopped_ = false;
+  bool down_ = false;  ///< a bugcheck stopped the system
+  unsigned epoch_ = 0;
+  std::map<std::uintptr_t, std::vector<std::size_t>> contexts_;
+
+  hw::Platform platform_;
+  std::unique_ptr<dxgkrnl::Kernel> kernel_;
+  std::unique_ptr<Guarantees> guarantees_;
+  std::map<std::string, std::uint64_t> checked_;
+  DRIVER_INITIALIZATION_DATA driver_{};
+  DXGKRNL_INTERFACE callbacks_{};
+  std::deque<Device> devices_;
+  Handles handles_;
+  PageBook pages_;
+  std::vector<std::size_t> links_;
+  std::map<std::string, dxgkrnl::ProcessId> processes_;
+  std::vector<std::unique_ptr<Engine>> engines_;
+  std::vector<const Event*> working_;  ///< by adapter: the newest work
+  std::set<std::string> raced_;        ///< ADLs that were freed while work on them was under way
+  std::deque<const Event*> faults_;    ///< exact: to come
+};
+
+}  // namespace gpudmar::sim::replay
