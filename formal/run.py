@@ -26,7 +26,7 @@ TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
 KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero"}
 
 
-# Before a bounded search: registers that always agree become one.
+# Before any search: registers that always agree become one.
 SIMPLER = "scleanup; scorr; dc2; "
 
 
@@ -107,7 +107,7 @@ def build_models(task, out):
 
 
 def abc(stem, command, log, seconds):
-    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {command}"], log, seconds * 2 + 300)
+    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {SIMPLER}{command}"], log, seconds * 2 + 300)
     if "Cannot read" in output or "Error" in output:
         raise TaskError(f"yosys-abc could not read {stem}.aig (see {log})")
     return output
@@ -126,7 +126,7 @@ def trace(task, stem, number, frame, out, log):
     raw, witness, vcd = Path(f"{stem}.cex"), Path(f"{stem}.aiw"), out / f"{task['name']}.vcd"
     # The frame of property-directed reachability is not the length of the way: a bounded search finds the shortest.
     limit = 4 * frame + 40
-    output = abc(stem, f"cone -s -O {number}; {SIMPLER}bmc3 -F {limit}; write_cex -a {raw}", log, 600)
+    output = abc(stem, f"cone -s -O {number}; bmc3 -F {limit}; write_cex -a {raw}", log, 600)
     reached = re.search(r"was asserted in frame (\d+)", output)
     if not reached:
         raise TaskError(f"no way to the failure within {limit} cycles (see {log})")
@@ -149,7 +149,7 @@ def prove(task, out, stem, names):
     log, seconds = Path(f"{stem}.abc.log"), task.get("seconds", 120)
     bound = task.get("depth")
     if bound:
-        output = abc(stem, f"{SIMPLER}bmc3 -a -F {bound} -T {seconds}", log, seconds)
+        output = abc(stem, f"bmc3 -a -F {bound} -T {seconds}", log, seconds)
         # Out of time, it says how far it came.
         reached = re.findall(r"(?:after|asserted in) (\d+) frames", output)
         if not reached:
@@ -183,7 +183,7 @@ def reach(task, stem, names):
     if not names:
         raise TaskError("no cover in it: its proofs may be empty")
     depth = task.get("cover_depth", 30)
-    wrong = refuted(abc(stem, f"{SIMPLER}bmc3 -a -F {depth} -T {task.get('seconds', 120)}", Path(f"{stem}.abc.log"),
+    wrong = refuted(abc(stem, f"bmc3 -a -F {depth} -T {task.get('seconds', 120)}", Path(f"{stem}.abc.log"),
                         task.get("seconds", 120)))
     return [{"name": f"{task['name']}.{name}", "block": task["block"],
              "result": "covered" if number in wrong else "not reached", "depth": wrong.get(number, depth)}
