@@ -5,7 +5,8 @@
 //
 // Reads of id 0 have one beat, those of id 1 two; beats of different ids may alternate, as AXI4 allows. Memory answers OKAY or DECERR, so that SLVERR tells who was blocked.
 module read_path_fv #(
-    parameter int unsigned BufBeats = 3
+    parameter int unsigned BufBeats = 3,
+    parameter int unsigned Pipe     = 0
 ) (
     input logic clk_i,
     input logic rst_ni,
@@ -26,7 +27,7 @@ module read_path_fv #(
   logic [1:0] r_resp, idle;
   assign taken = ar_i & allowed;
   iommu_read_path #(
-      .NumPorts(1), .PortWidth(1), .IdWidth(1), .DataWidth(8), .MaxBurst(2), .BufBeats(BufBeats)
+      .NumPorts(1), .PortWidth(1), .IdWidth(1), .DataWidth(8), .MaxBurst(2), .BufBeats(BufBeats), .Pipe(Pipe)
   ) dut (
       .clk_i, .rst_ni, .ar_taken_i(taken), .ar_len_i({7'd0, ar_id_i}), .ar_allowed_o(allowed), .r_valid_o(r_valid),
       .r_ready_i, .r_id_o(r_id), .r_data_o(r_data), .r_resp_o(r_resp), .r_last_o(r_last), .r_valid_i, .r_port_i(1'b0),
@@ -48,8 +49,9 @@ module read_path_fv #(
   assign from_memory = r_resp != 2'b10;
   assign ends = r_valid & r_ready_i & r_last;
   assign pop = r_valid & r_ready_i & from_memory;
-  logic begins;
-  assign begins = r_valid_i & watch_i & ~watched_q;
+  logic begins, passes;
+  assign passes = pop & (beats_q == '0);  // the beat of this very cycle
+  assign begins = r_valid_i & watch_i & ~watched_q & ~passes;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       waits0_q <= '0;
@@ -113,6 +115,8 @@ module read_path_fv #(
       a_last: assert (!r_valid || r_last == (~r_id | second_out_q));
       a_beat: assert (!(r_valid && from_memory && watched_q && before_q == '0)
                       || (r_data == {7'd0, data_q} && r_resp == {2{bad_q}}));
+      a_passes: assert (!(r_valid && from_memory && beats_q == '0)
+                        || (Pipe == 0 && r_valid_i && r_id == r_id_i && r_data == {7'd0, r_data_i} && r_resp == {2{r_bad_i}}));
       a_done: assert (!err_done || busy_q);
       a_room: assert (allowed || ((waits0_q | waits1_q | sent0_q | sent1_q) != '0) || busy_q);
       c_full: cover (beats_q == 3'(BufBeats) && watched_q && before_q == 3'(BufBeats - 1));
