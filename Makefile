@@ -110,7 +110,7 @@ bench: configure ## measure every promise and the speed of the bench; not 0 when
 	@set -- --build '$(BUILD)'; [ -z "$$FILTER" ] || set -- "$$@" --filter "$$FILTER"; \
 	exec python3 tests/bench/bench.py "$$@"
 
-formal: ## prove the properties of the RTL (half an hour); not 0 when one fails
+formal: ## prove the properties of the RTL; not 0 when one fails
 	@.ci/deps build formal
 	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
 	exec python3 formal/run.py '$(BUILD)' "$$@"

@@ -242,7 +242,7 @@ void Recorder::call_begins(const dxgkrnl::CallRecord& record) {
   Open open;
   open.line = begin();
   open.line["call"] = record.name;
-  if (record.adapter >= 0) open.line["adapter"] = record.adapter;
+  if (record.function >= 0) open.line["adapter"] = record.function;
   if (const KIRQL irql = KeGetCurrentIrql(); irql != PASSIVE_LEVEL) open.line["irql"] = irql;
   if (kernel_ != nullptr && kernel_->processes().current() != dxgkrnl::kSystemProcess)
     open.line["process"] = kernel_->processes().name(kernel_->processes().current());
@@ -250,7 +250,7 @@ void Recorder::call_begins(const dxgkrnl::CallRecord& record) {
   open.function = find_function(record.name);
   if (open.function != nullptr) {
     if (open.function->device)
-      in[open.function->device_name] = handles_.show(reinterpret_cast<std::uintptr_t>(record.device));
+      in[open.function->device_name] = handles_.show(reinterpret_cast<std::uintptr_t>(record.adapter));
     if (record.arguments == nullptr && open.function->bytes != 0)
       open.line["null"] = true;
     else
