@@ -152,7 +152,7 @@ class RoundTrips(ReplayTest):
 
     def test_what_a_trace_cannot_tell_is_refused(self):
         for name, what in (("power.json", ": a trace cannot tell of its start"),
-                           ("removal.json", r":\d+: a run with the step 'remove' cannot be recorded"),
+                           ("removal.json", ":11: a run with the step 'allocate' cannot be recorded"),
                            ("paging.json", r":\d+: a run with the step 'allocate' cannot be recorded")):
             done = self.program("run", SCENARIOS / name, "--record", "trace.jsonl")
             self.assertEqual(done.returncode, 2, name)
