@@ -2,6 +2,8 @@
 // The table of callbacks.
 #include "sim/replay/functions.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -50,7 +52,10 @@ const NameTable kModes{{"DXGK_ACCESS_MODE_KERNEL_MODE", DXGK_ACCESS_MODE_KERNEL_
                        {"DXGK_ACCESS_MODE_USER_MODE", DXGK_ACCESS_MODE_USER_MODE}};
 
 // Where a member stands in its structure, and how long it is.
+// NOLINTBEGIN(bugprone-macro-parentheses): the names of a type and of its member
 #define GPUDMAR_MEMBER(type, member) offsetof(type, member), sizeof(std::declval<type&>().member)
+// NOLINTEND(bugprone-macro-parentheses)
+// NOLINTBEGIN(bugprone-sizeof-expression): some members are pointers
 
 Field given(const char* name, FieldKind kind, std::size_t offset, std::size_t bytes, int type = -1) {
   return {name, kind, offset, bytes, true, false, true, nullptr, "", type};
@@ -303,6 +308,7 @@ void add_device_calls(std::vector<Function>& all) {
         return table.DxgkCbSynchronizeExecution(device, a.routine, a.result, a.message_number, a.result);
       }));
 }
+// NOLINTEND(bugprone-sizeof-expression)
 
 #undef GPUDMAR_MEMBER
 
@@ -459,13 +465,13 @@ std::string functions_markdown() {
   for (const Function& function : functions()) {
     std::string in;
     std::string out;
-    if (function.device) in = "`" + function.device_name + "`*";
+    if (function.device) in = fmt::format("`{}`*", function.device_name);
     for (const Field& field : function.fields) {
-      const std::string name = "`" + field.name + "`";
-      if (field.in) in += (in.empty() ? "" : " ") + name + (field.required ? "*" : "");
-      if (field.out) out += (out.empty() ? "" : " ") + name;
+      if (field.in)
+        in += fmt::format("{}`{}`{}", in.empty() ? "" : " ", field.name, field.required ? "*" : "");
+      if (field.out) out += fmt::format("{}`{}`", out.empty() ? "" : " ", field.name);
     }
-    text += "| `" + function.name + "` | " + in + " | " + out + " |\n";
+    text += fmt::format("| `{}` | {} | {} |\n", function.name, in, out);
   }
   return text;
 }

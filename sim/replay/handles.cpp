@@ -32,7 +32,7 @@ void Handles::bind(const std::string& name, std::uint64_t value, std::uint64_t b
 }
 
 std::string Handles::make(const std::string& kind, std::uint64_t value, std::uint64_t bytes) {
-  const std::string name = fmt::format("{}{}", kind, ++made_[kind]);
+  std::string name = fmt::format("{}{}", kind, ++made_[kind]);
   bind(name, value, bytes);
   return name;
 }

@@ -110,10 +110,9 @@ void Player::hoist() {
     if (event.kind != Kind::kEntryPoint) return true;
     return trace_.has_actions && (kPlayed.count(event.name) != 0 || event.name.rfind("DxgkDdi", 0) != 0);
   };
-  for (std::size_t i = 0; i < events_.size(); ++i) {
-    while (events_[i].parent && !stays(events_[*events_[i].parent]))
-      events_[i].parent = events_[*events_[i].parent].parent;
-    events_[i].children.clear();
+  for (auto& event : events_) {
+    while (event.parent && !stays(events_[*event.parent])) event.parent = events_[*event.parent].parent;
+    event.children.clear();
   }
   for (std::size_t i = 0; i < events_.size(); ++i)
     if (events_[i].parent) events_[*events_[i].parent].children.push_back(i);

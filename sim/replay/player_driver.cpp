@@ -16,6 +16,7 @@ using Kind = Event::Kind;
 
 const Player::Device& device_of(PVOID context) { return *static_cast<Player::Device*>(context); }
 
+// NOLINTBEGIN(readability-identifier-naming): the WDK's names
 NTSTATUS AddDevice(IN_CONST_PDEVICE_OBJECT, OUT_PPVOID context) {
   return Player::active().add_device(context);
 }
@@ -53,6 +54,7 @@ NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE context, IN_PDXGKARG_ENDEXCLUSIVEACC
   return Player::active().entry("DxgkDdiEndExclusiveAccess", device_of(context));
 }
 VOID Unload() { (void)Player::active().entry("DxgkDdiUnload", {static_cast<std::size_t>(-1)}); }
+// NOLINTEND(readability-identifier-naming)
 
 DRIVER_INITIALIZATION_DATA g_data{};
 

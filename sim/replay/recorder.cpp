@@ -77,7 +77,7 @@ class Recorder::Window final : public hw::Mmio {
   int adapter_;
 };
 
-Recorder::Recorder(Machine& machine, const std::string& path, json head)
+Recorder::Recorder(Machine& machine, const std::string& path, const json& head)
     : machine_(machine),
       file_(path, std::ios::binary),
       path_(path),
@@ -86,12 +86,12 @@ Recorder::Recorder(Machine& machine, const std::string& path, json head)
       rings_(machine.config().adapters) {
   json line{{"gpu_dmar_trace", kTraceVersion}};
   line.update(head);
-  write(std::move(line));
+  write(line);
 }
 
 Recorder::~Recorder() = default;
 
-void Recorder::write(json line) {
+void Recorder::write(const json& line) {
   file_ << line.dump() << '\n';
   if (!file_.flush()) throw std::runtime_error("cannot write " + path_);
 }
@@ -158,7 +158,7 @@ void Recorder::access(const std::string& window, unsigned adapter, std::uint64_t
   run();
   line["register"]["value"] = hex(value);
   end(line);
-  write(std::move(line));
+  write(line);
 }
 
 // The descriptors as they stand in memory now; what the engine fetches later is not looked at.
@@ -207,7 +207,7 @@ void Recorder::dma_ended(std::size_t id, const std::string& result, bool write_a
         pages_.place(link_of(line["dma"]["adapter"].get<unsigned>()), address & ~(hw::kPageSize - 1));
   }
   end(line);
-  write(std::move(line));
+  write(line);
 }
 
 void Recorder::fault(const vtd::FaultRecord& record) {
@@ -221,7 +221,7 @@ void Recorder::fault(const vtd::FaultRecord& record) {
                    {"write", record.is_write},
                    {"address", pages_.place(link_of(adapter), record.address)},
                    {"reason", fmt::format("{:02x}", record.reason)}};
-  write(std::move(line));
+  write(line);
 }
 
 // ---- Calls
@@ -294,13 +294,13 @@ void Recorder::call_ends(const dxgkrnl::CallRecord& record) {
     if (!out.empty()) line["out"] = out;
   }
   end(line);
-  write(std::move(line));
+  write(line);
 }
 
 void Recorder::close(const std::vector<std::string>& failures) {
   if (closed_) return;
-  for (auto& [id, line] : dma_) write(std::move(line));
-  for (auto& [id, open] : open_) write(std::move(open.line));
+  for (auto& [id, line] : dma_) write(line);
+  for (auto& [id, open] : open_) write(open.line);
   json violations = json::array();
   for (const Violation& violation : machine_.violations().list())
     violations.push_back(
@@ -331,7 +331,7 @@ Recorder::Action::~Action() {
     if (line_["system"] == "load" && recorder_->kernel_ != nullptr)
       line_["out"] = entry_points(recorder_->kernel_->driver());
     recorder_->end(line_);
-    recorder_->write(std::move(line_));
+    recorder_->write(line_);
   } catch (const std::exception&) {
     recorder_->closed_ = true;  // the disk is full: the trace ends here
   }

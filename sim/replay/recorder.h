@@ -26,7 +26,7 @@ class Recorder {
  public:
   /// Opens the file and writes its head: `head` has "machine", "start" and what else is to be told. Throws
   /// std::runtime_error when it cannot be written.
-  Recorder(Machine& machine, const std::string& path, nlohmann::json head);
+  Recorder(Machine& machine, const std::string& path, const nlohmann::json& head);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -67,7 +67,7 @@ class Recorder {
     const Function* function = nullptr;
   };
 
-  void write(nlohmann::json line);
+  void write(const nlohmann::json& line);
   [[nodiscard]] std::string thread();
   /// "seq", "cycle" and "thread" of something that begins now.
   [[nodiscard]] nlohmann::json begin();

@@ -275,9 +275,9 @@ void Reader::callback(const Function& function, Event& event) const {
     if (field.in && field.required && applies(field, event.in) && !event.in.contains(field.name))
       fail("in." + field.name, fmt::format("is missing: {} takes it", function.name));
   if (!event.out.is_object()) return;
-  static const std::set<std::string> kMore{"PageFrames", "PageCount", "Contiguous", "Pages"};
+  static const std::set<std::string> more{"PageFrames", "PageCount", "Contiguous", "Pages"};
   for (const auto& [name, value] : event.out.items()) {
-    if (kMore.count(name) != 0) continue;
+    if (more.count(name) != 0) continue;
     const Field* field = find(name, false);
     if (field == nullptr) fail("out." + name, fmt::format("no field that comes out of {}", function.name));
     if (const std::string error = value_error(*field, value); !error.empty()) fail("out." + name, error);
@@ -317,11 +317,11 @@ void Reader::access(const json& line, Event& event) const {
 }
 
 void Reader::place(const json& value, const std::string& field) const {
-  static const char* const kWhat = R"(must be {"adl", "offset"}, {"vram"}, {"aperture"} or {"address"})";
-  if (!value.is_object()) fail(field, kWhat);
+  static const char* const wanted = R"(must be {"adl", "offset"}, {"vram"}, {"aperture"} or {"address"})";
+  if (!value.is_object()) fail(field, wanted);
   unsigned kinds = 0;
   for (const char* const key : {"adl", "vram", "aperture", "address"}) kinds += value.contains(key) ? 1 : 0;
-  if (kinds != 1) fail(field, kWhat);
+  if (kinds != 1) fail(field, wanted);
   only(value, field, {"adl", "offset", "vram", "aperture", "address"});
   for (const auto& [key, entry] : value.items()) {
     if (key == "adl") {

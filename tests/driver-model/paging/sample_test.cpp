@@ -59,8 +59,9 @@ TEST_F(SamplePaging, AnObserverHearsOfWhatTheSystemMapsForItself) {
   EXPECT_THAT(told, ElementsAre("DxgkCbDestroyPhysicalMemoryObject"));
   EXPECT_TRUE(open.empty());
   for (const auto& [name, count] : m_->kernel->calls().counts())
-    if (name.rfind("DxgkCb", 0) == 0 && name.find("Memory") != std::string::npos)
+    if (name.rfind("DxgkCb", 0) == 0 && name.find("Memory") != std::string::npos) {
       EXPECT_EQ(count, callbacks.at(name)) << name << ": no callback of the driver's";
+    }
   m_->kernel->system_memory().observe({});
 }
 
