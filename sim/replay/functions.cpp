@@ -308,7 +308,7 @@ void add_device_calls(std::vector<Function>& all) {
         return table.DxgkCbSynchronizeExecution(device, a.routine, a.result, a.message_number, a.result);
       }));
 }
-// NOLINTEND(bugprone-sizeof-expression)
+// NOLINTEND(bugprone-sizeof-expression): the table ends
 
 #undef GPUDMAR_MEMBER
 

@@ -54,7 +54,7 @@ NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE context, IN_PDXGKARG_ENDEXCLUSIVEACC
   return Player::active().entry("DxgkDdiEndExclusiveAccess", device_of(context));
 }
 VOID Unload() { (void)Player::active().entry("DxgkDdiUnload", {static_cast<std::size_t>(-1)}); }
-// NOLINTEND(readability-identifier-naming)
+// NOLINTEND(readability-identifier-naming): what follows is ours
 
 DRIVER_INITIALIZATION_DATA g_data{};
 
