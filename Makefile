@@ -113,7 +113,7 @@ bench: configure ## measure every promise and the speed of the bench; not 0 when
 formal: ## prove the properties of the RTL; not 0 when one fails
 	@.ci/deps build formal
 	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
-	exec python3 formal/run.py '$(BUILD)' "$$@"
+	exec python3 tests/formal/run.py '$(BUILD)' "$$@"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = ROOT / "formal" / "run.py"
+RUN = ROOT / "tests" / "formal" / "run.py"
 MISSING = [tool for tool in ("yosys", "yosys-abc", "yosys-smtbmc", "z3") if not shutil.which(tool)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""formal/run.py: what is wrong in a task file or in the RTL never ends well."""
+"""run.py: what is wrong in a task file or in the RTL never ends well."""
 import json
 import sys
 import tempfile

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prove the properties of the RTL: run.py BUILD [--only NAME[,NAME...]] [--quick] [--jobs N] [--list] [--tasks FILE]
 
-formal/tasks.toml (or FILE) lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
+tests/formal/tasks.toml (or FILE) lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
 an AIGER model of each; abc proves every assertion in it, in the harness and in the RTL alike, by property-directed
 reachability (no bound, invariants found and verified by abc), or up to a depth where the task says so. Every cover must
 be reached, so that no proof is empty. A trace of what fails stands in BUILD/formal/<task>.vcd.
@@ -21,7 +21,7 @@ import time
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
 KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero"}
 
@@ -91,7 +91,7 @@ def build_models(task, out):
         f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full",
         "setundef -init -zero" if task.get("zero") else "", "design -save both"]
     models = {"assert": "chformal -cover -remove",
-              "cover": "chformal -assert -remove; techmap -map formal/cover.v"}
+              "cover": "chformal -assert -remove; techmap -map tests/formal/cover.v"}
     stems = {kind: out / f"{task['name']}.{kind}" for kind in models}
     for kind, choose in models.items():
         script += [
@@ -206,7 +206,7 @@ def main(argv):
     parser.add_argument("build", type=Path)
     parser.add_argument("--only", help="tasks, by comma")
     parser.add_argument("--quick", action="store_true", help="only the tasks that `make test` runs")
-    parser.add_argument("--tasks", type=Path, default=ROOT / "formal" / "tasks.toml")
+    parser.add_argument("--tasks", type=Path, default=ROOT / "tests" / "formal" / "tasks.toml")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--list", action="store_true", help="name the tasks and end")
     options = parser.parse_args(argv)
