@@ -97,6 +97,7 @@ oracle: configure ## compare the IOMMU with QEMU's
 	exec '$(BUILD)/bin/gpu-dmar-oracle' "$$@" $$ARGS
 
 test: configure ## build and run all tests
+	@.ci/deps formal judge || echo "test: without them the proofs and the comparison with QEMU are skipped" >&2
 	@ninja -C '$(BUILD)' -j$(JOBS) --quiet || { echo "the build failed"; echo "0 passed, 1 failed"; exit 1; }
 	@rm -rf '$(BUILD)/test'; mkdir -p '$(BUILD)/test/xml' '$(BUILD)/test/contract'
 	@set -- ; [ -z "$$FILTER" ] || set -- -R "$$FILTER"; [ -z "$$CASE" ] || export GTEST_FILTER="$$CASE"; \

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prove the properties of the RTL: run.py BUILD [--only NAME[,NAME...]] [--quick] [--jobs N] [--list] [--tasks FILE]
 
-tests/formal/tasks.toml (or FILE) lists the tasks: a harness around a block, or around the whole unit, with its parameters. yosys makes
-an AIGER model of each; abc proves every assertion in it, in the harness and in the RTL alike, by property-directed
+tests/formal/tasks.toml (or FILE) lists the tasks: a harness around a block, with its parameters. yosys makes an AIGER
+model of each; abc proves every assertion in it, in the harness and in the RTL alike, by property-directed
 reachability (no bound, invariants found and verified by abc), or up to a depth where the task says so. Every cover must
 be reached, so that no proof is empty. A trace of what fails stands in BUILD/formal/<task>.vcd.
 
