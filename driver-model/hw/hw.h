@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -76,6 +77,8 @@ class PhysicalMemory {
   [[nodiscard]] virtual void* map(const std::vector<PhysAddr>& pages, bool writable) = 0;
   /// Undo map(); `pages` is the page count it was given.
   virtual void unmap(void* address, std::size_t pages) = 0;
+  /// The physical address of a byte that map() made visible at `address`; nullopt where no mapping is.
+  [[nodiscard]] virtual std::optional<PhysAddr> physical(const void* address) const = 0;
 
   /// One aligned 64-bit access to RAM (page tables, queues, status words); single-copy atomic.
   [[nodiscard]] virtual std::uint64_t load64(PhysAddr address) = 0;

@@ -62,7 +62,8 @@ HostMemory::HostMemory(std::vector<hw::MemoryRange> ram, unsigned address_bits,
       device_(sorted(std::move(device))) {}
 
 HostMemory::~HostMemory() {
-  for (const auto& [address, pages] : mappings_) ::munmap(address, pages * hw::kPageSize);
+  for (const auto& [address, pages] : mappings_)
+    ::munmap(const_cast<void*>(address), pages.size() * hw::kPageSize);
 }
 
 void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
@@ -95,7 +96,7 @@ void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
     i += run;
   }
   const std::lock_guard guard(mutex_);
-  mappings_[base] = pages.size();
+  mappings_[base] = pages;
   return base;
 }
 
@@ -109,10 +110,21 @@ void HostMemory::unmap(void* address, std::size_t pages) {
   auto found = mappings_.find(address);
   if (found == mappings_.end())
     throw hw::HardwareError(fmt::format("unmap: {} was not given out by map", fmt::ptr(address)));
-  if (found->second != pages)
-    throw hw::HardwareError(fmt::format("unmap: {} pages, but {} were mapped", pages, found->second));
+  if (found->second.size() != pages)
+    throw hw::HardwareError(fmt::format("unmap: {} pages, but {} were mapped", pages, found->second.size()));
   ::munmap(address, pages * hw::kPageSize);
   mappings_.erase(found);
+}
+
+std::optional<hw::PhysAddr> HostMemory::physical(const void* address) const {
+  const std::lock_guard guard(mutex_);
+  auto after = mappings_.upper_bound(address);
+  if (after == mappings_.begin()) return std::nullopt;
+  const auto& [base, pages] = *std::prev(after);
+  const auto offset =
+      static_cast<std::size_t>(static_cast<const std::byte*>(address) - static_cast<const std::byte*>(base));
+  if (offset / hw::kPageSize >= pages.size()) return std::nullopt;
+  return pages[offset / hw::kPageSize] + offset % hw::kPageSize;
 }
 
 template <typename T>

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "driver-model/hw/hw.h"
@@ -47,6 +48,7 @@ class HostMemory final : public hw::PhysicalMemory {
   [[nodiscard]] const std::vector<hw::MemoryRange>& device_memory() const override { return device_; }
   [[nodiscard]] void* map(const std::vector<hw::PhysAddr>& pages, bool writable) override;
   void unmap(void* address, std::size_t pages) override;
+  [[nodiscard]] std::optional<hw::PhysAddr> physical(const void* address) const override;
   [[nodiscard]] std::uint64_t load64(hw::PhysAddr address) override;
   void store64(hw::PhysAddr address, std::uint64_t value) override;
   [[nodiscard]] std::uint32_t load32(hw::PhysAddr address) override;
@@ -72,8 +74,8 @@ class HostMemory final : public hw::PhysicalMemory {
   std::vector<hw::MemoryRange> ram_;
   std::vector<hw::MemoryRange> device_;
   std::vector<MemoryObserver*> observers_;
-  mutable std::mutex mutex_;               ///< of mappings_: software may have several threads
-  std::map<void*, std::size_t> mappings_;  ///< address to pages
+  mutable std::mutex mutex_;  ///< of mappings_: software may have several threads
+  std::map<const void*, std::vector<hw::PhysAddr>> mappings_;  ///< first byte to pages, in their order
 };
 
 /// Local memory of one adapter; addresses are byte offsets.

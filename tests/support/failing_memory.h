@@ -33,6 +33,9 @@ class FailingMemory final : public hw::PhysicalMemory {
     return inner_.map(pages, writable);
   }
   void unmap(void* address, std::size_t pages) override { inner_.unmap(address, pages); }
+  [[nodiscard]] std::optional<hw::PhysAddr> physical(const void* address) const override {
+    return inner_.physical(address);
+  }
   [[nodiscard]] std::uint64_t load64(hw::PhysAddr address) override { return inner_.load64(address); }
   void store64(hw::PhysAddr address, std::uint64_t value) override { inner_.store64(address, value); }
   [[nodiscard]] std::uint32_t load32(hw::PhysAddr address) override { return inner_.load32(address); }

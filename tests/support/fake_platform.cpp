@@ -79,12 +79,23 @@ void* FakeMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
     }
   }
   mapped_pages += pages.size();
+  for (std::size_t i = 0; i < pages.size(); ++i) frames_[base + i * hw::kPageSize] = pages[i];
   return base;
 }
 
 void FakeMemory::unmap(void* address, std::size_t pages) {
   munmap(address, pages * hw::kPageSize);
   mapped_pages -= pages;
+  for (std::size_t i = 0; i < pages; ++i) {
+    frames_.erase(static_cast<const std::uint8_t*>(address) + i * hw::kPageSize);
+  }
+}
+
+std::optional<hw::PhysAddr> FakeMemory::physical(const void* address) const {
+  const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(address) % hw::kPageSize;
+  const auto frame = frames_.find(static_cast<const std::uint8_t*>(address) - offset);
+  if (frame == frames_.end()) return std::nullopt;
+  return frame->second + offset;
 }
 
 void FakeMemory::read(hw::PhysAddr address, void* to, std::size_t bytes) {

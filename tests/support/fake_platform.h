@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,7 @@ class FakeMemory : public hw::PhysicalMemory {
   [[nodiscard]] const std::vector<hw::MemoryRange>& device_memory() const override { return none_; }
   [[nodiscard]] void* map(const std::vector<hw::PhysAddr>& pages, bool writable) override;
   void unmap(void* address, std::size_t pages) override;
+  [[nodiscard]] std::optional<hw::PhysAddr> physical(const void* address) const override;
   [[nodiscard]] std::uint64_t load64(hw::PhysAddr address) override;
   void store64(hw::PhysAddr address, std::uint64_t value) override;
   [[nodiscard]] std::uint32_t load32(hw::PhysAddr address) override;
@@ -62,6 +64,7 @@ class FakeMemory : public hw::PhysicalMemory {
   void check(hw::PhysAddr address, std::size_t bytes, const char* what) const;
   std::vector<hw::MemoryRange> ranges_;
   std::vector<hw::MemoryRange> none_;
+  std::map<const std::uint8_t*, hw::PhysAddr> frames_;  // of the mapped pages
   int fd_;
 };
 

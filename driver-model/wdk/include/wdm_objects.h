@@ -206,6 +206,37 @@ FORCEINLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
   if (Mdl->MdlFlags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL)) return Mdl->MappedSystemVa;
   return MmMapLockedPagesSpecifyCache(Mdl, KernelMode, MmCached, NULL, FALSE, Priority);
 }
+#define MmInitializeMdl(MemoryDescriptorList, BaseVa, Length)                                            \
+  {                                                                                                      \
+    (MemoryDescriptorList)->Next = NULL;                                                                 \
+    (MemoryDescriptorList)->Size =                                                                       \
+        (CSHORT)(sizeof(MDL) + sizeof(PFN_NUMBER) * ADDRESS_AND_SIZE_TO_SPAN_PAGES((BaseVa), (Length))); \
+    (MemoryDescriptorList)->MdlFlags = 0;                                                                \
+    (MemoryDescriptorList)->StartVa = PAGE_ALIGN(BaseVa);                                                \
+    (MemoryDescriptorList)->ByteOffset = BYTE_OFFSET(BaseVa);                                            \
+    (MemoryDescriptorList)->ByteCount = (ULONG)(Length);                                                 \
+  }
+/// Throws away a mapping that the MDL may have, so that it can be built anew.
+#define MmPrepareMdlForReuse(Mdl)                             \
+  {                                                           \
+    if (((Mdl)->MdlFlags & MDL_PARTIAL_HAS_BEEN_MAPPED) != 0) \
+      MmUnmapLockedPages((Mdl)->MappedSystemVa, (Mdl));       \
+  }
+PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota,
+                   PIRP Irp);
+VOID IoFreeMdl(PMDL Mdl);
+/// These two find page frames only behind addresses where physical memory is mapped: pool has none here.
+VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList);
+PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
+VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
+
+typedef struct _PHYSICAL_MEMORY_RANGE {
+  PHYSICAL_ADDRESS BaseAddress;
+  LARGE_INTEGER NumberOfBytes;
+} PHYSICAL_MEMORY_RANGE, *PPHYSICAL_MEMORY_RANGE;
+/// Ends with an entry of zeroes; the caller frees it with ExFreePool.
+PPHYSICAL_MEMORY_RANGE MmGetPhysicalMemoryRanges(VOID);
+
 /// Of a register window: all or a leading part of a BAR.
 PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType);
 PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect);
@@ -226,6 +257,7 @@ PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDR
                                              MEMORY_CACHING_TYPE CacheType);
 VOID MmFreeContiguousMemory(PVOID BaseAddress);
 VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation);
+VOID MmUnlockPages(PMDL MemoryDescriptorList);
 
 // ---- Older pool calls
 // -----------------------------------------------------------------------------------------------

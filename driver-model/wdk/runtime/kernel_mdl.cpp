@@ -23,6 +23,7 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_
   if ((Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0) {
     runtime.rule_broken("MmMapLockedPagesSpecifyCache of an MDL that is mapped");
   }
+  if ((Mdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL) != 0) return Mdl->MappedSystemVa;
   const ULONG pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);
   std::vector<hw::PhysAddr> addresses;
   for (ULONG i = 0; i < pages; ++i)
@@ -36,7 +37,8 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_
   runtime.objects().mdl_mappings[base] = pages;
   runtime.lend("MDL mapping", base, Mdl->ByteCount);
   Mdl->MappedSystemVa = static_cast<PUCHAR>(base) + Mdl->ByteOffset;
-  Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA);
+  const int partial = (Mdl->MdlFlags & MDL_PARTIAL) != 0 ? MDL_PARTIAL_HAS_BEEN_MAPPED : 0;
+  Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA | partial);
   return Mdl->MappedSystemVa;
 }
 
@@ -51,7 +53,8 @@ VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {
   runtime.platform().memory->unmap(const_cast<void*>(mapping->first), mapping->second);
   mappings.erase(mapping);
   Mdl->MappedSystemVa = nullptr;
-  Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags & ~MDL_MAPPED_TO_SYSTEM_VA);
+  Mdl->MdlFlags =
+      static_cast<CSHORT>(Mdl->MdlFlags & ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED));
 }
 
 PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE) {

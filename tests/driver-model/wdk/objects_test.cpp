@@ -254,6 +254,74 @@ TEST_F(ObjectsTest, MdlIsMappedOverItsPages) {
   EXPECT_EQ(loans["MDL mapping"], 0);
 }
 
+TEST_F(ObjectsTest, MdlIsBuiltOverMappedMemoryAndInParts) {
+  auto* data = static_cast<UCHAR*>(fake.memory.map({7 * PAGE_SIZE, 3 * PAGE_SIZE, 9 * PAGE_SIZE}, true));
+  EXPECT_EQ(MmGetPhysicalAddress(data + PAGE_SIZE + 5).QuadPart, 3 * PAGE_SIZE + 5);
+  PMDL whole = IoAllocateMdl(data + 16, 3 * PAGE_SIZE - 16, FALSE, FALSE, NULL);
+  ASSERT_NE(whole, nullptr);
+  MmBuildMdlForNonPagedPool(whole);
+  EXPECT_EQ(MmGetMdlPfnArray(whole)[2], 9u);
+  EXPECT_EQ(MmGetSystemAddressForMdlSafe(whole, NormalPagePriority), data + 16);
+
+  PMDL part = IoAllocateMdl(data, PAGE_SIZE, FALSE, FALSE, NULL);
+  IoBuildPartialMdl(whole, part, data + PAGE_SIZE + 8, 100);
+  EXPECT_EQ(MmGetMdlPfnArray(part)[0], 3u);
+  EXPECT_EQ(MmGetMdlByteOffset(part), 8u);
+  EXPECT_EQ(MmGetSystemAddressForMdlSafe(part, NormalPagePriority), data + PAGE_SIZE + 8);
+  EXPECT_THROW(IoBuildPartialMdl(whole, part, data + PAGE_SIZE + 8, 0), KernelRuleError)
+      << "two pages, room for one";
+  EXPECT_THROW(IoBuildPartialMdl(whole, part, data, 8), KernelRuleError) << "before the source";
+  EXPECT_THROW(IoBuildPartialMdl(whole, part, data + 2 * PAGE_SIZE, PAGE_SIZE + 1), KernelRuleError)
+      << "behind it";
+  IoFreeMdl(part);
+  IoFreeMdl(whole);
+  fake.memory.unmap(data, 3);
+  EXPECT_THROW(MmGetPhysicalAddress(data), KernelRuleError);
+  EXPECT_EQ(loans["pool"], 0);
+}
+
+TEST_F(ObjectsTest, PartOfAnMdlIsMappedAndItsEndUnmapsIt) {
+  PMDL whole = IoAllocateMdl(NULL, 2 * PAGE_SIZE, FALSE, FALSE, NULL);
+  MmGetMdlPfnArray(whole)[0] = 7;
+  MmGetMdlPfnArray(whole)[1] = 3;
+  PMDL part = IoAllocateMdl(NULL, PAGE_SIZE, FALSE, FALSE, NULL);
+  IoBuildPartialMdl(whole, part, reinterpret_cast<PVOID>(PAGE_SIZE), 0);
+  auto* data = static_cast<UCHAR*>(MmGetSystemAddressForMdlSafe(part, NormalPagePriority));
+  data[1] = 0x6B;
+  EXPECT_EQ(fake.memory.load32(3 * PAGE_SIZE) >> 8 & 0xFF, 0x6Bu);
+  EXPECT_EQ(loans["MDL mapping"], 1);
+  MmPrepareMdlForReuse(part);
+  EXPECT_EQ(loans["MDL mapping"], 0);
+  IoBuildPartialMdl(whole, part, NULL, PAGE_SIZE);
+  ASSERT_NE(MmGetSystemAddressForMdlSafe(part, NormalPagePriority), nullptr);
+  IoFreeMdl(part);
+  EXPECT_EQ(loans["MDL mapping"], 0);
+  ASSERT_NE(MmGetSystemAddressForMdlSafe(whole, NormalPagePriority), nullptr);
+  EXPECT_THROW(IoFreeMdl(whole), KernelRuleError) << "mapped";
+  MmUnmapLockedPages(whole->MappedSystemVa, whole);
+  IoFreeMdl(whole);
+  EXPECT_EQ(loans["pool"], 0);
+}
+
+TEST_F(ObjectsTest, PoolHasNoPageFrames) {
+  std::vector<UCHAR> pool(PAGE_SIZE);
+  EXPECT_THROW(MmGetPhysicalAddress(pool.data()), KernelRuleError);
+  PMDL mdl = IoAllocateMdl(pool.data(), PAGE_SIZE, FALSE, FALSE, NULL);
+  EXPECT_THROW(MmBuildMdlForNonPagedPool(mdl), KernelRuleError);
+  IoFreeMdl(mdl);
+}
+
+TEST_F(ObjectsTest, InstalledMemoryIsListed) {
+  PPHYSICAL_MEMORY_RANGE ranges = MmGetPhysicalMemoryRanges();
+  const auto& ram = fake.memory.ram();
+  for (std::size_t i = 0; i < ram.size(); ++i) {
+    EXPECT_EQ(static_cast<std::uint64_t>(ranges[i].BaseAddress.QuadPart), ram[i].base);
+    EXPECT_EQ(static_cast<std::uint64_t>(ranges[i].NumberOfBytes.QuadPart), ram[i].size);
+  }
+  EXPECT_EQ(ranges[ram.size()].NumberOfBytes.QuadPart, 0);
+  ExFreePool(ranges);
+}
+
 TEST_F(ObjectsTest, RegistersOfABarAreMappedByAddress) {
   PHYSICAL_ADDRESS address;
   address.QuadPart = 0xE000'0000;

@@ -78,6 +78,17 @@ TEST(HostMemory, TheSamePageMayBeMappedTwice) {
   memory.unmap(first, 1);
 }
 
+TEST(HostMemory, KnowsThePageBehindAnAddress) {
+  HostMemory memory;
+  auto* view = static_cast<char*>(memory.map({kTiB, 3 * hw::kPageSize}, true));
+  EXPECT_EQ(memory.physical(view), kTiB);
+  EXPECT_EQ(memory.physical(view + hw::kPageSize + 17), 3 * hw::kPageSize + 17);
+  EXPECT_EQ(memory.physical(view + 2 * hw::kPageSize), std::nullopt);
+  EXPECT_EQ(memory.physical(view - 1), std::nullopt);
+  memory.unmap(view, 2);
+  EXPECT_EQ(memory.physical(view), std::nullopt);
+}
+
 TEST(HostMemory, RefusesMappingsThatCannotBe) {
   HostMemory memory;
   EXPECT_THAT([&] { (void)memory.map({3 * kGiB}, true); },
