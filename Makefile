@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd oracle test bench formal lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -28,6 +28,8 @@ help: ## this list
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
 	@echo "  bench: FILTER=regex of result names, see docs/bench.md"
 	@echo "  formal: ONLY=tasks, by comma   JOBS=n   see docs/formal.md"
+	@echo "  fuzz:  RUNS=executions of each   SEED=n   ONLY=targets, by comma   ARGS=--keep   see docs/testing.md"
+	@echo "  sanitize: ALL=1 every test, some hours"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -115,6 +117,16 @@ formal: ## prove the properties of the RTL; not 0 when one fails
 	@.ci/deps build formal
 	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
 	exec python3 tests/formal/run.py '$(BUILD)' "$$@"
+
+fuzz: ## feed the readers with what nobody would write; not 0 when one fails
+	@.ci/deps build
+	@set -- --jobs $(JOBS); [ -z "$$RUNS" ] || set -- "$$@" --runs "$$RUNS"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
+	[ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
+	exec python3 tests/fuzz/run.py '$(BUILD)' "$$@" $$ARGS
+
+sanitize: ## run the tests that need no RTL under AddressSanitizer and UBSan (ALL=1: every test)
+	@.ci/deps build
+	@exec tests/tools/sanitize.sh '$(BUILD)' $(JOBS) "$${ALL:-0}"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint
