@@ -10,15 +10,25 @@ function(gpudmar_library name)
   gpudmar_warnings(${name})
 endfunction()
 
+# How our own code is compiled, apart from what Verilator makes.
 function(gpudmar_warnings name)
   target_compile_options(${name} PRIVATE -Wall -Wextra $<$<BOOL:${GPUDMAR_WERROR}>:-Werror>)
+  if(GPUDMAR_SANITIZE)
+    target_compile_options(${name} PRIVATE -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined
+      -fno-sanitize-recover=all)
+  endif()
 endfunction()
+if(GPUDMAR_SANITIZE)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+add_custom_target(smoke_programs)
 
-# gpudmar_test(name SOURCES ... [LIBS ...] [TIMEOUT seconds] [MAIN]): one GoogleTest program, one CTest entry.
+# gpudmar_test(name SOURCES ... [LIBS ...] [TIMEOUT seconds] [MAIN] [SMOKE]): one GoogleTest program, one CTest entry.
 # Its XML goes to <build>/test/xml/<name>.xml, from which tests/report.py makes junit.xml and rules.json.
-# MAIN: the sources bring main() or sc_main() themselves.
+# MAIN: the sources bring main() or sc_main() themselves. SMOKE: it needs no model of the RTL, and is one of those that
+# `make sanitize` runs on every push.
 function(gpudmar_test name)
-  cmake_parse_arguments(A "MAIN" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(A "MAIN;SMOKE" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 120)
   endif()
@@ -31,12 +41,21 @@ function(gpudmar_test name)
   gpudmar_warnings(${name})
   add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${CMAKE_BINARY_DIR}/test/xml/${name}.xml)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT})
+  if(A_SMOKE)
+    set_tests_properties(${name} PROPERTIES LABELS smoke)
+    add_dependencies(smoke_programs ${name})
+  endif()
 endfunction()
 
 # gpudmar_verilate(name TOP module FILELIST file.f PREFIX Vname [TRACE] [QUICK] [PARAMS -GX=1 ...]): a library with the
 # Verilated model; TRACE compiles FST waves in, which costs build time; QUICK builds faster and runs slower.
 function(gpudmar_verilate name)
   cmake_parse_arguments(A "TRACE;QUICK" "TOP;FILELIST;PREFIX" "PARAMS" ${ARGN})
+  if(NOT GPUDMAR_MODELS)
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR})
+    return()
+  endif()
   set(trace)
   if(A_TRACE)
     set(trace TRACE_FST)
