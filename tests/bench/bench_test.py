@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -280,6 +281,20 @@ class ProgramsTest(unittest.TestCase):
         for translation in ("off", "hit", "cold"):
             self.assertGreater(shares[f"dma.queued.64.unaligned.w64.L1.{translation}"], 95)
         self.assertTrue(all(0 < value <= 100 for value in shares.values()))
+
+    def test_the_whole_table_of_the_engine_is_there(self):
+        program = next(line.split()[1] for line in self.programs.read_text().splitlines() if line.endswith("/bench_dma"))
+        path = self.directory / "names"
+        subprocess.run([program, "--list", path], check=True, timeout=60, stderr=subprocess.DEVNULL)
+        names = path.read_text().split()
+        self.assertEqual(len(names), len(set(names)))
+        table = {f"dma.{what}.{size}.{place}.w{width}.L{latency}.{translation}"
+                 for what in ("queued", "single") for size in (64, 256, 1024, 4096, 65536, 1048576)
+                 for place in ("aligned", "unaligned") for width in (64, 256) for latency in (1, 20, 100)
+                 for translation in ("off", "hit", "cold")}
+        self.assertEqual(len(table), 432)
+        self.assertEqual(table - set(names), set())
+        self.assertIn("dma.queued.4096.unaligned.w256.L100.cold.pipe1", names)
 
     def test_the_speed_of_the_bench_is_measured(self):
         # Not whether it is kept: a loaded machine or a build with coverage tells nothing about it.

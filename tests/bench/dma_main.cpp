@@ -14,6 +14,7 @@ int run(int argc, char** argv) {
   const sim::Contract contract =
       arguments.contract.empty() ? sim::Contract::standard() : sim::Contract::parse(arguments.contract);
   Results results(arguments.filter, "");
+  if (!arguments.list.empty()) results.list_to(arguments.list);
   DmaRows rows(contract, results);
   rows.contract_numbers(make_engine256, "");
   rows.contract_numbers(make_engine128_pipe1, ".pipe1");
@@ -21,6 +22,7 @@ int run(int argc, char** argv) {
   rows.operations(make_machine256);
   rows.copies(make_machine256);
   rows.copies(make_machine64);
+  rows.queued_copies(make_machine256_pipe1, ".pipe1");
   if (!arguments.out.empty())
     results.write(arguments.out,
                   {{"engine_channels", 4},

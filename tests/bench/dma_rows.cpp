@@ -100,13 +100,13 @@ void DmaRows::progress(const std::string& name) const {
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r{:<60}", name);
 }
 
-void DmaRows::percent(const std::string& name, double value, const std::string& promise) {
+void DmaRows::percent(const std::string& name, double value, const std::string& promise, unsigned pipe) {
   if (promise.empty()) {
     results_.report(name, value, "% of the bound");
     return;
   }
   const sim::Rate& rate = contract_.rate(promise);
-  results_.add(name, value, rate.unit, rate.promised(0, {}), Relation::kAtLeast);
+  results_.add(name, value, rate.unit, rate.promised(pipe, {}), Relation::kAtLeast);
 }
 
 void DmaRows::cycles(const std::string& name, std::uint64_t worst, const std::string& promise,
@@ -207,7 +207,7 @@ void DmaRows::queued(const MakeUnit& make, const std::string& name, const Copies
     if (!cold) promise = "dma_queued";
     if (cold && copies.bytes == 4096) promise = "dma_queued_cold";
   }
-  percent(name, value, promise);
+  percent(name, value, promise, unit->top().pipe);
 }
 
 /// Copies one at a time: from at hand to the last B, the slowest of them.
@@ -249,6 +249,20 @@ void DmaRows::copies(const MakeUnit& make) {
           if (results_.wanted(row("queued"))) queued(make, row("queued"), copies);
           if (results_.wanted(row("single"))) single(make, row("single"), copies);
         }
+      }
+    }
+  }
+}
+
+void DmaRows::queued_copies(const MakeUnit& make, const std::string& suffix) {
+  constexpr unsigned kLatency = 100;
+  const DmaUnit::Top top = make(1)->top();
+  for (const Translation translation : {Translation::kOff, Translation::kHit, Translation::kCold}) {
+    for (const std::uint64_t bytes : kSizes) {
+      for (const bool aligned : {true, false}) {
+        const std::string name =
+            row_of("queued", bytes, aligned, top.bus_bytes, kLatency, translation) + suffix;
+        if (results_.wanted(name)) queued(make, name, {bytes, aligned, kLatency, translation});
       }
     }
   }

@@ -41,6 +41,8 @@ class DmaRows {
   void contract_numbers(const MakeUnit& make, const std::string& suffix);
   /// Queued and single copies; those with translation only where the top has an IOMMU.
   void copies(const MakeUnit& make);
+  /// Queued copies at L = 100.
+  void queued_copies(const MakeUnit& make, const std::string& suffix);
   /// Ring in system memory, strided copies, fills.
   void operations(const MakeUnit& make);
   /// Four channels at once.
@@ -52,7 +54,7 @@ class DmaRows {
   void queued(const MakeUnit& make, const std::string& name, const Copies& copies);
   void single(const MakeUnit& make, const std::string& name, const Copies& copies);
   void channels_with(const MakeUnit& make, const std::string& name, const std::array<unsigned, 4>& weights);
-  void percent(const std::string& name, double value, const std::string& promise);
+  void percent(const std::string& name, double value, const std::string& promise, unsigned pipe = 0);
   void cycles(const std::string& name, std::uint64_t worst, const std::string& promise, unsigned pipe);
   void progress(const std::string& name) const;
 

@@ -4,6 +4,7 @@
 
 #include "Vbench_dma.h"
 #include "Vbench_dma64.h"
+#include "Vbench_dma_pipe1.h"
 #include "Vdma128.h"
 #include "Vdma256.h"
 #include "tests/bench/dma_unit.h"
@@ -156,7 +157,8 @@ class Engine final : public Verilated<V> {
 template <class V>
 class Machine final : public Verilated<V> {
  public:
-  Machine(unsigned bus_bytes, unsigned latency) : Verilated<V>({bus_bytes, 0, true}, latency) {
+  Machine(unsigned bus_bytes, unsigned pipe, unsigned latency)
+      : Verilated<V>({bus_bytes, pipe, true}, latency) {
     this->model_.por_ni = 0;
     this->model_.iommu_rst_ni = 1;
     this->model_.iommu_quiesce_i = 0;
@@ -199,11 +201,14 @@ std::unique_ptr<DmaUnit> make_engine256(unsigned latency) {
 std::unique_ptr<DmaUnit> make_engine128_pipe1(unsigned latency) {
   return std::make_unique<Engine<Vdma128>>(DmaUnit::Top{16, 1, false}, latency);
 }
+std::unique_ptr<DmaUnit> make_machine256_pipe1(unsigned latency) {
+  return std::make_unique<Machine<Vbench_dma_pipe1>>(32, 1, latency);
+}
 std::unique_ptr<DmaUnit> make_machine64(unsigned latency) {
-  return std::make_unique<Machine<Vbench_dma64>>(8, latency);
+  return std::make_unique<Machine<Vbench_dma64>>(8, 0, latency);
 }
 std::unique_ptr<DmaUnit> make_machine256(unsigned latency) {
-  return std::make_unique<Machine<Vbench_dma>>(32, latency);
+  return std::make_unique<Machine<Vbench_dma>>(32, 0, latency);
 }
 
 }  // namespace gpudmar::bench

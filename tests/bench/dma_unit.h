@@ -92,5 +92,6 @@ using MakeUnit = std::function<std::unique_ptr<DmaUnit>(unsigned latency)>;
 [[nodiscard]] std::unique_ptr<DmaUnit> make_engine128_pipe1(unsigned latency);
 [[nodiscard]] std::unique_ptr<DmaUnit> make_machine64(unsigned latency);
 [[nodiscard]] std::unique_ptr<DmaUnit> make_machine256(unsigned latency);
+[[nodiscard]] std::unique_ptr<DmaUnit> make_machine256_pipe1(unsigned latency);
 
 }  // namespace gpudmar::bench

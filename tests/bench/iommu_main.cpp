@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   const sim::Contract contract =
       arguments.contract.empty() ? sim::Contract::standard() : sim::Contract::parse(arguments.contract);
   Results results(arguments.filter, GPUDMAR_PIPE == 0 ? "" : fmt::format(".pipe{}", GPUDMAR_PIPE));
+  if (!arguments.list.empty()) results.list_to(arguments.list);
   const IommuVariant variant{GPUDMAR_PIPE, GPUDMAR_BENCH_WALKS, GPUDMAR_BENCH_IOTLB};
   IommuRows rows(variant, contract, results);
   if (GPUDMAR_BENCH_LARGE != 0) {

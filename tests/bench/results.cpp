@@ -55,6 +55,8 @@ Arguments parse_arguments(int argc, char* const* argv) {
       arguments.out = value;
     } else if (option == "--filter") {
       arguments.filter = value;
+    } else if (option == "--list") {
+      arguments.list = value;
     } else if (option == "--contract") {
       arguments.contract = text_of(value);
     } else if (option == "--rounds") {
@@ -71,7 +73,17 @@ Arguments parse_arguments(int argc, char* const* argv) {
 Results::Results(const std::string& filter, std::string suffix)
     : filter_(filter), suffix_(std::move(suffix)) {}
 
-bool Results::wanted(const std::string& name) const { return std::regex_search(name + suffix_, filter_); }
+bool Results::wanted(const std::string& name) const {
+  if (!std::regex_search(name + suffix_, filter_)) return false;
+  if (!list_.is_open()) return true;
+  list_ << name << suffix_ << '\n';
+  return false;
+}
+
+void Results::list_to(const std::string& path) {
+  list_.open(path);
+  if (!list_) throw std::invalid_argument("--list: cannot write " + path);
+}
 
 bool Results::wanted_any(const std::vector<std::string>& names) const {
   return std::any_of(names.begin(), names.end(), [this](const std::string& name) { return wanted(name); });

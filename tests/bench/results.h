@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <string>
@@ -14,12 +15,13 @@ namespace gpudmar::bench {
 enum class Relation { kExact, kAtMost, kAtLeast };
 [[nodiscard]] bool keeps(double value, double promise, Relation relation);
 
-/// What a program was asked to do: --out FILE --filter REGEX --contract FILE --rounds N.
+/// What a program was asked to do: --out FILE --filter REGEX --contract FILE --rounds N --list FILE.
 struct Arguments {
   std::string out;       ///< empty: no file
   std::string filter;    ///< of row names; searched, not matched as a whole
   std::string contract;  ///< text of another contract file; empty: the one built in
   unsigned rounds = 0;   ///< 0: the program's own
+  std::string list;      ///< not empty: nothing is measured, the names that the filter wants go there
 };
 /// Throws std::invalid_argument on anything unknown or unreadable.
 [[nodiscard]] Arguments parse_arguments(int argc, char* const* argv);
@@ -30,6 +32,9 @@ class Results {
   Results(const std::string& filter, std::string suffix);
 
   [[nodiscard]] bool wanted(const std::string& name) const;
+  /// From here on nothing is wanted; the names that would have been go to the file, a line each, in the order
+  /// asked for.
+  void list_to(const std::string& path);
   /// True if any of the names is wanted: measurements that yield several rows.
   [[nodiscard]] bool wanted_any(const std::vector<std::string>& names) const;
   /// Drops what is not wanted. Throws std::logic_error when a name comes twice.
@@ -50,6 +55,7 @@ class Results {
   std::regex filter_;
   std::string suffix_;
   nlohmann::json rows_ = nlohmann::json::array();
+  mutable std::ofstream list_;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 

@@ -135,6 +135,7 @@ class Race : public sc_core::sc_module {
 int run(int argc, char** argv) {
   const Arguments arguments = parse_arguments(argc, argv);
   Results results(arguments.filter, GPUDMAR_PIPE == 0 ? "" : fmt::format(".pipe{}", GPUDMAR_PIPE));
+  if (!arguments.list.empty()) results.list_to(arguments.list);
   const std::string bare = "sim.speed.vs_pure_cpp";
   const std::string monitors = "sim.speed.monitors";
   const unsigned rounds = arguments.rounds != 0 ? arguments.rounds : kRounds;
