@@ -206,7 +206,7 @@ void AxiMemory::drive_read() {
   if (!read.sampled) sample(read);
   const Beat& beat = read.beats[read.sent];
   out_.rvalid = true;
-  out_.rid = read.id;
+  out_.rid = answer_id_ ? answer_id_(false, read.id) : read.id;
   out_.rdata = beat.data;
   out_.rresp = beat.resp;
   out_.rlast = read.sent == read.len;
@@ -223,7 +223,7 @@ void AxiMemory::drive_write() {
   if (!write.committed) commit(write);
   current_write_ = index;
   out_.bvalid = true;
-  out_.bid = write.id;
+  out_.bid = answer_id_ ? answer_id_(true, write.id) : write.id;
   out_.bresp = write.resp;
 }
 

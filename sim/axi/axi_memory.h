@@ -68,6 +68,10 @@ class AxiMemory {
   void set_read_delay(DelayRule rule) { read_delay_ = std::move(rule); }
   /// Cycles between two R beats of a burst, in which others may come; takes effect with interleave.
   void set_beat_delay(DelayRule rule) { beat_delay_ = std::move(rule); }
+  /// The id that an answer carries, from the one that it should: a slave that answers wrongly. nullptr = the
+  /// right one.
+  using IdRule = std::function<std::uint32_t(bool write, std::uint32_t id)>;
+  void set_answer_id(IdRule rule) { answer_id_ = std::move(rule); }
   [[nodiscard]] bool idle() const { return reads_.empty() && writes_.empty() && beats_.empty(); }
   [[nodiscard]] std::uint64_t read_beats() const { return read_beats_; }
   [[nodiscard]] std::uint64_t write_beats() const { return write_beats_; }
@@ -129,6 +133,7 @@ class AxiMemory {
   std::size_t current_write_ = kNone;  ///< burst whose B is on the bus
   std::vector<ErrorRule> errors_;
   DelayRule read_delay_, beat_delay_;
+  IdRule answer_id_;
   std::uint64_t read_beats_ = 0;
   std::uint64_t write_beats_ = 0;
 };

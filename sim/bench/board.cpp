@@ -31,7 +31,9 @@ Board::Board(const MachineConfig& config, MessageSink messages)
       memory_(config.ram, config.host_address_width, config.bus_memory()),
       bus_(memory_, std::move(messages)),
       data_("m_axi_data", bus_, port_config(config.memory, dut_->info(), config.seed, 0)),
-      table_("m_axi_table", bus_, port_config(config.memory, dut_->info(), config.seed, 1)) {
+      table_("m_axi_table", bus_, port_config(config.memory, dut_->info(), config.seed, 1)),
+      watchdog_(dut_->info().adapters, config.hang_cycles,
+                [this](const Violation& violation) { violations_.add(violation); }) {
   const auto report = [this](const Violation& violation) { violations_.add(violation); };
   const unsigned bus_bytes = dut_->info().bus_bytes;
   monitors_.emplace_back(AxiMonitorConfig{"m_axi_data", bus_bytes, true, config.hang_cycles}, report);
@@ -63,6 +65,7 @@ void Board::observe(const DutOutputs& out) {
     for (CycleObserver* observer : observers_) observer->iommu_reset();
   iommu_was_reset_ = in_.iommu_reset;
   const CycleView view{cycle_, out, in_};
+  if (config_.monitors) watchdog_.observe(view);
   for (CycleObserver* observer : observers_) observer->observe(view);
 }
 
@@ -111,6 +114,7 @@ void Board::restart(DutReset kind) {
   for (auto& gpu : gpu_) gpu.reset();
   for (auto& port : vram_ports_) port->reset();
   for (auto& monitor : monitors_) monitor.reset();
+  watchdog_.reset();
   for (CycleObserver* observer : observers_) observer->reset();
   for (unsigned i = 0; i < config_.reset_cycles; ++i) dut_->clock(in_, kind);
   (void)dut_->take_assertions();  // registers are random until the first edge in reset

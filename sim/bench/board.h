@@ -15,6 +15,7 @@
 #include "sim/axi/axi_monitor.h"
 #include "sim/bench/cycle_view.h"
 #include "sim/bench/machine_config.h"
+#include "sim/bench/watchdog.h"
 #include "sim/dut/dut.h"
 #include "sim/mem/host_memory.h"
 
@@ -113,6 +114,7 @@ class Board {
   AxiLiteMaster iommu_;
   std::array<AxiLiteMaster, kMaxAdapters> gpu_;
   std::vector<AxiMonitor> monitors_;  // data, table, vram 0, vram 1, ...
+  Watchdog watchdog_;
   std::vector<CycleObserver*> observers_;
   DutInputs in_;
   std::array<bool, kMaxAdapters> adapter_busy_{};

@@ -352,8 +352,7 @@ TEST_F(MachineOperations, TranslationFaultsAreReportedByTheEngineAndByTheUnit) {
     EXPECT_EQ(dma::CH_ERR_INFO::OPERAND.get(info), refusal.write ? 2U : 1U);
     EXPECT_EQ(dma::CH_ERR_INFO::RESP.get(info), 2U);
     EXPECT_EQ(dma::CH_ERR_INFO::INDEX.get(info), tail - 1);
-    EXPECT_EQ(bar.read64(dma::CH_ERR_ADDR::kOffset),
-              refusal.write ? refusal.address : refusal.address & ~(beat - 1));
+    EXPECT_EQ(bar.read64(dma::CH_ERR_ADDR::kOffset), refusal.address & ~(beat - 1));
     EXPECT_EQ(bar.read64(dma::CH_ERR_TAG::kOffset), 0xABCD'0000 + tail - 1);
     write(0, 0, dma::CH_CTRL::kOffset, 1 | 1U << dma::CH_CTRL::SKIP.lsb);
     ASSERT_TRUE(p.time->wait_until([&] { return machine().board().idle(); }, 5000));
