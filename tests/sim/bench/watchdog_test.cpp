@@ -45,8 +45,9 @@ class Outside : public ::testing::Test {
     machine().reset(true);
     board.violations().clear();
     pages = std::make_unique<mm::PageAllocator>(*p.memory, *p.time);
-    unit = std::make_unique<vtd::RemappingUnit>(*p.iommu, *p.time, *p.interrupts, *pages,
-                                                vtd::RemappingUnit::Config{});
+    vtd::RemappingUnit::Config config;
+    config.timeout_cycles = 5000;
+    unit = std::make_unique<vtd::RemappingUnit>(*p.iommu, *p.time, *p.interrupts, *pages, config);
     domain = &unit->create_domain();
     unit->attach(*domain, p.functions[0].source_id);
     domain->map({kLogical / 4096, kLogical / 4096 + 1}, pages->allocate(2, {}, true).value(), {});
@@ -112,7 +113,7 @@ void never_answers_reads(AxiMemory& port, AxiMemoryConfig /*config*/) {
   port.set_read_delay([](std::uint32_t, std::uint64_t) { return 1U << 30U; });
 }
 void never_answers_writes(AxiMemory& port, AxiMemoryConfig config) {
-  config.b_latency = 1U << 30U;
+  config.b_latency = 1'000'000;
   port.configure(config);
 }
 void never_takes_reads(AxiMemory& port, AxiMemoryConfig config) {
