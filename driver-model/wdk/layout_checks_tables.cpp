@@ -61,10 +61,17 @@ AT(DxgkCbUnmapFrameBufferPointer, 0x1A8);
 AT(DxgkCbMapMdlToIoMmu, 0x1B0);
 AT(DxgkCbUnmapMdlFromIoMmu, 0x1B8);
 AT(DxgkCbReportDiagnostic, 0x1C0);
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_5
 AT(DxgkCbSignalEvent, 0x1C8);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_6
 AT(DxgkCbIsFeatureEnabled, 0x1D0);
 AT(DxgkCbSaveMemoryForHotUpdate, 0x1D8);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_8
 AT(DxgkCbNotifyCursorSupportChange, 0x1E0);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9
 AT(DxgkCbQueryFeatureSupport, 0x1E8);
 AT(DxgkCbCreatePhysicalMemoryObject, 0x1F0);
 AT(DxgkCbDestroyPhysicalMemoryObject, 0x1F8);
@@ -75,11 +82,14 @@ AT(DxgkCbFreeAdl, 0x218);
 AT(DxgkCbOpenPhysicalMemoryObject, 0x220);
 AT(DxgkCbClosePhysicalMemoryObject, 0x228);
 AT(DxgkCbPinFrameBufferForSave2, 0x230);
+#endif
 #if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM3_1
 AT(DxgkCbDisconnectDoorbell, 0x238);
 GPUDMAR_SIZE(DXGKRNL_INTERFACE, 0x240);
-#else
+#elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9
 GPUDMAR_SIZE(DXGKRNL_INTERFACE, 0x238);
+#elif DXGKDDI_INTERFACE_VERSION < DXGKDDI_INTERFACE_VERSION_WDDM2_5
+GPUDMAR_SIZE(DXGKRNL_INTERFACE, 0x1C8);
 #endif
 #undef AT
 
@@ -228,20 +238,28 @@ AT(DxgkDdiEndExclusiveAccess, 140);
 AT(DxgkDdiQueryDiagnosticTypesSupport, 141);
 AT(DxgkDdiControlDiagnosticReporting, 142);
 AT(DxgkDdiResumeHwEngine, 143);
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_5
 AT(DxgkDdiSignalMonitoredFence, 144);
 AT(DxgkDdiPresentToHwQueue, 145);
 AT(DxgkDdiValidateSubmitCommand, 146);
 AT(DxgkDdiSetTargetAdjustedColorimetry2, 147);
 AT(DxgkDdiSetTrackedWorkloadPowerLevel, 148);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_6
 AT(DxgkDdiSaveMemoryForHotUpdate, 149);
 AT(DxgkDdiRestoreMemoryForHotUpdate, 150);
 AT(DxgkDdiCollectDiagnosticInfo, 151);
 AT(Reserved3, 152);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_7
 AT(DxgkDdiControlInterrupt3, 153);
+#endif
+#if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9
 AT(DxgkDdiSetFlipQueueLogBuffer, 154);
 AT(DxgkDdiUpdateFlipQueueLog, 155);
 AT(DxgkDdiCancelQueuedFlips, 156);
 AT(DxgkDdiSetInterruptTargetPresentId, 157);
+#endif
 #if DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM3_0
 AT(DxgkDdiSetAllocationBackingStore, 158);
 AT(DxgkDdiCreateCpuEvent, 159);
@@ -266,6 +284,60 @@ AT(DxgkDdiFlushHwQueue, 171);
 GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x560);
 #elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM3_0
 GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x510);
-#else
+#elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9
 GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x4F0);
+#elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_7
+GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x4D0);
+#elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_6
+GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x4C8);
+#elif DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_5
+GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x4A8);
+#else
+GPUDMAR_SIZE(DRIVER_INITIALIZATION_DATA, 0x480);
 #endif
+
+#define AT(member, index) GPUDMAR_OFFSET(KMDDOD_INITIALIZATION_DATA, member, 8 * (index))
+AT(Version, 0);
+AT(DxgkDdiAddDevice, 1);
+AT(DxgkDdiStartDevice, 2);
+AT(DxgkDdiStopDevice, 3);
+AT(DxgkDdiRemoveDevice, 4);
+AT(DxgkDdiDispatchIoRequest, 5);
+AT(DxgkDdiInterruptRoutine, 6);
+AT(DxgkDdiDpcRoutine, 7);
+AT(DxgkDdiQueryChildRelations, 8);
+AT(DxgkDdiQueryChildStatus, 9);
+AT(DxgkDdiQueryDeviceDescriptor, 10);
+AT(DxgkDdiSetPowerState, 11);
+AT(DxgkDdiNotifyAcpiEvent, 12);
+AT(DxgkDdiResetDevice, 13);
+AT(DxgkDdiUnload, 14);
+AT(DxgkDdiQueryInterface, 15);
+AT(DxgkDdiControlEtwLogging, 16);
+AT(DxgkDdiQueryAdapterInfo, 17);
+AT(DxgkDdiSetPalette, 18);
+AT(DxgkDdiSetPointerPosition, 19);
+AT(DxgkDdiSetPointerShape, 20);
+AT(DxgkDdiEscape, 21);
+AT(DxgkDdiCollectDbgInfo, 22);
+AT(DxgkDdiIsSupportedVidPn, 23);
+AT(DxgkDdiRecommendFunctionalVidPn, 24);
+AT(DxgkDdiEnumVidPnCofuncModality, 25);
+AT(DxgkDdiSetVidPnSourceVisibility, 26);
+AT(DxgkDdiCommitVidPn, 27);
+AT(DxgkDdiUpdateActiveVidPnPresentPath, 28);
+AT(DxgkDdiRecommendMonitorModes, 29);
+AT(DxgkDdiGetScanLine, 30);
+AT(DxgkDdiQueryVidPnHWCapability, 31);
+AT(DxgkDdiPresentDisplayOnly, 32);
+AT(DxgkDdiStopDeviceAndReleasePostDisplayOwnership, 33);
+AT(DxgkDdiSystemDisplayEnable, 34);
+AT(DxgkDdiSystemDisplayWrite, 35);
+AT(DxgkDdiGetChildContainerId, 36);
+AT(DxgkDdiControlInterrupt, 37);
+AT(DxgkDdiSetPowerComponentFState, 38);
+AT(DxgkDdiPowerRuntimeControlRequest, 39);
+AT(DxgkDdiNotifySurpriseRemoval, 40);
+AT(DxgkDdiPowerRuntimeSetDeviceHandle, 41);
+#undef AT
+GPUDMAR_SIZE(KMDDOD_INITIALIZATION_DATA, 336);

@@ -26,7 +26,9 @@ typedef enum _DXGK_INTERRUPT_TYPE {
   DXGK_INTERRUPT_SCHEDULING_LOG_INTERRUPT = 15,
   DXGK_INTERRUPT_GPU_ENGINE_TIMEOUT = 16,
   DXGK_INTERRUPT_SUSPEND_CONTEXT_COMPLETED = 17,
+#if (DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9)
   DXGK_INTERRUPT_CRTC_VSYNC_WITH_MULTIPLANE_OVERLAY3 = 18,
+#endif
 } DXGK_INTERRUPT_TYPE;
 
 typedef enum _DXGK_RENDER_PIPELINE_STAGE {
@@ -68,6 +70,22 @@ typedef struct _DXGKCB_NOTIFY_INTERRUPT_DATA_FLAGS {
   };
 } DXGKCB_NOTIFY_INTERRUPT_DATA_FLAGS;
 
+typedef enum _DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID {
+  DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID_UNINITIALIZED = 0,
+  DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID_COMPLETE = 1,
+  DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID_FAILED = 2
+} DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID;
+
+typedef struct _DXGKARGCB_PRESENT_DISPLAYONLY_PROGRESS {
+  D3DDDI_VIDEO_PRESENT_SOURCE_ID VidPnSourceId;
+  DXGK_PRESENT_DISPLAYONLY_PROGRESS_ID ProgressId;
+} DXGKARGCB_PRESENT_DISPLAYONLY_PROGRESS;
+
+// Passed on by pointer only.
+typedef struct _DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO;
+typedef struct _DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO2 DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO2;
+typedef struct _DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO3 DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO3;
+
 typedef struct _DXGKARGCB_NOTIFY_INTERRUPT_DATA {
   DXGK_INTERRUPT_TYPE InterruptType;
   union {
@@ -94,6 +112,23 @@ typedef struct _DXGKARGCB_NOTIFY_INTERRUPT_DATA {
       UINT EngineOrdinal;
     } DmaFaulted;
     struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+    } DisplayOnlyVsync;
+    DXGKARGCB_PRESENT_DISPLAYONLY_PROGRESS DisplayOnlyPresentProgress;
+    struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+      UINT PhysicalAdapterMask;
+      UINT MultiPlaneOverlayVsyncInfoCount;
+      DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO* pMultiPlaneOverlayVsyncInfo;
+    } CrtcVsyncWithMultiPlaneOverlay;
+    struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+      DXGK_MIRACAST_CHUNK_INFO ChunkInfo;
+      PVOID pPrivateDriverData;
+      UINT PrivateDataDriverSize;
+      NTSTATUS Status;
+    } MiracastEncodeChunkCompleted;
+    struct {
       UINT FaultedFenceId;
       UINT64 FaultedPrimitiveAPISequenceNumber;
       DXGK_RENDER_PIPELINE_STAGE FaultedPipelineStage;
@@ -107,9 +142,67 @@ typedef struct _DXGKARGCB_NOTIFY_INTERRUPT_DATA {
       HANDLE FaultedProcessHandle;
     } DmaPageFaulted;
     struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+      UINT PhysicalAdapterMask;
+      UINT MultiPlaneOverlayVsyncInfoCount;
+      _Field_size_(MultiPlaneOverlayVsyncInfoCount)
+          DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO2* pMultiPlaneOverlayVsyncInfo;
+      ULONGLONG GpuFrequency;
+      ULONGLONG GpuClockCounter;
+    } CrtcVsyncWithMultiPlaneOverlay2;
+    struct {
       UINT NodeOrdinal;
       UINT EngineOrdinal;
     } MonitoredFenceSignaled;
+    struct {
+      UINT NodeOrdinal;
+      UINT EngineOrdinal;
+      UINT64 ContextSwitchFence;
+    } HwContextListSwitchCompleted;
+    struct {
+      UINT64 FaultedFenceId;
+      D3DGPU_VIRTUAL_ADDRESS FaultedVirtualAddress;
+      UINT64 FaultedPrimitiveAPISequenceNumber;
+      union {
+        HANDLE FaultedHwQueue;
+        HANDLE FaultedHwContext;
+        HANDLE FaultedProcessHandle;
+      };
+      UINT NodeOrdinal;
+      UINT EngineOrdinal;
+      DXGK_RENDER_PIPELINE_STAGE FaultedPipelineStage;
+      UINT FaultedBindTableEntry;
+      DXGK_PAGE_FAULT_FLAGS PageFaultFlags;
+      UINT PageTableLevel;
+      DXGK_FAULT_ERROR_CODE FaultErrorCode;
+    } HwQueuePageFaulted;
+    struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+      UINT NotificationID;
+    } PeriodicMonitoredFenceSignaled;
+    struct {
+      UINT NodeOrdinal;
+      UINT EngineOrdinal;
+    } SchedulingLogInterrupt;
+    struct {
+      UINT NodeOrdinal;
+      UINT EngineOrdinal;
+    } GpuEngineTimeout;
+    struct {
+      HANDLE hContext;
+      UINT64 ContextSuspendFence;
+    } SuspendContextCompleted;
+#if (DXGKDDI_INTERFACE_VERSION >= DXGKDDI_INTERFACE_VERSION_WDDM2_9)
+    struct {
+      D3DDDI_VIDEO_PRESENT_TARGET_ID VidPnTargetId;
+      UINT PhysicalAdapterMask;
+      UINT MultiPlaneOverlayVsyncInfoCount;
+      _Field_size_(MultiPlaneOverlayVsyncInfoCount)
+          DXGK_MULTIPLANE_OVERLAY_VSYNC_INFO3* pMultiPlaneOverlayVsyncInfo;
+      ULONGLONG GpuFrequency;
+      ULONGLONG GpuClockCounter;
+    } CrtcVsyncWithMultiPlaneOverlay3;
+#endif
     struct {
       UINT Reserved[16];
     } Reserved;

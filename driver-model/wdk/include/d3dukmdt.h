@@ -20,12 +20,12 @@
 #define DXGKDDI_INTERFACE_VERSION_WDDM3_0 0xF003
 #define DXGKDDI_INTERFACE_VERSION_WDDM3_1 0x10004
 
-// The kit's own default is the newest version it knows. Every gate below compares with >=.
+// The default is the newest version that the kit knows. Every gate compares with >=.
 #ifndef DXGKDDI_INTERFACE_VERSION
-#define DXGKDDI_INTERFACE_VERSION DXGKDDI_INTERFACE_VERSION_WDDM3_0
+#define DXGKDDI_INTERFACE_VERSION DXGKDDI_INTERFACE_VERSION_WDDM3_1
 #endif
-#if DXGKDDI_INTERFACE_VERSION < DXGKDDI_INTERFACE_VERSION_WDDM2_9
-#error "this kit begins at WDDM 2.9, where the physical memory objects do"
+#if DXGKDDI_INTERFACE_VERSION < DXGKDDI_INTERFACE_VERSION_WDDM2_4
+#error "this kit begins at WDDM 2.4, where isolation and its memory callbacks do"
 #endif
 
 typedef ULONGLONG D3DGPU_VIRTUAL_ADDRESS;
@@ -80,6 +80,33 @@ typedef struct _D3DGPU_PHYSICAL_ADDRESS {
   UINT SegmentId;
   UINT64 SegmentOffset;
 } D3DGPU_PHYSICAL_ADDRESS;
+
+/// What the wireless display's encoder reports of a chunk. Unverified: documented fields, no compiled layout
+/// of the kit was compared.
+typedef enum _DXGK_MIRACAST_CHUNK_TYPE {
+  DXGK_MIRACAST_CHUNK_TYPE_UNKNOWN = 0,
+  DXGK_MIRACAST_CHUNK_TYPE_COLOR_CONVERT_COMPLETE = 1,
+  DXGK_MIRACAST_CHUNK_TYPE_ENCODE_COMPLETE = 2,
+  DXGK_MIRACAST_CHUNK_TYPE_FRAME_START = 3,
+  DXGK_MIRACAST_CHUNK_TYPE_FRAME_DROPPED = 4
+} DXGK_MIRACAST_CHUNK_TYPE;
+
+typedef struct _DXGK_MIRACAST_CHUNK_ID {
+  union {
+    struct {
+      UINT FrameNumber;
+      UINT PartNumber;
+    };
+    UINT64 Value;
+  };
+} DXGK_MIRACAST_CHUNK_ID;
+
+typedef struct _DXGK_MIRACAST_CHUNK_INFO {
+  DXGK_MIRACAST_CHUNK_TYPE ChunkType;
+  DXGK_MIRACAST_CHUNK_ID ChunkId;
+  UINT ProcessingTime;  // microseconds
+  UINT EncodeRate;      // kilobits per second
+} DXGK_MIRACAST_CHUNK_INFO;
 
 /// Bit 0 as documented for user mode's escape call; the rest is not used here.
 typedef struct _D3DDDI_ESCAPEFLAGS {

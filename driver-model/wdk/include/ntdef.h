@@ -30,6 +30,18 @@
 C_ASSERT(sizeof(void*) == 8 && sizeof(int) == 4);
 C_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
+// Versions of Windows; the default is the one that brings ExAllocatePool2, the lowest that this kit is
+// complete for.
+#define NTDDI_LONGHORN 0x06000000
+#define NTDDI_WIN7 0x06010000
+#define NTDDI_WIN8 0x06020000
+#define NTDDI_WINBLUE 0x06030000
+#define NTDDI_WIN10 0x0A000000
+#define NTDDI_WIN10_VB 0x0A000008
+#ifndef NTDDI_VERSION
+#define NTDDI_VERSION NTDDI_WIN10_VB
+#endif
+
 // Calling conventions and linkage: all alike on 64-bit hosts.
 #define NTAPI
 #define APIENTRY

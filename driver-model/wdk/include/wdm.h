@@ -414,6 +414,11 @@ typedef enum _POOL_TYPE {
 #define POOL_COLD_ALLOCATION 0x100
 #define POOL_NX_ALLOCATION 0x200
 #define POOL_ZERO_ALLOCATION 0x400
+// As in the kit: a driver that opts in gets memory without the right to execute under the old name too.
+#ifdef POOL_NX_OPTIN
+#define NonPagedPool NonPagedPoolNx
+#define NonPagedPoolCacheAligned NonPagedPoolNxCacheAligned
+#endif
 
 /// Zeroed unless POOL_FLAG_UNINITIALIZED; NULL on failure. A tag is a multi-character constant, never 0.
 PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);

@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 WDK = ROOT / "driver-model/wdk"
-VERSIONS = ("0xE003", "0xF003", "0x10004")
-CHECKS = ("layout_checks_paging.cpp", "layout_checks_structs.cpp", "layout_checks_tables.cpp")
+VERSIONS = ("0x9006", "0xE003", "0xF003", "0x10004")
+CHECKS = tuple(path.name for path in sorted(WDK.glob("layout_checks_*.cpp")))
 DRIVER = ("-fms-extensions", "-fshort-wchar", "-DGPUDMAR_KMD=1", "-DGPUDMAR_WDK_OLD_SAL=1")
 MINGW = "x86_64-w64-mingw32-g++"
 
