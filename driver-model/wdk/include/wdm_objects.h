@@ -225,7 +225,7 @@ FORCEINLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
 PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota,
                    PIRP Irp);
 VOID IoFreeMdl(PMDL Mdl);
-/// These two find page frames only behind addresses where physical memory is mapped: pool has none here.
+/// These two want addresses with page frames behind them: non-paged pool, mappings of memory objects and MDLs.
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList);
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
@@ -237,7 +237,7 @@ typedef struct _PHYSICAL_MEMORY_RANGE {
 /// Ends with an entry of zeroes; the caller frees it with ExFreePool.
 PPHYSICAL_MEMORY_RANGE MmGetPhysicalMemoryRanges(VOID);
 
-/// Of a register window: all or a leading part of a BAR.
+/// Of a register window: a BAR or any part of it.
 PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType);
 PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect);
 VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);

@@ -2,6 +2,7 @@
 // Mapping what an MDL describes, and register windows by their bus address.
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <vector>
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
@@ -59,10 +60,14 @@ VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {
 
 PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE) {
   Runtime& runtime = Runtime::enter("MmMapIoSpace");
+  const auto address = static_cast<std::uint64_t>(PhysicalAddress.QuadPart);
   for (const hw::Function& function : runtime.platform().functions) {
-    if (function.bar0->base() != static_cast<std::uint64_t>(PhysicalAddress.QuadPart)) continue;
-    return NumberOfBytes != 0 && NumberOfBytes <= function.bar0->size() ? runtime.map_mmio(*function.bar0)
-                                                                        : nullptr;
+    hw::Mmio& bar = *function.bar0;
+    if (address < bar.base() || address - bar.base() >= bar.size()) continue;
+    const std::uint64_t offset = address - bar.base();
+    return NumberOfBytes != 0 && NumberOfBytes <= bar.size() - offset
+               ? runtime.map_mmio(bar, offset, NumberOfBytes)
+               : nullptr;
   }
   return nullptr;
 }
@@ -73,10 +78,11 @@ PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULO
 
 VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T) {
   Runtime& runtime = Runtime::enter("MmUnmapIoSpace");
-  if (runtime.find_register(BaseAddress).mmio == nullptr) {
+  try {
+    runtime.unmap_mmio(BaseAddress);
+  } catch (const std::invalid_argument&) {
     runtime.rule_broken(fmt::format("MmUnmapIoSpace of {}, where nothing is mapped", BaseAddress));
   }
-  runtime.unmap_mmio(BaseAddress);
 }
 
 }  // extern "C"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MDLs that a driver makes itself, and the physical addresses of what it has mapped. Pool is the host's
-// memory and has no page frames in this machine: only memory that a callback or an MDL made visible has some.
+// MDLs that a driver makes itself, and the physical addresses of what it has mapped. Paged pool has no page
+// frames that stay, and non-paged pool has some only where the machine gives its pages
+// (Options::take_pool_pages).
 #include <fmt/format.h>
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
@@ -16,10 +17,11 @@ constexpr ULONG kRangesTag = 0x6172'6D4D;  // 'Mmra'
 hw::PhysAddr physical_or_broken(const Runtime& runtime, const void* address, const char* routine) {
   const auto physical = runtime.platform().memory->physical(address);
   if (!physical) {
-    runtime.rule_broken(fmt::format(
-        "{} of {}: no mapping of physical memory is there (pool has no page frames in this machine; "
-        "what a device reaches comes from a memory object)",
-        routine, address));
+    runtime.rule_broken(
+        fmt::format("{} of {}: no page frames are there (they are behind non-paged pool, as far as the "
+                    "machine gives pages "
+                    "for it, and behind what a callback or an MDL has mapped)",
+                    routine, address));
   }
   return *physical;
 }

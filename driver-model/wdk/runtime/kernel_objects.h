@@ -6,6 +6,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <set>
 #include <string>
 
 #include "driver-model/wdk/runtime/runtime.h"
@@ -42,6 +43,7 @@ struct Runtime::Objects {
   std::uint64_t dpcs_pending = 0;
   std::uintptr_t next_handle = 0x80;
   std::map<const void*, std::size_t> mdl_mappings;  // base to pages
+  std::set<std::uintptr_t> ports_told;              // that nothing answers there
 };
 
 /// Begin a thread of execution; a rule is broken where there are none.

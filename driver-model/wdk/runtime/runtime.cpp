@@ -55,13 +55,33 @@ Runtime::Runtime(const hw::Platform& platform, Options options)
     : platform_(platform), options_(std::move(options)), objects_(std::make_unique<Objects>()) {
   if (active_runtime != nullptr) throw std::logic_error("a WDK runtime is active already");
   if (platform_.time == nullptr) throw std::logic_error("the WDK runtime needs a platform with time");
+  if (options_.take_pool_pages && options_.give_pool_pages)
+    arena_ = std::make_unique<PoolArena>(options_.take_pool_pages, options_.give_pool_pages);
   active_runtime = this;
 }
 
 Runtime::~Runtime() {
   for (const auto& [address, window] : windows_) munmap(reinterpret_cast<void*>(address), window.reserved);
-  for (const auto& [address, block] : pool_) std::free(address);
+  drop_pool();
   active_runtime = nullptr;
+}
+
+void Runtime::drop_pool() {
+  for (const auto& [address, block] : pool_) {
+    try {
+      release(address, block);
+    } catch (const std::logic_error&) {
+      // Pages that a device still reaches: whoever owns the machine's memory takes them along.
+    }
+  }
+  pool_.clear();
+}
+
+void Runtime::release(void* address, const PoolBlock& block) const {
+  if (block.framed)
+    arena_->free(address);
+  else
+    std::free(address);
 }
 
 Runtime& Runtime::active() {
@@ -109,26 +129,29 @@ void Runtime::wait_bounded(const void* object, const std::function<bool()>& read
   }
 }
 
-void* Runtime::map_mmio(hw::Mmio& mmio) {
-  const std::size_t reserved = (mmio.size() + hw::kPageSize - 1) & ~(hw::kPageSize - 1);
+void* Runtime::map_mmio(hw::Mmio& mmio, std::uint64_t offset, std::uint64_t bytes) {
+  const std::uint64_t in_page = (mmio.base() + offset) % hw::kPageSize;
+  const std::size_t reserved = (in_page + bytes + hw::kPageSize - 1) & ~(hw::kPageSize - 1);
   void* address = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
     throw std::system_error(
         errno, std::generic_category(),
         fmt::format("reserving {} bytes for the registers at {:#x}", reserved, mmio.base()));
   }
-  windows_[reinterpret_cast<std::uintptr_t>(address)] = {&mmio, mmio.size(), reserved};
-  lend("registers", address, reserved);
-  return address;
+  void* given = static_cast<char*>(address) + in_page;
+  windows_[reinterpret_cast<std::uintptr_t>(address)] = {&mmio, offset - in_page, reserved, given};
+  lend("registers", given, bytes);
+  return given;
 }
 
 void Runtime::unmap_mmio(void* address) {
-  const auto window = windows_.find(reinterpret_cast<std::uintptr_t>(address));
-  if (window == windows_.end()) {
+  const auto window =
+      windows_.find(reinterpret_cast<std::uintptr_t>(address) & ~std::uintptr_t{hw::kPageSize - 1});
+  if (window == windows_.end() || window->second.given != address) {
     throw std::invalid_argument(fmt::format("unmapping {}, which is no register window", address));
   }
   take_back("registers", address);
-  munmap(address, window->second.reserved);
+  munmap(reinterpret_cast<void*>(window->first), window->second.reserved);
   windows_.erase(window);
 }
 
@@ -139,7 +162,7 @@ Runtime::RegisterPlace Runtime::find_register(const volatile void* address) cons
   --window;
   const std::uint64_t offset = place - window->first;
   if (offset >= window->second.reserved) return {};
-  return {window->second.mmio, offset};
+  return {window->second.mmio, window->second.offset + offset};
 }
 
 std::uintptr_t Runtime::current_thread() const {
@@ -188,7 +211,7 @@ std::string Runtime::object_name(const void* object) const {
   return name == names_.end() ? fmt::format("the object at {}", object) : name->second;
 }
 
-void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero) {
+void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero, bool framed) {
   if (tag == 0 || bytes == 0) return nullptr;
   if (pool_failure_countdown_ == 0) return nullptr;
   if (pool_failure_countdown_ > 0) --pool_failure_countdown_;
@@ -200,12 +223,14 @@ void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero) {
     while (alignment < bytes) alignment *= 2;
   }
   if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  void* address = std::aligned_alloc(alignment, rounded);
+  std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  framed = framed && arena_ != nullptr;
+  void* address = framed ? arena_->allocate(bytes) : std::aligned_alloc(alignment, rounded);
   if (address == nullptr) return nullptr;
+  if (framed) rounded = arena_->size_of(address);
   // Drivers that forget to initialise shall see it.
   memset(address, zero ? 0 : 0xCD, rounded);
-  pool_[address] = {bytes, tag};
+  pool_[address] = {bytes, tag, framed};
   lend("pool", address, bytes);
   return address;
 }
@@ -224,9 +249,13 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
     refuse({kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag, tag},
            "freeing with another tag");
   }
+  try {
+    release(address, block->second);
+  } catch (const std::logic_error& error) {
+    rule_broken(fmt::format("freeing pool at {} that a device can still reach: {}", address, error.what()));
+  }
   pool_.erase(block);
   take_back("pool", address);
-  std::free(address);
 }
 
 std::size_t Runtime::pool_bytes() const {

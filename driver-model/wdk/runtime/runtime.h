@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "driver-model/hw/hw.h"
+#include "driver-model/wdk/runtime/pool_arena.h"
 #include "wdm.h"
 
 namespace gpudmar::wdk {
@@ -68,6 +69,10 @@ class Runtime {
     /// Identity of the running thread of execution; each has its own IRQL. Empty: the host thread's. A
     /// SystemC bench gives its current process here, since all of those share one host thread.
     std::function<std::uintptr_t()> current_thread;
+    /// Pages for non-paged pool, mapped for the CPU one behind the other, and back again (PoolArena): so that
+    /// MDLs of it have page frames, and devices can reach it. Empty: pool is the host's memory and has none.
+    PoolArena::Take take_pool_pages;
+    PoolArena::Give give_pool_pages;
     /// Receives the text of DbgPrint. Empty: standard error.
     std::function<void(std::string_view)> debug_output;
     /// Begins a thread of execution, for system threads, timers, DPCs and work items. Empty: those routines
@@ -105,10 +110,11 @@ class Runtime {
 
   // ---- Register windows (MmMapIoSpace, DxgkCbMapMemory) ----
 
-  /// Reserve inaccessible addresses that stand for the window. READ_REGISTER_* and WRITE_REGISTER_* on them
-  /// reach `mmio`; a plain dereference faults, as it should: register accesses take bus time. Throws
-  /// std::system_error.
-  [[nodiscard]] void* map_mmio(hw::Mmio& mmio);
+  /// Reserve inaccessible addresses that stand for the window, or for `bytes` of it from `offset` on, with
+  /// the pages around them. READ_REGISTER_* and WRITE_REGISTER_* on them reach `mmio`; a plain dereference
+  /// faults, as it should: register accesses take bus time. Throws std::system_error.
+  [[nodiscard]] void* map_mmio(hw::Mmio& mmio) { return map_mmio(mmio, 0, mmio.size()); }
+  [[nodiscard]] void* map_mmio(hw::Mmio& mmio, std::uint64_t offset, std::uint64_t bytes);
   /// Take a window back. Throws std::invalid_argument if map_mmio did not return `address`.
   void unmap_mmio(void* address);
   struct RegisterPlace {
@@ -139,12 +145,15 @@ class Runtime {
 
   // ---- Pool ----
 
-  [[nodiscard]] void* pool_allocate(std::size_t bytes, ULONG tag, bool zero);
+  /// `framed`: from the source of pages, if there is one.
+  [[nodiscard]] void* pool_allocate(std::size_t bytes, ULONG tag, bool zero, bool framed = false);
   void pool_free(void* address, ULONG tag, bool check_tag);
   [[nodiscard]] std::size_t pool_blocks() const { return pool_.size(); }  ///< allocations alive
   [[nodiscard]] std::size_t pool_bytes() const;                           ///< bytes in them
   /// Let pool allocations fail from the n-th on (0 = the next); negative: never. For tests of failure paths.
   void fail_pool_after(std::int64_t allocations) { pool_failure_countdown_ = allocations; }
+  /// Give up everything that is still allocated: for owners that the source of pages does not outlive.
+  void drop_pool();
 
   void debug_print(std::string_view text) const;
 
@@ -163,13 +172,17 @@ class Runtime {
  private:
   struct Window {
     hw::Mmio* mmio;
-    std::uint64_t size;
+    std::uint64_t offset;  // of the first page
     std::size_t reserved;
+    void* given;  // what the caller got
   };
   struct PoolBlock {
     std::size_t bytes;
     ULONG tag;
+    bool framed;
   };
+
+  void release(void* address, const PoolBlock& block) const;
 
   hw::Platform platform_;
   Options options_;
@@ -178,6 +191,7 @@ class Runtime {
   std::map<std::uintptr_t, KIRQL> irql_;  // threads above PASSIVE_LEVEL only
   std::map<const void*, std::string> names_;
   std::map<void*, PoolBlock> pool_;
+  std::unique_ptr<PoolArena> arena_;  // null: no source of pages
   std::int64_t pool_failure_countdown_ = -1;
   std::unique_ptr<Objects> objects_;
 };

@@ -14,14 +14,23 @@ DRIVER = ("-fms-extensions", "-fshort-wchar", "-DGPUDMAR_KMD=1", "-DGPUDMAR_WDK_
 MINGW = "x86_64-w64-mingw32-g++"
 
 
+def covers(*rules):
+    """A skipped test covers nothing, so that a whole run without these compilers fails."""
+    def mark(test):
+        test.rules = rules
+        return test
+    return mark
+
+
 class Headers(unittest.TestCase):
-    def accept(self, *command):
+    def accept(self, *command, text=None):
         if not shutil.which(command[0]):
             self.skipTest(f"{command[0]} is not installed: run `make deps`")
         done = subprocess.run([*command, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}",
-                               f"-I{WDK / 'include'}"], capture_output=True, text=True, check=False, timeout=60)
+                               f"-I{WDK / 'include'}"], input=text, capture_output=True, text=True, check=False, timeout=60)
         self.assertEqual(done.returncode, 0, f"{command}\n{done.stderr[:3000]}")
 
+    @covers("headers.mingw")
     def test_mingw_agrees_with_every_layout(self):
         for version in VERSIONS:
             for check in CHECKS:
@@ -36,6 +45,7 @@ class Headers(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("DXGK_ADL.Pages is not at byte 16", done.stderr)
 
+    @covers("headers.clang")
     def test_clang_as_drivers_are_built(self):
         for version in VERSIONS:
             for check in CHECKS:
@@ -43,6 +53,33 @@ class Headers(unittest.TestCase):
                             str(WDK / check))
             self.accept("clang", "-std=c11", *DRIVER, f"-DDXGKDDI_INTERFACE_VERSION={version}",
                         str(WDK / "layout_checks.c"))
+
+    @covers("headers.clang")
+    def test_entries_of_parts_that_are_not_declared_take_functions(self):
+        text = """
+#include "dispmprt.h"
+static NTSTATUS APIENTRY IsSupported(IN_CONST_HANDLE Adapter, PVOID Args) { return Adapter == Args ? 1 : 0; }
+static VOID Unload(VOID) {}
+static NTSTATUS APIENTRY Render(IN_CONST_HANDLE Context, INOUT_PDXGKARG_RENDER Args) {
+  return Context != NULL && Args->DmaSize > 0;
+}
+NTSTATUS Fill(DRIVER_INITIALIZATION_DATA* Data, KMDDOD_INITIALIZATION_DATA* Displays) {
+  RtlZeroMemory(Data, sizeof(*Data));
+  Data->DxgkDdiIsSupportedVidPn = IsSupported;
+  Data->DxgkDdiSetPointerShape = (PVOID)IsSupported;
+  Data->DxgkDdiStopCapture = NULL;
+  Data->DxgkDdiRender = Render;
+  Data->DxgkDdiRenderKm = &Render;
+  Data->DxgkDdiUnload = Unload;
+  Displays->DxgkDdiPresentDisplayOnly = IsSupported;
+  return Data->DxgkDdiIsSupportedVidPn != NULL;
+}
+"""
+        for compiler, standard, language in (("clang++", "-std=c++17", "c++"), ("clang", "-std=c11", "c")):
+            for version in VERSIONS:
+                with self.subTest(compiler=compiler, version=version):
+                    self.accept(compiler, standard, *DRIVER, f"-DDXGKDDI_INTERFACE_VERSION={version}", "-x", language,
+                                "-", text=text)
 
     def test_every_header_stands_alone(self):
         for header in sorted((WDK / "include").glob("*.h")):

@@ -332,6 +332,12 @@ TEST_F(ObjectsTest, RegistersOfABarAreMappedByAddress) {
   READ_REGISTER_BUFFER_ULONG(reinterpret_cast<volatile ULONG*>(registers + 0x10), words, 2);
   EXPECT_EQ(words[0], 0x1234u);
   EXPECT_EQ(MmMapIoSpace(address, 0x2000, MmNonCached), nullptr);
+  address.QuadPart = 0xE000'0010;
+  auto* behind = static_cast<UCHAR*>(MmMapIoSpace(address, 0x20, MmNonCached));
+  EXPECT_EQ(READ_REGISTER_ULONG(reinterpret_cast<volatile ULONG*>(behind)), 0x1234u);
+  EXPECT_EQ(MmMapIoSpace(address, 0xFF1, MmNonCached), nullptr) << "past the end";
+  EXPECT_THROW(MmUnmapIoSpace(behind + 4, 0x20), KernelRuleError);
+  MmUnmapIoSpace(behind, 0x20);
   MmUnmapIoSpace(registers, 0x1000);
   EXPECT_THROW(MmUnmapIoSpace(registers, 0x1000), KernelRuleError);
   EXPECT_EQ(loans["registers"], 0);

@@ -68,6 +68,19 @@ TEST_F(RuntimeTest, UnmappedWindowIsGone) {
   EXPECT_THROW(runtime.unmap_mmio(base), std::invalid_argument);
 }
 
+TEST_F(RuntimeTest, PartOfAWindowIsAWindow) {
+  FakeMmio mmio(0x10000, 0x3000);
+  void* part = runtime.map_mmio(mmio, 0x1F00, 0x200);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(part) % 0x1000, 0xF00u)
+      << "as deep in its page as the registers";
+  WRITE_REGISTER_ULONG(at(part, 0x104), 0x77);
+  EXPECT_EQ(mmio.peek32(0x2004), 0x77u);
+  EXPECT_EQ(runtime.find_register(static_cast<char*>(part) + 0x1100).mmio, nullptr) << "behind its pages";
+  EXPECT_THROW(runtime.unmap_mmio(static_cast<char*>(part) + 4), std::invalid_argument);
+  runtime.unmap_mmio(part);
+  EXPECT_EQ(runtime.find_register(part).mmio, nullptr);
+}
+
 using RuntimeDeathTest = RuntimeTest;
 TEST_F(RuntimeDeathTest, PlainDereferenceOfARegisterFaults) {
   FakeMmio mmio(0x1000, 4096);
