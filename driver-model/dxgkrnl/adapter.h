@@ -49,6 +49,7 @@ class PhysicalAdapter {
   LINKED_DEVICE link{};            ///< as LinkDevice left it
   HANDLE device_handle = nullptr;  ///< given to the driver at StartDevice
   bool started = false;
+  ULONG children = 0;  ///< as StartDevice counted them
 
   /// Connect the message interrupt, programme it into the function, enable it and bus mastering.
   void enable_bus();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C side: DxgkInitialize and the functions behind DXGKRNL_INTERFACE. Those of 2.4 stand in
-// interface_legacy.cpp.
+// interface_legacy.cpp, those about the device's surroundings in interface_device.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -102,13 +102,14 @@ NTSTATUS APIENTRY map_memory(HANDLE device_handle, PHYSICAL_ADDRESS translated_a
   PhysicalAdapter* adapter = kernel.find_adapter(device_handle);
   if (adapter == nullptr || address == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   *address = nullptr;
-  // Register windows only, and only the function's own, from its begin: that is what the resource list says.
+  // Register windows only, and only the function's own or a part of it: that is what the resource list says.
   hw::Mmio& bar = *adapter->function().bar0;
-  if (static_cast<std::uint64_t>(translated_address.QuadPart) != bar.base() || length == 0 ||
-      length > bar.size() || in_io_space != FALSE)
+  const std::uint64_t offset = arguments.translated_address - bar.base();
+  if (arguments.translated_address < bar.base() || offset >= bar.size() || length == 0 ||
+      length > bar.size() - offset || in_io_space != FALSE)
     return call.done(STATUS_INVALID_PARAMETER);
   if (map_to_user_mode != FALSE) return call.done(STATUS_NOT_SUPPORTED);
-  *address = wdk::Runtime::active().map_mmio(bar);
+  *address = wdk::Runtime::active().map_mmio(bar, offset, length);
   return call.done(STATUS_SUCCESS);
 }
 
@@ -188,7 +189,9 @@ std::size_t interface_bytes(ULONG version) {
     return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbSaveMemoryForHotUpdate);
   if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_9)
     return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbNotifyCursorSupportChange);
-  return RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbPinFrameBufferForSave2);
+  return version < DXGKDDI_INTERFACE_VERSION_WDDM3_1
+             ? RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbPinFrameBufferForSave2)
+             : RTL_SIZEOF_THROUGH_FIELD(DXGKRNL_INTERFACE, DxgkCbDisconnectDoorbell);
 }
 
 }  // namespace
@@ -213,6 +216,7 @@ void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG versio
   table.DxgkCbOpenPhysicalMemoryObject = open_physical_memory_object;
   table.DxgkCbClosePhysicalMemoryObject = close_physical_memory_object;
   fill_legacy_interface(table);
+  fill_device_interface(table);
   // A driver of an older version has a shorter table.
   table.Size = static_cast<ULONG>(std::min(sizeof(table), interface_bytes(version)));
   std::memset(reinterpret_cast<char*>(&table) + table.Size, 0, sizeof(table) - table.Size);
@@ -230,6 +234,49 @@ NTSTATUS DxgkInitialize(PDRIVER_OBJECT driver_object, PUNICODE_STRING,
   CallScope call(kernel.calls(), "DxgkInitialize");
   if (driver_object == nullptr || initialization_data == nullptr) return call.done(STATUS_INVALID_PARAMETER);
   return call.done(kernel.register_driver(*initialization_data));
+}
+
+// The entries of a display-only driver are among those of any other.
+NTSTATUS DxgkInitializeDisplayOnlyDriver(PDRIVER_OBJECT driver_object, PUNICODE_STRING,
+                                         PKMDDOD_INITIALIZATION_DATA initialization_data) {
+  using gpudmar::dxgkrnl::CallScope;
+  using gpudmar::dxgkrnl::Kernel;
+  Kernel& kernel = Kernel::active();
+  CallScope call(kernel.calls(), "DxgkInitializeDisplayOnlyDriver");
+  if (driver_object == nullptr || initialization_data == nullptr) return call.done(STATUS_INVALID_PARAMETER);
+  const KMDDOD_INITIALIZATION_DATA& from = *initialization_data;
+  DRIVER_INITIALIZATION_DATA data{};
+  data.Version = from.Version;
+#define GPUDMAR_TAKE(entry) data.DxgkDdi##entry = from.DxgkDdi##entry
+  GPUDMAR_TAKE(AddDevice);
+  GPUDMAR_TAKE(StartDevice);
+  GPUDMAR_TAKE(StopDevice);
+  GPUDMAR_TAKE(RemoveDevice);
+  GPUDMAR_TAKE(DispatchIoRequest);
+  GPUDMAR_TAKE(InterruptRoutine);
+  GPUDMAR_TAKE(DpcRoutine);
+  GPUDMAR_TAKE(QueryChildRelations);
+  GPUDMAR_TAKE(QueryChildStatus);
+  GPUDMAR_TAKE(QueryDeviceDescriptor);
+  GPUDMAR_TAKE(SetPowerState);
+  GPUDMAR_TAKE(NotifyAcpiEvent);
+  GPUDMAR_TAKE(ResetDevice);
+  GPUDMAR_TAKE(Unload);
+  GPUDMAR_TAKE(QueryInterface);
+  GPUDMAR_TAKE(ControlEtwLogging);
+  GPUDMAR_TAKE(QueryAdapterInfo);
+  GPUDMAR_TAKE(Escape);
+  GPUDMAR_TAKE(CollectDbgInfo);
+  GPUDMAR_TAKE(StopDeviceAndReleasePostDisplayOwnership);
+  GPUDMAR_TAKE(SystemDisplayEnable);
+  GPUDMAR_TAKE(SystemDisplayWrite);
+  GPUDMAR_TAKE(GetChildContainerId);
+  GPUDMAR_TAKE(ControlInterrupt);
+  GPUDMAR_TAKE(SetPowerComponentFState);
+  GPUDMAR_TAKE(PowerRuntimeControlRequest);
+  GPUDMAR_TAKE(NotifySurpriseRemoval);
+#undef GPUDMAR_TAKE
+  return call.done(kernel.register_driver(data));
 }
 
 NTSTATUS DxgkUnInitialize(PDRIVER_OBJECT driver_object) {

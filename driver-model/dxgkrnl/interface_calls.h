@@ -64,5 +64,7 @@ void memory_call_void(const char* name, Args* args, Describe describe, Action ac
 
 /// The callbacks that take the lead adapter's handle.
 void fill_legacy_interface(DXGKRNL_INTERFACE& table);
+/// The callbacks about the device and its surroundings; of those that this kit does not declare, a stub each.
+void fill_device_interface(DXGKRNL_INTERFACE& table);
 
 }  // namespace gpudmar::dxgkrnl

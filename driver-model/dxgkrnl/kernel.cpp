@@ -28,10 +28,11 @@ Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
     : platform_(platform),
       config_(config),
       runtime_(wdk::Runtime::active_or_null() == nullptr
-                   ? std::make_unique<wdk::Runtime>(platform, config.runtime)
+                   ? std::make_unique<wdk::Runtime>(platform, runtime_options())
                    : nullptr),
       calls_(*platform.time),
       pages_(*platform.memory, *platform.time, {config.seed, config.placement, 1U << 16}),
+      pool_pages_(pages_),
       handles_(config.seed),
       memory_(pages_, *platform.time, handles_,
               {platform.host_address_width, config.page_file_pages, mm::make_backing}),
@@ -52,7 +53,16 @@ Kernel::~Kernel() {
   }
   links_.clear();
   unit_.reset();
+  if (runtime_ != nullptr) runtime_->drop_pool();
   g_active.store(nullptr);
+}
+
+wdk::Runtime::Options Kernel::runtime_options() {
+  wdk::Runtime::Options options = config_.runtime;
+  if (!config_.pool_in_ram) return options;
+  options.take_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages); };
+  options.give_pool_pages = [this](void* address, std::size_t) { pool_pages_.give(address); };
+  return options;
 }
 
 Kernel& Kernel::active() {

@@ -18,6 +18,7 @@
 #include "driver-model/dxgkrnl/ddi_gate.h"
 #include "driver-model/dxgkrnl/handles.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
+#include "driver-model/dxgkrnl/pool_pages.h"
 #include "driver-model/dxgkrnl/process.h"
 #include "driver-model/dxgkrnl/system_memory.h"
 #include "driver-model/hw/hw.h"
@@ -51,6 +52,9 @@ struct KernelConfig {
   /// A fault of a device is BugCheck 0xE6/0x26, raised by the next call across the driver interface.
   bool faults_are_fatal = false;
   PagingConfig paging;
+  /// Non-paged pool lies in RAM of the machine, so that a driver's MDLs of it have page frames. Off: in the
+  /// host's memory, and such MDLs are refused.
+  bool pool_in_ram = false;
   /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
   wdk::Runtime::Options runtime;
 };
@@ -142,6 +146,8 @@ class Kernel {
   [[nodiscard]] std::vector<vtd::FaultRecord> faults() const;
   [[nodiscard]] std::vector<InterruptNotification> notifications() const;
   [[nodiscard]] mm::PageAllocator& pages() { return pages_; }
+  /// Pages that non-paged pool has at the moment: RAM that the system uses for itself.
+  [[nodiscard]] std::uint64_t pool_pages() const { return pool_pages_.count(); }
   [[nodiscard]] std::size_t live_handles() const { return handles_.size(); }
   /// All fault records, with their functions.
   [[nodiscard]] std::vector<DeviceFault> device_faults() const;
@@ -183,6 +189,7 @@ class Kernel {
   void note_dpc(const PhysicalAdapter& adapter);
 
  private:
+  [[nodiscard]] wdk::Runtime::Options runtime_options();
   [[nodiscard]] LogicalAdapter* link_of(const PhysicalAdapter& adapter) const;
   NTSTATUS add_devices();
   NTSTATUS form_links();
@@ -226,6 +233,7 @@ class Kernel {
   std::unique_ptr<wdk::Runtime> runtime_;  // null when somebody else's is in use
   CallLog calls_;
   mm::PageAllocator pages_;
+  PoolPages pool_pages_;
   HandleTable handles_;
   std::unique_ptr<vtd::RemappingUnit> unit_;
   MemoryManager memory_;
@@ -247,7 +255,7 @@ class Kernel {
   std::optional<vtd::FaultRecord> fatal_fault_;
 };
 
-/// Fill the callback table that a driver gets at StartDevice. Callbacks that do not exist here are NULL.
+/// Fill the callback table that a driver gets at StartDevice, as long as its version's.
 void fill_interface(DXGKRNL_INTERFACE& table, HANDLE device_handle, ULONG version);
 
 }  // namespace gpudmar::dxgkrnl

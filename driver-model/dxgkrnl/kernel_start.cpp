@@ -144,6 +144,7 @@ NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
     return fail(status, fmt::format("StartDevice of {} failed: {:#x}", adapter.function().name,
                                     static_cast<std::uint32_t>(status)));
   adapter.started = true;
+  adapter.children = children;
   return STATUS_SUCCESS;
 }
 

@@ -100,6 +100,15 @@ TEST(Start, MessageInterruptAndBusMasterAreSetBeforeStartDevice) {
     EXPECT_EQ(bar.read32(0x14), 0x55U);
     EXPECT_EQ(table.DxgkCbUnmapMemory(table.DeviceHandle, registers), STATUS_SUCCESS);
     EXPECT_EQ(table.DxgkCbUnmapMemory(table.DeviceHandle, registers), STATUS_INVALID_PARAMETER);
+    PHYSICAL_ADDRESS inside = start;
+    inside.QuadPart += 0x14;
+    ASSERT_EQ(table.DxgkCbMapMemory(table.DeviceHandle, inside, 4, FALSE, FALSE, MmNonCached, &registers),
+              STATUS_SUCCESS);
+    EXPECT_EQ(READ_REGISTER_ULONG(static_cast<volatile ULONG*>(registers)), 0x55U);
+    EXPECT_EQ(table.DxgkCbUnmapMemory(table.DeviceHandle, registers), STATUS_SUCCESS);
+    inside.QuadPart = start.QuadPart + resources.PartialDescriptors[0].u.Memory.Length - 4;
+    EXPECT_EQ(table.DxgkCbMapMemory(table.DeviceHandle, inside, 8, FALSE, FALSE, MmNonCached, &registers),
+              STATUS_INVALID_PARAMETER);
     PHYSICAL_ADDRESS elsewhere{};
     EXPECT_EQ(
         table.DxgkCbMapMemory(table.DeviceHandle, elsewhere, 0x1000, FALSE, FALSE, MmNonCached, &registers),

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver-model/dxgkrnl/pool_pages.h"
+
+namespace gpudmar::dxgkrnl {
+
+void* PoolPages::take(std::size_t count) {
+  // From the top, out of the way of memory with low addresses, which is the scarce one.
+  constexpr std::uint64_t kTop = 64ULL << 20;
+  const std::uint64_t highest = pages_.highest_address();
+  auto pages = pages_.allocate(count, {highest < kTop ? 0 : highest + 1 - kTop, ~0ULL}, false,
+                               mm::Placement::kAscending);
+  if (!pages) pages = pages_.allocate(count, {}, false, mm::Placement::kAscending);
+  if (!pages) return nullptr;
+  std::vector<hw::PhysAddr> addresses;
+  for (const mm::Pfn pfn : *pages) addresses.push_back(pfn << hw::kPageShift);
+  void* address = nullptr;
+  try {
+    address = pages_.memory().map(addresses, true);
+  } catch (...) {
+    pages_.free(*pages);
+    throw;
+  }
+  count_ += count;
+  taken_[address] = std::move(*pages);
+  return address;
+}
+
+void PoolPages::give(void* address) {
+  const auto entry = taken_.find(address);
+  pages_.free(entry->second);
+  pages_.memory().unmap(address, entry->second.size());
+  count_ -= entry->second.size();
+  taken_.erase(entry);
+}
+
+}  // namespace gpudmar::dxgkrnl

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where non-paged pool gets its pages: RAM of the machine, mapped for the CPU.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "driver-model/mm/pages.h"
+
+namespace gpudmar::dxgkrnl {
+
+/// The system's own use of RAM. What of it devices reach is decided by those who describe it to them (an MDL
+/// that is mapped to the IOMMU holds locks on its pages).
+class PoolPages {
+ public:
+  explicit PoolPages(mm::PageAllocator& pages) : pages_(pages) {}
+  PoolPages(const PoolPages&) = delete;
+  PoolPages& operator=(const PoolPages&) = delete;
+
+  /// nullptr: not so many pages are free.
+  [[nodiscard]] void* take(std::size_t count);
+  /// Throws mm::PageStateError when one of them is still locked; nothing changes then.
+  void give(void* address);
+  /// Taken at the moment.
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+
+ private:
+  mm::PageAllocator& pages_;
+  std::map<void*, std::vector<mm::Pfn>> taken_;
+  std::atomic<std::uint64_t> count_{0};
+};
+
+}  // namespace gpudmar::dxgkrnl
