@@ -19,10 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string version_number(const std::string& version) {
+  if (version == "2.4") return "0x9006";
   if (version == "2.9") return "0xE003";
   if (version == "3.0") return "0xF003";
   if (version == "3.1") return "0x10004";
-  throw std::invalid_argument(fmt::format("interface version {}: there are 2.9, 3.0 and 3.1", version));
+  throw std::invalid_argument(fmt::format("interface version {}: there are 2.4, 2.9, 3.0 and 3.1", version));
 }
 
 bool is_c(const std::string& source) { return fs::path(source).extension() == ".c"; }

@@ -13,7 +13,7 @@ struct BuildRequest {
   std::vector<std::string> sources;
   std::vector<std::string> flags;  ///< for the compiler, behind ours
   std::string wdk;                 ///< directory of the kit's headers
-  std::string version;             ///< DXGKDDI_INTERFACE_VERSION: "2.9", "3.0" or "3.1"
+  std::string version;             ///< DXGKDDI_INTERFACE_VERSION: "2.4", "2.9", "3.0" or "3.1"
   std::string directory;           ///< where objects and driver.so go
 };
 

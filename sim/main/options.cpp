@@ -98,7 +98,7 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   kmd->add_option("--scenario", options.scenario, "what to do with it, JSON (default: the standard plan)");
   kmd->add_option("--cflag", options.flags, "for the compiler, may be repeated: --cflag=-Iinclude");
   kmd->add_option("--interface", options.version, "version of the driver interface")
-      ->check(CLI::IsMember({"2.9", "3.0", "3.1"}))
+      ->check(CLI::IsMember({"2.4", "2.9", "3.0", "3.1"}))
       ->capture_default_str();
   kmd->add_option("--dir", options.directory, "where the driver and the results go")->capture_default_str();
   kmd->add_option("--wdk", options.wdk, "directory of the kit's headers (default: those of this tree)");

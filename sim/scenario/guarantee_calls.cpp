@@ -62,7 +62,9 @@ std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + hw::kPageSize - 1)
 
 GuaranteeRules::Snapshot Guarantees::snapshot() const {
   const mm::PageAllocator& pages = kernel_.pages();
-  return {pages.free_pages(), rules_.locked_pages(), pages.committed_pages(), queue_commands_};
+  // Pool comes and goes beside the calls; it is the system's own.
+  return {pages.free_pages() + kernel_.pool_pages(), rules_.locked_pages(), pages.committed_pages(),
+          queue_commands_};
 }
 
 std::vector<std::uint16_t> Guarantees::source_ids() const {

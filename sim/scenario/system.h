@@ -13,6 +13,7 @@ namespace gpudmar::sim {
 [[nodiscard]] inline dxgkrnl::KernelConfig kernel_config(std::uint64_t seed) {
   dxgkrnl::KernelConfig config;
   config.seed = seed;
+  config.pool_in_ram = true;
   config.runtime.current_thread = [] {
     return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
   };
