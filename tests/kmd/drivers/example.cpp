@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small display miniport in the kit's style, render only: it copies a page through the device's local
+// A small display miniport in the kit's style, render only: it copies three pages through the device's local
 // memory each time it starts. docs/bring-your-driver.md walks through it.
 #include <dispmprt.h>
 #include <ntddk.h>
@@ -9,29 +9,24 @@
 #define RING_ENTRIES_LOG2 6
 #define RING_BYTES (64u << RING_ENTRIES_LOG2)
 #define COPY_BYTES (3 * PAGE_SIZE)
-#define FENCE_TIMEOUT_MS 2
+#define COPY_TO_LOCAL (1 | 2 << 16)  // operation, spaces of source and target: 0 local, 2 memory
+#define COPY_FROM_LOCAL (1 | 2 << 20)
+#define FENCE (8 | 1 << 8 | 2 << 20)  // after everything before it: write a value, interrupt
 
 // BAR 0, as docs/registers-dma.md describes it; plain volatile accesses, as drivers of many a device do.
 typedef struct _EXAMPLE_REGISTERS {
-  volatile ULONG Id;
-  volatile ULONG Version;
+  volatile ULONG Id, Version;
   volatile ULONG64 Caps;
-  volatile ULONG IntStatus;
-  volatile ULONG IntEnable;
+  volatile ULONG IntStatus, IntEnable;
   UCHAR Reserved1[0x100 - 0x18];
-  volatile ULONG Control;
-  volatile ULONG Status;
+  volatile ULONG Control, Status;
   volatile ULONG64 RingBase;
-  volatile ULONG RingConfig;
-  ULONG Reserved2;
-  volatile ULONG Head;
-  volatile ULONG Tail;
+  volatile ULONG RingConfig, Reserved2, Head, Tail;
 } EXAMPLE_REGISTERS;
 C_ASSERT(FIELD_OFFSET(EXAMPLE_REGISTERS, Tail) == 0x11C);
 
 typedef struct _EXAMPLE_MEMORY {
-  HANDLE Object;
-  HANDLE AdapterObject;
+  HANDLE Object, AdapterObject;
   DXGK_ADL* Adl;
   PVOID Base;
   SIZE_T MappedSize;
@@ -41,9 +36,7 @@ typedef struct _EXAMPLE_MEMORY {
 typedef struct _EXAMPLE_ADAPTER {
   DXGKRNL_INTERFACE Dxgk;
   EXAMPLE_REGISTERS* Registers;
-  EXAMPLE_MEMORY Ring;
-  EXAMPLE_MEMORY Source;
-  EXAMPLE_MEMORY Target;
+  EXAMPLE_MEMORY Ring, Source, Target;
   ULONG Tail;
   KEVENT FenceSeen;
 } EXAMPLE_ADAPTER;
@@ -78,10 +71,7 @@ static NTSTATUS AllocateMemory(EXAMPLE_ADAPTER* Adapter, SIZE_T Size, EXAMPLE_ME
   Memory->Object = Create.hPhysicalMemoryObject;
   Memory->AdapterObject = Create.hAdapterMemoryObject;
 
-  DXGKARGCB_MAP_PHYSICAL_MEMORY Map = {};
-  Map.hPhysicalMemoryObject = Memory->Object;
-  Map.AccessMode = DXGK_ACCESS_MODE_KERNEL_MODE;
-  Map.Size = Create.Size;
+  DXGKARGCB_MAP_PHYSICAL_MEMORY Map = {Memory->Object, DXGK_ACCESS_MODE_KERNEL_MODE, 0, Create.Size};
   Status = Adapter->Dxgk.DxgkCbMapPhysicalMemory(&Map);
   if (!NT_SUCCESS(Status)) return Status;
   Memory->Base = Map.pMappedAddress;
@@ -97,25 +87,15 @@ static NTSTATUS AllocateMemory(EXAMPLE_ADAPTER* Adapter, SIZE_T Size, EXAMPLE_ME
   return Status;
 }
 
-// A descriptor of 64 bytes: operation and spaces, length, source, target, tag.
-static VOID WriteDescriptor(EXAMPLE_ADAPTER* Adapter, const ULONG64 (&Words)[8]) {
-  RtlCopyMemory(Adapter->Ring.Data + 64 * Adapter->Tail, Words, sizeof(Words));
-  Adapter->Tail = (Adapter->Tail + 1) % (1u << RING_ENTRIES_LOG2);
-}
-
-static VOID Copy(EXAMPLE_ADAPTER* Adapter, ULONG64 FromSpace, ULONG64 From, ULONG64 ToSpace, ULONG64 To) {
-  const ULONG64 Words[8] = {1 | FromSpace << 16 | ToSpace << 20, From, To, COPY_BYTES - 1};
-  WriteDescriptor(Adapter, Words);
-}
-
-// After everything before it: write a value, raise the interrupt.
-static VOID Fence(EXAMPLE_ADAPTER* Adapter, ULONG64 Address, ULONG64 Value) {
-  const ULONG64 Words[8] = {8 | 1 << 8 | 2 << 20, 0, Address, 0, 0, Value};
-  WriteDescriptor(Adapter, Words);
-}
-
 static ULONG64 DeviceAddress(const EXAMPLE_MEMORY* Memory) {
   return (ULONG64)Memory->Adl->BasePageNumber << PAGE_SHIFT;
+}
+
+// A descriptor of 64 bytes into the ring.
+static VOID Submit(EXAMPLE_ADAPTER* Adapter, ULONG64 Operation, ULONG64 From, ULONG64 To, ULONG64 Length,
+                   ULONG64 Value) {
+  const ULONG64 Words[8] = {Operation, From, To, Length, 0, Value};
+  RtlCopyMemory(Adapter->Ring.Data + 64 * Adapter->Tail++, Words, sizeof(Words));
 }
 
 // Source to local memory, local memory to target; the fence's word is behind the target's data.
@@ -126,15 +106,16 @@ static NTSTATUS CopyOnce(EXAMPLE_ADAPTER* Adapter) {
   Registers->RingConfig = RING_ENTRIES_LOG2 | 2 << 8;
   Registers->IntEnable = 3;
   Registers->Control = 1;
-  Copy(Adapter, 2, DeviceAddress(&Adapter->Source), 0, 0);
-  Fence(Adapter, DeviceAddress(&Adapter->Target) + COPY_BYTES, 1);  // a copy may overtake the one before it
-  Copy(Adapter, 0, 0, 2, DeviceAddress(&Adapter->Target));
-  Fence(Adapter, DeviceAddress(&Adapter->Target) + COPY_BYTES, 2);
+  const ULONG64 Target = DeviceAddress(&Adapter->Target);
+  Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);
+  Submit(Adapter, FENCE, 0, Target + COPY_BYTES, 0, 1);  // a copy may overtake the one before it
+  Submit(Adapter, COPY_FROM_LOCAL, 0, Target, COPY_BYTES - 1, 0);
+  Submit(Adapter, FENCE, 0, Target + COPY_BYTES, 0, 2);
   KeMemoryBarrier();
   WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);
 
   LARGE_INTEGER Timeout;
-  Timeout.QuadPart = -10000LL * FENCE_TIMEOUT_MS;
+  Timeout.QuadPart = -20000;  // 2 ms
   volatile ULONG64* FenceWord = (volatile ULONG64*)(Adapter->Target.Data + COPY_BYTES);
   while (*FenceWord != 2) {
     if (KeWaitForSingleObject(&Adapter->FenceSeen, Executive, KernelMode, FALSE, &Timeout) != STATUS_SUCCESS)
@@ -152,8 +133,7 @@ static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {
   Adapter->Tail = 0;
 }
 
-static NTSTATUS AddDevice(IN_CONST_PDEVICE_OBJECT PhysicalDeviceObject, OUT_PPVOID MiniportDeviceContext) {
-  UNREFERENCED_PARAMETER(PhysicalDeviceObject);
+static NTSTATUS AddDevice(IN_CONST_PDEVICE_OBJECT, OUT_PPVOID MiniportDeviceContext) {
   *MiniportDeviceContext = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(EXAMPLE_ADAPTER), EXAMPLE_TAG);
   return *MiniportDeviceContext != NULL ? STATUS_SUCCESS : STATUS_NO_MEMORY;
 }
@@ -176,10 +156,9 @@ static NTSTATUS StopDevice(IN_CONST_PVOID MiniportDeviceContext) {
   return STATUS_SUCCESS;
 }
 
-static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START_INFO DxgkStartInfo,
+static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START_INFO,
                             IN_PDXGKRNL_INTERFACE DxgkInterface, OUT_PULONG NumberOfVideoPresentSources,
                             OUT_PULONG NumberOfChildren) {
-  UNREFERENCED_PARAMETER(DxgkStartInfo);
   EXAMPLE_ADAPTER* Adapter = (EXAMPLE_ADAPTER*)MiniportDeviceContext;
   RtlCopyMemory(&Adapter->Dxgk, DxgkInterface, min(DxgkInterface->Size, sizeof(Adapter->Dxgk)));
   *NumberOfVideoPresentSources = *NumberOfChildren = 0;
@@ -194,7 +173,6 @@ static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START
   Status = Adapter->Dxgk.DxgkCbMapMemory(Adapter->Dxgk.DeviceHandle, Bar->u.Memory.Start,
                                          Bar->u.Memory.Length, FALSE, FALSE, MmNonCached, &Registers);
   Adapter->Registers = (EXAMPLE_REGISTERS*)Registers;
-  if (NT_SUCCESS(Status) && Adapter->Registers->Id != 0x414D4447) Status = STATUS_DEVICE_CONFIGURATION_ERROR;
   if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, RING_BYTES, &Adapter->Ring);
   if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, COPY_BYTES, &Adapter->Source);
   if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, COPY_BYTES + PAGE_SIZE, &Adapter->Target);
@@ -203,8 +181,7 @@ static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START
   return Status;
 }
 
-static BOOLEAN InterruptRoutine(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG MessageNumber) {
-  UNREFERENCED_PARAMETER(MessageNumber);
+static BOOLEAN InterruptRoutine(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG) {
   EXAMPLE_ADAPTER* Adapter = (EXAMPLE_ADAPTER*)MiniportDeviceContext;
   const ULONG Causes = Adapter->Registers != NULL ? Adapter->Registers->IntStatus : 0;
   if (Causes == 0) return FALSE;
@@ -217,36 +194,25 @@ static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {
   KeSetEvent(&((EXAMPLE_ADAPTER*)MiniportDeviceContext)->FenceSeen, IO_NO_INCREMENT, FALSE);
 }
 
-static NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_QUERYADAPTERINFO Query) {
-  UNREFERENCED_PARAMETER(hAdapter);
+static NTSTATUS Answer(IN_CONST_PDXGKARG_QUERYADAPTERINFO Query, const VOID* Data, UINT Size) {
+  if (Query->OutputDataSize < Size) return STATUS_BUFFER_TOO_SMALL;
+  RtlCopyMemory(Query->pOutputData, Data, Size);
+  return STATUS_SUCCESS;
+}
+
+static NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO Query) {
   DXGK_DRIVERCAPS Caps = {};
-  DXGK_PHYSICAL_MEMORY_CAPS Memory = {};
-  DXGK_IOMMU_CAPS Iommu = {};
-  PVOID Answer = &Caps;
-  UINT Size = sizeof(Caps);
   Caps.WDDMVersion = DXGKDDI_WDDMv2_9;
   Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;
   Caps.MemoryManagementCaps.MapAperture2Supported = 1;
+  DXGK_PHYSICAL_MEMORY_CAPS Memory = {};
   Memory.HighestVisibleAddress.QuadPart = HIGHEST_ADDRESS;
-  Iommu.IommuIsolationSupported = 1;
-  Iommu.DmaRemappingSupported = 1;
-  switch (Query->Type) {
-    case DXGKQAITYPE_DRIVERCAPS:
-      break;
-    case DXGKQAITYPE_PHYSICAL_MEMORY_CAPS:
-      Answer = &Memory;
-      Size = sizeof(Memory);
-      break;
-    case DXGKQAITYPE_IOMMU_CAPS:
-      Answer = &Iommu;
-      Size = sizeof(Iommu);
-      break;
-    default:
-      return STATUS_NOT_SUPPORTED;
-  }
-  if (Query->OutputDataSize < Size) return STATUS_BUFFER_TOO_SMALL;
-  RtlCopyMemory(Query->pOutputData, Answer, Size);
-  return STATUS_SUCCESS;
+  DXGK_IOMMU_CAPS Iommu = {};
+  Iommu.IommuIsolationSupported = Iommu.DmaRemappingSupported = 1;
+  if (Query->Type == DXGKQAITYPE_DRIVERCAPS) return Answer(Query, &Caps, sizeof(Caps));
+  if (Query->Type == DXGKQAITYPE_PHYSICAL_MEMORY_CAPS) return Answer(Query, &Memory, sizeof(Memory));
+  if (Query->Type == DXGKQAITYPE_IOMMU_CAPS) return Answer(Query, &Iommu, sizeof(Iommu));
+  return STATUS_NOT_SUPPORTED;
 }
 
 static VOID Unload(VOID) {}
