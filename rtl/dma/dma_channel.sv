@@ -227,7 +227,7 @@ module dma_channel #(
   // ---------------------------------------------------------------- fences, semaphores, write-back
   logic fence_idle, fence_done, fence_fail, fence_interrupt, sem_idle, sem_done, sem_failed, wb_idle, wb_due;
   logic [7:0] irq;
-  dma_job_pkg::fail_t fence_fail_data, sem_fail, fence_late, sem_late, late_fail;
+  dma_job_pkg::fail_t fence_fail_data, sem_fail, fence_late, sem_late, wb_late, late_fail;
 
   dma_fence u_fence (
       .clk_i, .rst_ni, .stop_i(stop), .bus_master_i,
@@ -241,7 +241,7 @@ module dma_channel #(
   );
 
   dma_sem #(.DataWidth(DataWidth)) u_sem (
-      .clk_i, .rst_ni, .stop_i(stop), .flush_i(flush), .bus_master_i,
+      .clk_i, .rst_ni, .stop_i(stop), .flush_i(flush), .bus_master_i, .pause_i,
       .start_i(wait_start), .host_i(class_.src_host), .pasid_valid_i(class_.src_virtual), .pasid_i(desc.pasid),
       .addr_i(desc.src), .value_i(desc.src_slice), .mask_i(desc.dst_slice), .condition_i(desc.param),
       .timeout_i(desc.length), .interval_i(desc.src_pitch), .index_i(index),
@@ -256,7 +256,7 @@ module dma_channel #(
       .addr_i(wb_addr), .bus_master_i, .head_i(head), .error_i(error), .fence_i(fence_value),
       .irq_i(fence_done & fence_interrupt), .irq_o(irq),
       .write_valid_o(wb_valid), .write_ready_i(wb_ready), .write_o(wb_single), .bvalid_i(wb_b), .bresp_i,
-      .idle_o(wb_idle), .due_o(wb_due), .failed_o(wb_failed)
+      .idle_o(wb_idle), .due_o(wb_due), .failed_o(wb_failed), .late_o(wb_late)
   );
 
   dma_coalesce u_coalesce (
@@ -267,7 +267,7 @@ module dma_channel #(
 
   // ---------------------------------------------------------------- retirement
   dma_complete #(.Depth(2 * Jobs)) u_complete (
-      .clk_i, .rst_ni, .reset_i(reset), .resume_i(resume), .skip_i(skip), .drained_i(drained),
+      .clk_i, .rst_ni, .reset_i(reset), .resume_i(resume | skip), .skip_i(skip & (tail != head)), .drained_i(drained),
       .head_base_i(head_base), .ring_mask_i(ring_mask),
       .push_i(retire_push), .push_data_i(retire_data), .full_o(retire_full), .empty_o(retire_empty),
       .op_done_i(op_done), .map_done_i(map_done), .fence_done_i(fence_done), .wait_done_i(sem_done), .b_fail_i(b_fail), .b_fail0_i(b_fail0),
@@ -284,11 +284,11 @@ module dma_channel #(
       ~(run & pending);
 
   // ---------------------------------------------------------------- no answer
-  // What the oldest unanswered request belongs to is reported. Polls of a semaphore do not hide that a copy hangs.
+  // What the oldest unanswered request belongs to is reported. Polls of a semaphore do not hide that a write hangs.
   logic late, progress;
   logic [1:0] polls;
   logic [31:0] waited_q;
-  assign polls = mover_idle ? (sem_arvalid & sem_arready) | sem_r : 2'b00;
+  assign polls = (mover_idle & fence_idle & wb_idle) ? (sem_arvalid & sem_arready) | sem_r : 2'b00;
   assign progress = ((data_arvalid & data_arready) | (ring_arvalid & ring_arready) | (awvalid_o & awready_i) |
       (wvalid_o & wready_i) | data_r | ring_r | bvalid_i | polls) != 2'b00;
   assign late = (timeout_i != 32'd0) & (pending_i != 2'b00) & ~progress & ~pause_i & (waited_q >= timeout_i) & ~error;
@@ -307,7 +307,7 @@ module dma_channel #(
       ((read_wait_data.index - head) & ring_mask)));
   assign late_fail = burst_older ? burst_late :
       read_wait ? {read_wait_data.index, dma_pkg::ERROR_TIMEOUT, dma_job_pkg::OPERAND_SRC, 2'b00, read_wait_data.addr} :
-      ~fence_idle ? fence_late : ~sem_idle ? sem_late :
+      ~fence_idle ? fence_late : ~wb_idle ? wb_late : ~sem_idle ? sem_late :
       {index, dma_pkg::ERROR_TIMEOUT, dma_job_pkg::OPERAND_RING, 2'b00, base + {42'd0, index}, 6'd0};
 
   always_ff @(posedge clk_i) begin

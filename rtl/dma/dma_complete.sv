@@ -12,8 +12,8 @@ module dma_complete #(
     input  logic                 clk_i,
     input  logic                 rst_ni,
     input  logic                 reset_i,   // CH_CTRL.RESET is set; held until home_o
-    input  logic                 resume_i,  // CH_CTRL.RESUME, SKIP; held until go_o
-    input  logic                 skip_i,
+    input  logic                 resume_i,  // CH_CTRL.RESUME or SKIP; held until go_o
+    input  logic                 skip_i,    // with resume_i: go on behind HEAD
     input  logic                 drained_i, // nothing in flight on any port; counts while stop_o
     input  logic [57:0]          head_base_i, // descriptor i stands at this + i
     input  logic [15:0]          ring_mask_i,
@@ -128,7 +128,7 @@ module dma_complete #(
   assign late = late_i & ~error_q & ~reset_i & ~latch;
   assign flush_o = drained_i & (reset_i | latch | hung_q);
   assign home_o = flush_o & reset_i;
-  assign go_o = error_q & ~hung_q & ~reset_i & (resume_i | skip_i);
+  assign go_o = error_q & ~hung_q & ~reset_i & resume_i;
   assign error_rise_o = latch | late;
   assign next = (head_q + 16'd1) & ring_mask_i;
   assign rewind_o = home_o | go_o;

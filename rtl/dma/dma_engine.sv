@@ -179,6 +179,7 @@ module dma_engine #(
   dma_job_pkg::single_t msi;
   dma_msi u_msi (
       .clk_i, .rst_ni, .rise_i(msi_rise), .on_i(msi_on), .addr_i(msi_addr), .data_i(msi_data),
+      .timeout_i(timeout), .pause_i(pause),
       .write_valid_o(msi_valid), .write_ready_i(msi_ready), .write_o(msi), .bvalid_i(msi_b)
   );
 
@@ -305,6 +306,10 @@ module dma_engine #(
     end
   end
 
+  logic [2*Channels-1:0] burst;
+  logic [Channels-1:0] feed;
+  assign feed = burst[0+:Channels] | burst[Channels+:Channels];
+
   // VRAM has no attributes and takes no message.
   // verilator lint_off UNUSEDSIGNAL
   dma_job_pkg::user_t vram_aruser, vram_awuser;
@@ -312,7 +317,8 @@ module dma_engine #(
   // verilator lint_on UNUSEDSIGNAL
 
   dma_port_mux #(.Channels(Channels), .DataWidth(DataWidth), .IdWidth(IdWidth), .MaxBurst(MaxBurst), .Window(2 * BufferBeats)) u_vram (
-      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[0]), .high_i(high), .weight_i(weight),
+      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[0]), .burst_o(burst[0*Channels+:Channels]), .feed_i(feed),
+      .high_i(high), .weight_i(weight),
       .pending_o(gen_port[0].p_pending),
       .arvalid_i(gen_port[0].p_arvalid), .arready_o(gen_port[0].p_arready), .arkind_i(gen_port[0].p_arkind),
       .araddr_i(gen_port[0].p_araddr), .arlen_i(gen_port[0].p_arlen), .arsize_i(gen_port[0].p_arsize),
@@ -335,7 +341,8 @@ module dma_engine #(
   );
 
   dma_port_mux #(.Channels(Channels), .DataWidth(DataWidth), .IdWidth(IdWidth), .MaxBurst(MaxBurst), .Window(2 * BufferBeats)) u_host (
-      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[1]), .high_i(high), .weight_i(weight),
+      .clk_i, .rst_ni, .pause_i(pause), .quiet_o(quiet[1]), .burst_o(burst[1*Channels+:Channels]), .feed_i(feed),
+      .high_i(high), .weight_i(weight),
       .pending_o(gen_port[1].p_pending),
       .arvalid_i(gen_port[1].p_arvalid), .arready_o(gen_port[1].p_arready), .arkind_i(gen_port[1].p_arkind),
       .araddr_i(gen_port[1].p_araddr), .arlen_i(gen_port[1].p_arlen), .arsize_i(gen_port[1].p_arsize),

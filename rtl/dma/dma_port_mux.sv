@@ -6,7 +6,9 @@
 // The W beats of a burst follow their AW, nothing of another channel between them; no idle beat between bursts.
 // Reads are asked for as fast as a bus can bring them and not faster (one beat a cycle, up to Slack beats ahead), and
 // at most Window beats are on their way: so the queue that counts is here, where shares and classes rule, and not in
-// the memory. While pause_i nothing new is shown; quiet_o when everything begun has been answered, too.
+// the memory. While pause_i nothing new is shown but reads of a channel with a burst under way, at either port: the burst
+// may need them to end. quiet_o when everything begun has been answered, too. A message is shown while fewer than 15
+// are unanswered.
 module dma_port_mux #(
     parameter int unsigned Channels  = 4,
     parameter int unsigned DataWidth = 256,
@@ -18,9 +20,11 @@ module dma_port_mux #(
     input  logic                            rst_ni,
     input  logic                            pause_i,
     output logic                            quiet_o,
+    output logic [Channels-1:0]             burst_o,    // who has a write burst under way here
+    input  logic [Channels-1:0]             feed_i,     // whose reads are shown while pause_i, too
     input  logic [Channels-1:0]             high_i,
     input  logic [8*Channels-1:0]           weight_i,
-    output logic [Channels-1:0]             pending_o,  // something of the channel is shown or unanswered
+    output logic [Channels-1:0]             pending_o,  // it has something shown, stuck behind that, or unanswered
 
     input  logic [Channels-1:0]             arvalid_i,
     output logic [Channels-1:0]             arready_o,
@@ -84,15 +88,17 @@ module dma_port_mux #(
   // ---------------------------------------------------------------- AR
   logic [IdxWidth-1:0] ar_best, ar, ar_q;
   logic ar_lock_q;  // shown and not yet taken
+  logic [Channels-1:0] ar_req;
+  assign ar_req = arvalid_i & ({Channels{~pause_i}} | feed_i);
 
   dma_wrr #(.N(Channels), .MaxBurst(MaxBurst)) u_ar (
-      .clk_i, .rst_ni, .high_i, .weight_i, .req_i(arvalid_i), .len_i(arlen_i),
+      .clk_i, .rst_ni, .high_i, .weight_i, .req_i(ar_req), .len_i(arlen_i),
       .take_i(m_axi_arvalid_o & ~ar_lock_q), .index_o(ar_best)
   );
   // A burst may go beyond either limit, and nothing follows until that is made good.
   logic [BeatsWidth-1:0] ahead_q, coming_q, asked;  // beats that may be asked for; asked for and not here
   logic ar_open, ar_taken;
-  assign ar_open = ~pause_i & ~ahead_q[BeatsWidth-1] & (ahead_q != '0) & (coming_q < BeatsWidth'(Window));
+  assign ar_open = (ar_req != '0) & ~ahead_q[BeatsWidth-1] & (ahead_q != '0) & (coming_q < BeatsWidth'(Window));
   assign ar_taken = m_axi_arvalid_o & m_axi_arready_i;
   assign asked = ar_taken ? BeatsWidth'(m_axi_arlen_o) + BeatsWidth'(1) : '0;
   always_ff @(posedge clk_i) begin
@@ -126,7 +132,8 @@ module dma_port_mux #(
   // ---------------------------------------------------------------- AW and W: one burst at a time
   logic [IdxWidth-1:0] aw_best, aw, aw_q;
   logic busy_q, msi_q, msi, aw_done_q, w_done_q;  // the burst under way, whose it is, what of it is through
-  logic active, aw_taken, w_taken, finish, source_aw, source_w;
+  logic active, aw_taken, w_taken, finish, source_aw, source_w, msi_want, msi_taken, stall_q;
+  logic [3:0] msi_owed_q;
   logic [Bytes-1:0] msi_strb;
 
   dma_wrr #(.N(Channels), .MaxBurst(MaxBurst)) u_aw (
@@ -134,8 +141,9 @@ module dma_port_mux #(
       .take_i(active & ~busy_q & ~msi), .index_o(aw_best)
   );
   assign aw = busy_q ? aw_q : aw_best;
-  assign msi = busy_q ? msi_q : msi_valid_i;
-  assign active = busy_q | (~pause_i & (msi_valid_i | (awvalid_i != '0)));
+  assign msi_want = msi_valid_i & (msi_owed_q != 4'd15);
+  assign msi = busy_q ? msi_q : msi_want;
+  assign active = busy_q | (~pause_i & (msi_want | (awvalid_i != '0)));
   assign source_aw = msi | awvalid_i[aw];
   assign source_w = msi | wvalid_i[aw];
   assign m_axi_awvalid_o = active & source_aw & ~aw_done_q;
@@ -158,6 +166,11 @@ module dma_port_mux #(
     assign msi_strb = {{(Bytes - 8) {1'b0}}, msi_i.strb} << {msi_i.addr[$clog2(Bytes)-1:3], 3'b000};
   end
   assign msi_ready_o = finish & msi;
+  assign msi_taken = msi & aw_taken;
+  always_comb begin
+    burst_o = '0;
+    burst_o[aw_q] = busy_q & ~msi_q;
+  end
   always_comb begin
     awready_o = '0;
     wready_o = '0;
@@ -175,13 +188,13 @@ module dma_port_mux #(
       aw_done_q <= (aw_done_q | aw_taken) & ~finish;
       w_done_q <= (w_done_q | w_taken) & ~finish;
     end
+    stall_q <= (m_axi_awvalid_o & ~m_axi_awready_i) | (m_axi_wvalid_o & ~m_axi_wready_i);
     aw_q <= aw;
     msi_q <= msi;
   end
 
   // ---------------------------------------------------------------- answers, and what is owed
   logic [Channels-1:0] owed;
-  logic msi_owed_q;
   assign msi_bvalid_o = m_axi_bvalid_i & (m_axi_bid_i == MsiId);
   for (genvar c = 0; c < Channels; c++) begin : gen_channel
     logic [CountWidth-1:0] reads_q, writes_q;
@@ -192,7 +205,9 @@ module dma_port_mux #(
     assign rvalid_o[c] = m_axi_rvalid_i & (m_axi_rid_i[IdWidth-1:2] == (IdWidth - 2)'(c));
     assign bvalid_o[c] = m_axi_bvalid_i & (m_axi_bid_i[IdWidth-1:2] == (IdWidth - 2)'(c)) & ~msi_bvalid_o;
     assign owed[c] = (reads_q != '0) | (writes_q != '0);
-    assign pending_o[c] = owed[c] | (m_axi_arvalid_o & (ar == IdxWidth'(c))) | (active & ~msi & (aw == IdxWidth'(c)));
+    // A slave that does not take what is shown keeps everybody waiting, not only its owner.
+    assign pending_o[c] = owed[c] | (m_axi_arvalid_o & (ar == IdxWidth'(c))) | (active & ~msi & (aw == IdxWidth'(c))) |
+        (arvalid_i[c] & ar_lock_q) | (awvalid_i[c] & busy_q & stall_q);
     always_ff @(posedge clk_i) begin
       if (!rst_ni) begin
         reads_q <= '0;
@@ -209,11 +224,11 @@ module dma_port_mux #(
       end
     end
   end
-  assign quiet_o = pause_i & ~ar_lock_q & ~busy_q & (owed == '0) & ~msi_owed_q;
+  assign quiet_o = pause_i & ~ar_lock_q & ~busy_q & (owed == '0) & (msi_owed_q == 4'd0);
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) msi_owed_q <= 1'b0;
-    else msi_owed_q <= (msi & aw_taken) | (msi_owed_q & ~msi_bvalid_o);
+    if (!rst_ni) msi_owed_q <= 4'd0;
+    else msi_owed_q <= msi_owed_q + 4'(msi_taken) - 4'(msi_bvalid_o);
   end
 
   logic unused;
@@ -221,6 +236,7 @@ module dma_port_mux #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      assert_message : assert (!msi_bvalid_o || msi_owed_q != 4'd0);
       assert_coming : assert (!m_axi_rvalid_i || coming_q != '0);
       assert_ar_held : assert (!ar_lock_q || m_axi_arvalid_o);
       assert_whose : assert (!m_axi_rvalid_i || rvalid_o != '0);

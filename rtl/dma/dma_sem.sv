@@ -12,6 +12,7 @@ module dma_sem #(
     input  logic                   stop_i,
     input  logic                   flush_i,
     input  logic                   bus_master_i,
+    input  logic                   pause_i,  // QUIESCE: the time-out stands still
 
     input  logic                   start_i,
     input  logic                   host_i,
@@ -124,7 +125,7 @@ module dma_sem #(
       if (answered_q) pause_q <= interval_q;
       else if (over) pause_q <= 32'd0;
       else if (pause_q != 32'd0) pause_q <= pause_q - 32'd1;
-      if (elapsed_q != 32'hffff_ffff) elapsed_q <= elapsed_q + 32'd1;
+      if (elapsed_q != 32'hffff_ffff && !pause_i) elapsed_q <= elapsed_q + 32'd1;
     end
     if (rvalid_i != 2'b00) begin
       word_q <= word & mask_q;

@@ -25,7 +25,8 @@ module dma_writeback (
     input  logic [3:0]           bresp_i,
     output logic                 idle_o,    // no round under way
     output logic                 due_o,     // one is wanted and may go
-    output logic                 failed_o
+    output logic                 failed_o,
+    output dma_job_pkg::fail_t   late_o     // what to report when no answer comes
 );
   logic round_q, second_q, want_q, wait_q, fresh_q, error_q, error_snap_q, able, dirty, start, answer, ok, end_round;
   logic host_q;
@@ -42,6 +43,7 @@ module dma_writeback (
   assign ok = (bvalid_i[1] ? bresp_i[3:2] : bresp_i[1:0]) == 2'b00;
   assign end_round = answer & (second_q | ~ok);
   assign failed_o = answer & ~ok;
+  assign late_o = {head_i, dma_pkg::ERROR_TIMEOUT, dma_job_pkg::OPERAND_DST, 2'b00, addr_q, second_q ? 4'd0 : 4'd8};
   assign idle_o = ~round_q;
   assign write_valid_o = want_q;
   assign write_o = {21'd0, host_q, addr_q, second_q ? 4'd0 : 4'd8, second_q ? {47'd0, error_q, head_q} : fence_q, 8'hff, 3'd3};
