@@ -76,9 +76,9 @@ int AxiMemory::pick(std::map<unsigned, std::deque<T>>& queues, std::uint64_t cyc
 
 const SlavePins& AxiMemory::drive(std::uint64_t cycle) {
   out_ = SlavePins{};
-  out_.arready = chance();
-  out_.awready = chance();
-  out_.wready = chance();
+  out_.arready = chance() && !refuse_ar;
+  out_.awready = chance() && !refuse_aw;
+  out_.wready = chance() && !refuse_w;
   int id = mid_burst_ >= 0 && !timing.shuffle_ids ? mid_burst_ : pick(reads_, cycle);
   if (id >= 0 && id == mid_burst_ && silent) {
     const Read& read = reads_[static_cast<unsigned>(id)].front();

@@ -86,6 +86,8 @@ class AxiMemory {
   std::vector<BusEvent> log;
   std::vector<std::string> violations;  ///< Bus rules broken by the master, "rule: what".
   bool keep_log = true;
+  /// READY of a channel never comes while it is set: a device that takes nothing.
+  bool refuse_ar = false, refuse_aw = false, refuse_w = false;
   /// Answers for which this is true do not come while it is: a dead device. Of a burst, the beats.
   std::function<bool(bool write, unsigned id, std::uint64_t addr)> silent;
 

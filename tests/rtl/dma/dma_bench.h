@@ -14,13 +14,14 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "tests/rtl/dma/axi_memory.h"
 #include "tests/rtl/dma/dma_descriptor.h"
 
 namespace gpudmar::test {
 
-inline constexpr unsigned kAddrBits = 40, kVramBits = 28, kReads = 64, kMaxBurst = 16;
+inline constexpr unsigned kAddrBits = 40, kVramBits = 28;
 
 /// The seed of a random test: GPUDMAR_SEED, or `fallback`.
 inline std::uint64_t seed_of(std::uint64_t fallback) {
@@ -35,23 +36,34 @@ inline std::string rerun(std::uint64_t seed) {
                      info->test_suite_name(), info->name());
 }
 
-/// The engine, its two memories and its channels. `V` is the Verilated class, `Bytes` the bytes of a beat.
-template <class V, unsigned Bytes, unsigned Pipe = 0>
+/// A write of BAR 0: an aligned place, and 4 or 8 bytes.
+struct LiteWrite {
+  std::uint64_t offset, value;
+  unsigned bytes = 4;
+};
+
+/// The engine, its two memories and its channels. `V` is the Verilated class, `Bytes` the bytes of a beat,
+/// the rest as the engine's parameters.
+template <class V, unsigned Bytes, unsigned Pipe = 0, unsigned Channels = 4, unsigned Reads = 64,
+          unsigned MaxBurst = 16>
 class DmaBench {
  public:
-  static constexpr unsigned kBytes = Bytes, kPipe = Pipe;
+  static constexpr unsigned kBytes = Bytes, kPipe = Pipe, kChannels = Channels, kReads = Reads,
+                            kMaxBurst = MaxBurst;
   static constexpr std::uint64_t kMsiAddr = 0xfee0'1004;
   static constexpr std::uint32_t kMsiData = 0x4041;
 
+  /// With a seed hints are taken at random, without one at once.
   explicit DmaBench(std::uint64_t seed = 1)
       : host("host", Bytes, kMaxBurst, (1ULL << kAddrBits) - 1, kIdMsi, seed),
-        vram("vram", Bytes, kMaxBurst, (1ULL << kVramBits) - 1, ~0U, seed + 1) {
+        vram("vram", Bytes, kMaxBurst, (1ULL << kVramBits) - 1, ~0U, seed + 1),
+        hint_percent(seed == 1 ? 100 : 10 + static_cast<unsigned>(seed % 91)),
+        random_(seed + 2) {
     context_.randReset(2);
     context_.randSeed(static_cast<int>(seed % 0x7fff'ffff) + 1);
     top_ = std::make_unique<V>(&context_);
     top_->rst_ni = 0;
     top_->adapter_rst_ni = 1;
-    top_->hint_ready_i = 1;
     top_->s_axil_awvalid_i = top_->s_axil_wvalid_i = top_->s_axil_arvalid_i = 0;
     top_->s_axil_bready_i = top_->s_axil_rready_i = 1;
     for (int i = 0; i < 4; ++i) tick();
@@ -68,6 +80,9 @@ class DmaBench {
   DmaBench& operator=(const DmaBench&) = delete;
 
   AxiMemory host, vram;
+  unsigned hint_percent;              ///< Chance of hint_ready.
+  std::uint64_t hint_cycles = 0;      ///< With hint_valid.
+  std::uint64_t lite_last_write = 0;  ///< Cycle of the last W handshake at BAR 0.
   /// Called at each address handshake of the host port.
   std::function<void(bool write, std::uint64_t address, std::uint32_t user)> on_host_address;
 
@@ -86,14 +101,18 @@ class DmaBench {
     top_->adapter_rst_ni = cycle_ < reset_from_ || cycle_ >= reset_to_;
     apply_host(host.drive(cycle_));
     apply_vram(vram.drive(cycle_));
+    top_->hint_ready_i = chance(hint_percent);
     top_->clk_i = 0;
     top_->eval();
     if (top_->rst_ni != 0) {
       sample();
+      hint_cycles += top_->hint_valid_o;
     }
-    lite_write_taken_ = top_->s_axil_awready_o != 0 && top_->s_axil_wready_o != 0;
+    lite_aw_ = top_->s_axil_awready_o != 0 && top_->s_axil_awvalid_i != 0;
+    lite_w_ = top_->s_axil_wready_o != 0 && top_->s_axil_wvalid_i != 0;
+    if (lite_w_) lite_last_write = cycle_;
     lite_read_taken_ = top_->s_axil_arready_o != 0;
-    lite_b_ = top_->s_axil_bvalid_o != 0;
+    lite_b_ = top_->s_axil_bvalid_o != 0 && top_->s_axil_bready_i != 0;
     lite_r_ = top_->s_axil_rvalid_o != 0;
     lite_data_ = top_->s_axil_rdata_o;
     if (lite_b_) lite_resp_ = top_->s_axil_bresp_o;
@@ -101,9 +120,16 @@ class DmaBench {
     top_->clk_i = 1;
     top_->eval();
     ++cycle_;
-    if (host.reads_in_flight(kIdData) + vram.reads_in_flight(kIdData) > kReads) {
-      ADD_FAILURE() << "cycle " << cycle_ << ": more copy reads in flight than Reads";
+    for (unsigned ch = 0; ch < Channels; ++ch) {
+      if (copy_reads(ch) > Reads) {
+        ADD_FAILURE() << "cycle " << cycle_ << ": channel " << ch
+                      << " has more copy reads in flight than Reads";
+      }
     }
+  }
+  /// Reads of operations in flight.
+  [[nodiscard]] unsigned copy_reads(unsigned ch) const {
+    return host.reads_in_flight(id_of(ch, kIdData)) + vram.reads_in_flight(id_of(ch, kIdData));
   }
   void run(std::uint64_t cycles) {
     for (std::uint64_t i = 0; i < cycles; ++i) tick();
@@ -128,10 +154,35 @@ class DmaBench {
     top_->s_axil_awaddr_i = static_cast<std::uint16_t>(offset);
     top_->s_axil_wdata_i = value << (8 * (offset % 8));
     top_->s_axil_wstrb_i = static_cast<std::uint8_t>(((1U << bytes) - 1) << (offset % 8));
-    until("AXI-Lite write", [this] { return lite_write_taken_; });
+    until("AXI-Lite write", [this] { return lite_aw_ && lite_w_; });
     top_->s_axil_awvalid_i = 0;
     top_->s_axil_wvalid_i = 0;
     until("AXI-Lite B", [this] { return lite_b_; });
+  }
+  /// All of them without waiting for an answer: AW and W as fast as they are taken (`valid_percent` 100), or
+  /// each after a pause of its own; BREADY at random. Returns the number of answers.
+  unsigned write_all(const std::vector<LiteWrite>& list, unsigned valid_percent, unsigned b_percent) {
+    std::size_t aw = 0, w = 0;
+    unsigned answers = 0;
+    for (unsigned i = 0; i < 10'000 && answers < list.size(); ++i) {
+      if (aw < list.size() && top_->s_axil_awvalid_i == 0) top_->s_axil_awvalid_i = chance(valid_percent);
+      if (w < list.size() && top_->s_axil_wvalid_i == 0) top_->s_axil_wvalid_i = chance(valid_percent);
+      if (aw < list.size()) top_->s_axil_awaddr_i = static_cast<std::uint16_t>(list[aw].offset);
+      if (w < list.size()) {
+        const unsigned lane = list[w].offset % 8;
+        top_->s_axil_wdata_i = list[w].value << (8 * lane);
+        top_->s_axil_wstrb_i = static_cast<std::uint8_t>(((1U << list[w].bytes) - 1) << lane);
+      }
+      top_->s_axil_bready_i = chance(b_percent);
+      tick();
+      if (lite_aw_) ++aw;
+      if (lite_w_) ++w;
+      if (lite_aw_) top_->s_axil_awvalid_i = 0;
+      if (lite_w_) top_->s_axil_wvalid_i = 0;
+      answers += lite_b_ ? 1 : 0;
+    }
+    top_->s_axil_bready_i = 1;
+    return answers;
   }
   void write32(std::uint64_t offset, std::uint32_t value) { write(offset, value, 4); }
   void write64(std::uint64_t offset, std::uint64_t value) { write(offset, value, 8); }
@@ -203,7 +254,11 @@ class DmaBench {
   }
   AxiMemory& memory(unsigned space) { return space == dma::space::VRAM ? vram : host; }
 
+ protected:
+  V& top() { return *top_; }
+
  private:
+  bool chance(unsigned percent) { return percent >= 100 || random_() % 100 < percent; }
   template <class F>
   void until(const char* what, F done) {
     for (int i = 0; i < 1000; ++i) {
@@ -281,8 +336,10 @@ class DmaBench {
 
   VerilatedContext context_;
   std::unique_ptr<V> top_;
+  std::mt19937_64 random_;
   std::uint64_t cycle_ = 0;
-  bool lite_write_taken_ = false, lite_read_taken_ = false, lite_b_ = false, lite_r_ = false;
+  bool lite_aw_ = false, lite_w_ = false, lite_b_ = false;  // handshakes of the last cycle
+  bool lite_read_taken_ = false, lite_r_ = false;
   std::uint64_t lite_data_ = 0;
   unsigned lite_resp_ = 0;
   std::uint64_t reset_from_ = 0, reset_to_ = 0;
@@ -291,7 +348,7 @@ class DmaBench {
     std::uint64_t base = 0;
     unsigned size = 2, tail = 0;
   };
-  std::array<Ring, kChannels> rings_;
+  std::array<Ring, Channels> rings_;
 };
 
 }  // namespace gpudmar::test

@@ -14,7 +14,8 @@ namespace dma = regs::dma;
 /// AXI ids are {channel, kind}: reads 0 data, 1 ring, 2 semaphore; writes 0 data, 1 fence, 2 message, 3
 /// write-back.
 inline constexpr unsigned kIdData = 0, kIdRing = 1, kIdSem = 2, kIdFence = 1, kIdMsi = 2, kIdWb = 3;
-inline constexpr unsigned kChannels = 4, kChannelStride = 0x100;
+inline constexpr unsigned kChannels = 4;  ///< Of an engine with default parameters.
+inline constexpr unsigned kChannelStride = 0x100;
 inline constexpr unsigned id_of(unsigned channel, unsigned kind) { return channel << 2 | kind; }
 
 /// A ring descriptor.
