@@ -12,24 +12,30 @@ module rr_arbiter #(
     output logic [N-1:0]        grant_o,  // one-hot, zero when nobody asks
     output logic [IdxWidth-1:0] index_o   // of the winner, 0 when nobody asks
 );
-  logic [IdxWidth-1:0] last_q;  // the last winner has the lowest priority
+  localparam int unsigned Steps = (N > 1) ? $clog2(N) : 1;
 
+  // Those above the last winner go before the others; of each group the lowest wins. The last winner's own place is
+  // not kept, only who stands above it. OR over all places below each one, in a tree: no chain of N steps.
+  logic [N-1:0] above_q, first, first_upto, all_upto, upto;
   always_comb begin
-    grant_o = '0;
+    first = req_i & above_q;
+    first_upto = first;
+    all_upto = req_i;
+    for (int unsigned s = 0; s < Steps; s++) begin
+      first_upto = first_upto | (first_upto << (1 << s));
+      all_upto = all_upto | (all_upto << (1 << s));
+    end
+    upto = first_upto[N-1] ? first_upto : all_upto;
+    grant_o = upto & ~(upto << 1);
     index_o = '0;
-    for (int unsigned i = 2 * N; i > 0; i--) begin
-      // From the least to the most favoured: the assignment of the most favoured stays.
-      if (((i - 1) <= 32'(last_q) + N) && ((i - 1) > 32'(last_q)) && req_i[IdxWidth'((i - 1) % N)]) begin
-        grant_o = '0;
-        grant_o[IdxWidth'((i - 1) % N)] = 1'b1;
-        index_o = IdxWidth'((i - 1) % N);
-      end
+    for (int unsigned i = 0; i < N; i++) begin
+      if (grant_o[i]) index_o |= IdxWidth'(i);
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) last_q <= IdxWidth'(N - 1);
-    else if (accept_i && req_i != '0) last_q <= index_o;
+    if (!rst_ni) above_q <= '0;
+    else if (accept_i && req_i != '0) above_q <= upto << 1;
   end
 
   always_ff @(posedge clk_i) begin
