@@ -3,7 +3,7 @@
 // read at two places at a time (source and destination of a piece).
 //
 // Timing: a request is taken when ready; its entries are there 1 + Pipe cycles later, for one cycle. One request and one
-// update per cycle, each round-robin among the channels. A request that is taken after the cycle of an update sees it.
+// update per cycle, each round-robin among the channels. A request that is taken in the cycle of an update or later sees it.
 // After reset nothing is taken for 2^PagesLog2 cycles, in which all entries become invalid.
 module dma_aperture #(
     parameter int unsigned Channels  = 4,
@@ -60,10 +60,10 @@ module dma_aperture #(
   assign wdata = ready ? update_entry_i[writer*EntryWidth+:EntryWidth] : '0;
 
   logic [EntryWidth-1:0] src, dst;
-  ram_1r1w #(.Width(EntryWidth), .Depth(1 << PagesLog2)) u_src (
+  ram_1r1w #(.Width(EntryWidth), .Depth(1 << PagesLog2), .Bypass(1'b1)) u_src (
       .clk_i, .we_i(we), .waddr_i(waddr), .wdata_i(wdata),
       .raddr_i(lookup_src_i[reader*PagesLog2+:PagesLog2]), .rdata_o(src));
-  ram_1r1w #(.Width(EntryWidth), .Depth(1 << PagesLog2)) u_dst (
+  ram_1r1w #(.Width(EntryWidth), .Depth(1 << PagesLog2), .Bypass(1'b1)) u_dst (
       .clk_i, .we_i(we), .waddr_i(waddr), .wdata_i(wdata),
       .raddr_i(lookup_dst_i[reader*PagesLog2+:PagesLog2]), .rdata_o(dst));
 

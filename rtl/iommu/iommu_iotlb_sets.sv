@@ -123,6 +123,22 @@ module iommu_iotlb_sets #(
   logic [DataWidth-1:0]         wdata;
   logic [Ways*TagWidth-1:0]     rd_tag_ram, wr_tag_ram, m_ram, rd_tag, wr_tag, m_tag;
   logic [Ways*DataWidth-1:0]    rd_data_ram, wr_data_ram, rd_data, wr_data;
+  // What a way's memory gives in the cycle after it was read and written at one place at once is nothing: such a way
+  // misses. What was written is not missed, a fill stands among the recent ones, and the rest clears.
+  logic [Ways*TagWidth-1:0]     rd_tag_sure, wr_tag_sure;
+  logic [Ways-1:0]              rd_clash_q, wr_clash_q;
+  always_ff @(posedge clk_i) begin
+    rd_clash_q <= (wset == rd_next_set_i) ? we : '0;
+    wr_clash_q <= (wset == wr_next_set_i) ? we : '0;
+  end
+  always_comb begin
+    rd_tag_sure = rd_tag_ram;
+    wr_tag_sure = wr_tag_ram;
+    for (int unsigned w = 0; w < Ways; w++) begin
+      if (rd_clash_q[w]) rd_tag_sure[w*TagWidth+TagWidth-1] = 1'b0;
+      if (wr_clash_q[w]) wr_tag_sure[w*TagWidth+TagWidth-1] = 1'b0;
+    end
+  end
   for (genvar w = 0; w < Ways; w++) begin : gen_way
     ram_1r1w #(.Width(TagWidth), .Depth(Sets)) i_rd_tag (
         .clk_i, .we_i(we[w]), .waddr_i(wset), .wdata_i(wtag), .raddr_i(rd_next_set_i),
@@ -140,16 +156,16 @@ module iommu_iotlb_sets #(
         .rdata_o(wr_data_ram[w*DataWidth+:DataWidth]));
   end
   if (ReadStages == 1) begin : gen_one_stage
-    assign rd_tag = rd_tag_ram;
-    assign wr_tag = wr_tag_ram;
+    assign rd_tag = rd_tag_sure;
+    assign wr_tag = wr_tag_sure;
     assign rd_data = rd_data_ram;
     assign wr_data = wr_data_ram;
   end else begin : gen_two_stages
     logic [Ways*TagWidth-1:0]  rd_tag_q, wr_tag_q;
     logic [Ways*DataWidth-1:0] rd_data_q, wr_data_q;
     always_ff @(posedge clk_i) begin
-      rd_tag_q <= rd_tag_ram;
-      wr_tag_q <= wr_tag_ram;
+      rd_tag_q <= rd_tag_sure;
+      wr_tag_q <= wr_tag_sure;
       rd_data_q <= rd_data_ram;
       wr_data_q <= wr_data_ram;
     end

@@ -2,7 +2,8 @@
 // fifo: any one word comes out once, in its turn and unchanged; the flags say how many are inside.
 module fifo_fv #(
     parameter int unsigned Width = 2,
-    parameter int unsigned Depth = 4
+    parameter int unsigned Depth = 4,
+    parameter int unsigned BlockBits = 16384
 ) (
     input logic             clk_i,
     input logic             rst_ni,
@@ -15,7 +16,7 @@ module fifo_fv #(
   localparam int unsigned CountWidth = $clog2(Depth + 1);
   logic full, empty;
   logic [Width-1:0] head;
-  fifo #(.Width(Width), .Depth(Depth)) dut (
+  fifo #(.Width(Width), .Depth(Depth), .BlockBits(BlockBits)) dut (
       .clk_i, .rst_ni, .flush_i, .push_i, .data_i, .full_o(full), .pop_i, .data_o(head), .empty_o(empty));
 
   logic started_q = 1'b0;
