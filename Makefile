@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -30,6 +30,7 @@ help: ## this list
 	@echo "  formal: ONLY=tasks, by comma   JOBS=n   see docs/formal.md"
 	@echo "  fuzz:  RUNS=executions of each   SEED=n   ONLY=targets, by comma   ARGS=--keep   see docs/testing.md"
 	@echo "  sanitize: ALL=1 every test, some hours"
+	@echo "  fpga:  CONF=small,default by comma   PART=ecp5-85   SEED=n of the placement   ARGS='--accept' see docs/fpga.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -127,6 +128,12 @@ fuzz: ## feed the readers with what nobody would write; not 0 when one fails
 sanitize: ## run the tests that need no RTL under AddressSanitizer and UBSan (ALL=1: every test)
 	@.ci/deps build
 	@exec tests/tools/sanitize.sh '$(BUILD)' $(JOBS) "$${ALL:-0}"
+
+fpga: ## synthesise, place and route; not 0 when area or clock are worse than accepted
+	@.ci/deps fpga || true  # what is missing then is said where it is needed
+	@set -- ; [ -z "$$CONF" ] || set -- "$$@" --conf "$$CONF"; [ -z "$$PART" ] || set -- "$$@" --part "$$PART"; \
+	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
+	exec python3 rtl/fpga/flow.py '$(BUILD)' "$$@" $$ARGS
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint
