@@ -25,24 +25,26 @@ class Names:
     """Where signals belong. A wire between blocks has a name in each; it belongs to the innermost that drives it."""
 
     def __init__(self, module, dut, prefix):
-        self.dut, self.prefix, self.best = dut, prefix, {}
+        self.dut, self.prefix, self.best, self.driven = dut, prefix, {}, {}
         by_bit = {}
-        names = module["netnames"]
-        for name, net in names.items():
-            if name.startswith(dut + ".") and not MADE_UP.search(name) and not name.endswith(("_i", "_ni")):
-                for bit in net["bits"]:
-                    old = by_bit.get(bit)
-                    if old is None or name.count(".") > old.count("."):
+        own = {name: net["bits"] for name, net in module["netnames"].items() if not MADE_UP.search(name)}
+        for name, bits in own.items():
+            if name.startswith(dut + ".") and not name.endswith(("_i", "_ni")):
+                for bit in bits:
+                    if bit not in by_bit or name.count(".") > by_bit[bit].count("."):
                         by_bit[bit] = name
-        for name, net in names.items():
-            if not MADE_UP.search(name):
-                found = [by_bit[bit] for bit in net["bits"] if bit in by_bit]
-                deepest = max(found, key=lambda other: other.count("."), default=name)
-                self.best[name] = deepest if deepest.count(".") > name.count(".") else name
+        # A signal of which another block drives every bit.
+        for name, bits in own.items():
+            drivers = {by_bit.get(bit, name) for bit in bits}
+            self.best[name] = drivers.pop() if len(drivers) == 1 else name
+        for cell, body in module["cells"].items():
+            for port, bits in body.get("connections", {}).items():
+                if body["port_directions"][port] == "output" and bits and bits[0] in by_bit:
+                    self.driven[cell] = by_bit[bits[0]]
 
     def signal(self, cell):
         name = signal_of(cell)
-        return self.best.get(name, name)
+        return self.driven.get(cell) or self.best.get(name, name)
 
     def block(self, cell):
         """("iommu", "read_lane"): the instances above the cell; the harness for what is not in the design."""

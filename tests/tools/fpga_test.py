@@ -119,6 +119,7 @@ NETLIST = {
         "dut.i_iommu.walk": {"bits": [2]}, "dut.i_iommu.i_lane.walk_o": {"bits": [2]},
         "dut.i_iommu.i_walker.req_i": {"bits": [2]},
         "dut.gen_adapter[1].i_dma.u_engine.count_q": {"bits": [3]},
+        "dut.bus": {"bits": [4, 5]}, "dut.i_iommu.half_o": {"bits": [4]}, "dut.gen_adapter[1].i_dma.half_o": {"bits": [5]},
     },
     "cells": {
         "in_q_TRELLIS_FF_Q_3": {"type": "TRELLIS_FF"},
@@ -128,6 +129,11 @@ NETLIST = {
         "dut.gen_adapter[1].i_dma.u_engine.count_q_TRELLIS_FF_Q": {"type": "TRELLIS_FF"},
         "dut.gen_adapter[1].i_dma.u_engine.count_q_TRELLIS_FF_Q_DI_CCU2C_S0": {"type": "CCU2C"},
         "dut.gen_adapter[1].i_dma.mem.0.0": {"type": "DP16KD"},
+        # Both named after a bus that two blocks drive.
+        "dut.bus_TRELLIS_FF_Q": {"type": "TRELLIS_FF", "port_directions": {"CLK": "input", "Q": "output"},
+                                 "connections": {"CLK": [9], "Q": [4]}},
+        "dut.bus_TRELLIS_FF_Q_1": {"type": "TRELLIS_FF", "port_directions": {"CLK": "input", "Q": "output"},
+                                   "connections": {"CLK": [9], "Q": [5]}},
     },
 }
 USED = {"TRELLIS_COMB": {"used": 100, "available": 9}, "TRELLIS_FF": {"used": 40}, "DP16KD": {"used": 2}}
@@ -137,9 +143,9 @@ class ReportTest(unittest.TestCase):
     def test_area_by_block(self):
         blocks = report.area_by_block(NETLIST, report.Names(NETLIST, "dut", ()))
         self.assertEqual(blocks["iommu/lane"], {"lut": 2, "ff": 0, "bram": 0})  # it drives what the walker takes
-        self.assertEqual(blocks["iommu"], {"lut": 2, "ff": 0, "bram": 0})
+        self.assertEqual(blocks["iommu"], {"lut": 2, "ff": 1, "bram": 0})
         self.assertEqual(blocks["dma[1]/engine"], {"lut": 2, "ff": 1, "bram": 0})
-        self.assertEqual(blocks["dma[1]"], {"lut": 2, "ff": 1, "bram": 1})
+        self.assertEqual(blocks["dma[1]"], {"lut": 2, "ff": 2, "bram": 1})
         self.assertEqual(blocks["harness"], {"lut": 0, "ff": 1, "bram": 0})
 
     def test_names_for_people(self):
@@ -147,6 +153,7 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(names.path("dut.i_iommu.walk_LUT4_Z_1_B_LUT4_Z"), "top/iommu/lane.walk_o")
         self.assertEqual(names.path("dut.gen_adapter[1].i_dma.u_engine.count_q_TRELLIS_FF_Q"), "top/dma[1]/engine.count_q")
         self.assertEqual(names.path("in_q_TRELLIS_FF_Q_3"), "harness.in_q")
+        self.assertEqual(names.path("dut.bus_TRELLIS_FF_Q_1"), "top/dma[1].half_o")
 
     def test_totals(self):
         found = report.totals({"utilization": USED, "fmax": {"clk": {"achieved": 87.654, "constraint": 150}}})
