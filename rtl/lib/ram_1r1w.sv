@@ -24,14 +24,18 @@ module ram_1r1w #(
   (* no_rw_check *)
   logic [Width-1:0] mem_q[Depth];
   logic [Width-1:0] rdata_q;
+  // In simulation and in proofs a clash gives neither the old word nor the new one, so that who relies on it is seen.
+  logic clash;
+`ifdef VERILATOR
+  assign clash = we_i & (waddr_i == raddr_i);
+`elsif FORMAL
+  assign clash = we_i & (waddr_i == raddr_i);
+`else
+  assign clash = 1'b0;
+`endif
   always_ff @(posedge clk_i) begin
     if (we_i) mem_q[waddr_i] <= wdata_i;
-`ifdef SYNTHESIS
-    rdata_q <= mem_q[raddr_i];
-`else
-    // Neither the old word nor the new one, so that simulation and proofs see who relies on it.
-    rdata_q <= mem_q[raddr_i] ^ {Width{we_i && waddr_i == raddr_i}};
-`endif
+    rdata_q <= mem_q[raddr_i] ^ {Width{clash}};
   end
 
   if (Bypass) begin : gen_bypass
