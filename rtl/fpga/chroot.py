@@ -40,15 +40,21 @@ class Tools:
         self.root = as_root()
         self.tree = cache() / f"fpga-{SUITE}"
         self.repository, self.out = Path(repository).resolve(), Path(out).resolve()
+        if not shutil.which("unshare"):
+            raise Unavailable("unshare is not installed")
+        if subprocess.run([*self.root, "unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+            raise Unavailable("mounts are not allowed here (a container without CAP_SYS_ADMIN?)")
         if not (self.tree / ".ready").exists():
-            self.set_up()
+            try:
+                self.set_up()
+            except subprocess.CalledProcessError as error:
+                raise Unavailable(f"the set-up failed: {error}") from error
         self.version = (self.tree / ".ready").read_text(encoding="utf-8").strip()
 
     def set_up(self):
         os.environ["PATH"] += ":/usr/sbin:/sbin"
-        for program in ("debootstrap", "unshare"):
-            if not shutil.which(program):
-                raise Unavailable(f"{program} is not installed: run `make deps`")
+        if not shutil.which("debootstrap"):
+            raise Unavailable("debootstrap is not installed: run `make deps`")
         print(f"fpga: setting up {SUITE} with {', '.join(PACKAGES)} in {self.tree} (once, about 600 MB)", flush=True)
         started = time.monotonic()
         # Beside its place: what a run that was cut off leaves is begun anew, never taken for whole.

@@ -171,6 +171,64 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(len(report.compare(base, None)), 1)
 
 
+class ChrootTest(unittest.TestCase):
+    """The set-up, with a debootstrap and a chroot that only look so."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.directory = Path(scratch.name)
+        self.tree = self.directory / "cache" / f"fpga-{chroot.SUITE}"
+        (self.directory / "bin").mkdir()
+        self.program("unshare", "exit 0")
+        self.program("chroot", 'echo "yosys 1.2"; echo "nextpnr-ecp5 3.4"')
+        for patch in (mock.patch.object(chroot, "as_root", return_value=[]),
+                      mock.patch.dict("os.environ", {"GPUDMAR_CACHE": str(self.directory / "cache"),
+                                                     "PATH": f"{self.directory}/bin:/usr/bin:/bin"})):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def program(self, name, script):
+        path = self.directory / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def tools(self):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            return chroot.Tools(ROOT, self.directory), output.getvalue()
+
+    def test_set_up_once(self):
+        self.program("debootstrap", 'mkdir "$4"; echo "I: Retrieving a"; echo "I: Retrieving b"; echo "I: Unpacking c"')
+        tools, output = self.tools()
+        self.assertEqual(tools.version, "yosys 1.2, nextpnr-ecp5 3.4")
+        self.assertEqual((output.count("retrieving"), output.count("unpacking")), (1, 1))
+        self.assertTrue((self.tree / "src").is_dir() and (self.tree / "out").is_dir())
+        self.program("debootstrap", "exit 1")
+        self.assertEqual(self.tools()[1], "")  # it is there
+
+    def test_set_up_that_fails_leaves_nothing_to_be_taken_for_whole(self):
+        self.program("debootstrap", 'mkdir "$4"; echo "E: Couldn\'t download packages: yosys"; exit 1')
+        with self.assertRaisesRegex(chroot.Unavailable, "download packages: yosys"):
+            self.tools()
+        self.assertFalse(self.tree.exists())
+        self.program("debootstrap", 'mkdir "$4"')  # fails if something were left in its place
+        self.tools()
+
+    def test_no_mounts_no_debootstrap(self):
+        with mock.patch.object(shutil, "which", side_effect=lambda name: None if name == "debootstrap" else name):
+            with self.assertRaisesRegex(chroot.Unavailable, "debootstrap is not installed"):
+                self.tools()
+        self.program("unshare", "exit 1")
+        with self.assertRaisesRegex(chroot.Unavailable, "mounts are not allowed"):
+            self.tools()
+
+    def test_nobody_who_may(self):
+        with mock.patch.object(chroot, "as_root", side_effect=chroot.Unavailable("needs root")):
+            with self.assertRaisesRegex(chroot.Unavailable, "needs root"):
+                self.tools()
+
+
 class FlowTest(unittest.TestCase):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
