@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga mutate
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -31,6 +31,7 @@ help: ## this list
 	@echo "  fuzz:  RUNS=executions of each   SEED=n   ONLY=targets, by comma   ARGS=--keep   see docs/testing.md"
 	@echo "  sanitize: ALL=1 every test, some hours"
 	@echo "  fpga:  CONF=small,default by comma   PART=ecp5-85   SEED=n of the placement   ARGS='--accept' see docs/fpga.md"
+	@echo "  mutate: COUNT=n mutants   SEED=n   FILES='globs of RTL files, by comma'   ARGS=--again   see docs/mutate.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -134,6 +135,12 @@ fpga: ## synthesise, place and route; not 0 when area or clock are worse than ac
 	@set -- ; [ -z "$$CONF" ] || set -- "$$@" --conf "$$CONF"; [ -z "$$PART" ] || set -- "$$@" --part "$$PART"; \
 	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
 	exec python3 rtl/fpga/flow.py '$(BUILD)' "$$@" $$ARGS
+
+mutate: ## change the RTL at random and see whether the tests notice (an hour); not 0 when too few do
+	@.ci/deps build formal
+	@set -- --jobs $(JOBS); [ -z "$$COUNT" ] || set -- "$$@" --count "$$COUNT"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
+	[ -z "$$FILES" ] || set -- "$$@" --files "$$FILES"; \
+	exec python3 tests/mutate/run.py '$(BUILD)' "$$@" $$ARGS
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

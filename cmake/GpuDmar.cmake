@@ -69,10 +69,26 @@ function(gpudmar_verilate name)
   foreach(line ${lines})
     list(APPEND sources ${CMAKE_SOURCE_DIR}/${line})
   endforeach()
+  set(lint -Wall)
+  if(GPUDMAR_MUTANTS)
+    # A model that nobody asked for: its programs are not built either.
+    if(NOT name IN_LIST GPUDMAR_MUTANT_MODELS)
+      add_library(${name} INTERFACE)
+      target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR})
+      return()
+    endif()
+    set(lint -Wno-lint -Wno-fatal)
+    set(fast -O1)
+    list(TRANSFORM sources REPLACE "^${CMAKE_SOURCE_DIR}/rtl/" "${GPUDMAR_MUTANTS}/rtl/")
+    list(PREPEND sources ${GPUDMAR_MUTANTS}/rtl/mutant_pkg.sv)
+  endif()
   add_library(${name} STATIC)
   verilate(${name} SOURCES ${sources} TOP_MODULE ${A_TOP} PREFIX ${A_PREFIX} ${trace}
     OPT_FAST ${fast} OPT_SLOW -O0  # the slow files run once; optimised they take minutes to compile
-    VERILATOR_ARGS -Wall --assert --x-assign unique --x-initial unique --no-timing ${A_PARAMS}
+    VERILATOR_ARGS ${lint} --assert --x-assign unique --x-initial unique --no-timing ${A_PARAMS}
       ${CMAKE_SOURCE_DIR}/rtl/waivers.vlt)
   target_compile_options(${name} PRIVATE -w -g0)
+  if(GPUDMAR_MUTANTS)
+    target_link_libraries(${name} PUBLIC gpudmar_mutant)
+  endif()
 endfunction()
