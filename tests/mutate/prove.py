@@ -30,10 +30,9 @@ def missing():
 
 
 def run(command, log, seconds):
-    try:
-        done = subprocess.run(command, cwd=plan.ROOT, capture_output=True, text=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return None
+    """The output, or None; the time is the processor's, so that a busy machine changes no verdict."""
+    limited = ["/bin/sh", "-c", f'ulimit -t {seconds}; exec "$0" "$@"', *command]
+    done = subprocess.run(limited, cwd=plan.ROOT, capture_output=True, text=True, check=False)
     log.write_text(done.stdout + done.stderr, encoding="utf-8")
     return done.stdout if done.returncode == 0 else None
 

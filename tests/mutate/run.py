@@ -133,7 +133,7 @@ class Run:
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=Path)
-    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--count", type=int, default=360)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--files", help="only of these files, globs of their names without .sv, by comma")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())

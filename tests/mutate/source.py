@@ -242,7 +242,11 @@ class Reader:
         """The right side of an assignment."""
         node = self.expression()
         inner = self.slice(node)
-        self.site(node.start, node.end, [("stuck", f"(({inner}) >> 1) << 1"), ("stuck", f"({inner}) | 1'b1")])
+        # Of a number only what changes it.
+        low = re.fullmatch(r"(?:\d*'[bdh]?)?(\w+)", inner)
+        odd = int(low.group(1)[-1], 16) % 2 if low and inner[0] in "'0123456789" else None
+        self.site(node.start, node.end, [("stuck", text) for text, of in (
+            (f"(({inner}) >> 1) << 1", 0), (f"({inner}) | 1'b1", 1)) if odd != of])
         return node
 
     # ------------------------------------------------------------------ statements

@@ -47,6 +47,10 @@ class SourceTest(unittest.TestCase):
         found = variants("assign a = b;")
         self.assertEqual(found, {("b", "stuck", "((b) >> 1) << 1"), ("b", "stuck", "(b) | 1'b1")})
 
+    def test_a_number_is_not_stuck_at_itself(self):
+        for number, stuck in (("1'b0", "(1'b0) | 1'b1"), ("'0", "('0) | 1'b1"), ("4'd3", "((4'd3) >> 1) << 1"), ("8'hfe", "(8'hfe) | 1'b1")):
+            self.assertEqual({text for _, kind, text in variants(f"assign a = {number};") if kind == "stuck"}, {stuck})
+
     def test_dropped_assignments(self):
         found = variants("always_ff @(posedge clk_i) if (!rst_ni) q <= '0; else q <= d;")
         self.assertIn(("q <= '0;", "reset", ""), found)
