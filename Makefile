@@ -161,4 +161,4 @@ registers: ## generate register packages, headers, tables and FuseSoC cores
 clean: ## remove the build directory
 	@[ ! -e '$(BUILD)' ] || [ -f '$(BUILD)/CMakeCache.txt' ] || [ '$(BUILD)' = build ] || \
 	  { echo "$(BUILD) is no build directory of CMake: left alone" >&2; exit 1; }
-	@rm -rf '$(BUILD)'
+	@rm -rf '$(BUILD)' '$(BUILD)-mutate'

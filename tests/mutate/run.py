@@ -39,9 +39,8 @@ def reasons(path=plan.HERE / "reasons.toml"):
     return found
 
 
-def build(out, programs, jobs):
+def build(out, directory, programs, jobs):
     models = sorted({model for program in programs for model in program["models"]})
-    directory = out / "build"
     configure = ["cmake", "-G", "Ninja", "-S", str(plan.ROOT), "-B", str(directory), "--log-level=NOTICE",
                  f"-DGPUDMAR_MUTANTS={out}", f"-DGPUDMAR_MUTANT_MODELS={';'.join(models)}"]
     log = out / "build.log"
@@ -163,7 +162,9 @@ def main(argv):
             raise plan.PlanError(f"no program of programs.toml judges {', '.join(sorted(blind))}")
         plan.emit(chosen, out)
         print(f"mutate: {len(chosen)} mutants in {len(touched)} files; building {len(programs)} programs", flush=True)
-        binaries = build(out, programs, options.jobs)
+        # Beside the build directory: ccache knows what is the same there.
+        base = options.build.resolve()
+        binaries = build(out, base.with_name(f"{base.name}-mutate"), programs, options.jobs)
         print(f"mutate: built in {time.monotonic() - started:.0f} s", flush=True)
         made = measure(out, binaries, programs, options.jobs)
         print(f"mutate: {sum(len(chunk.tests) for chunk in made)} tests, "
