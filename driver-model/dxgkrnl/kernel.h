@@ -148,6 +148,8 @@ class Kernel {
   [[nodiscard]] mm::PageAllocator& pages() { return pages_; }
   /// Pages that non-paged pool has at the moment: RAM that the system uses for itself.
   [[nodiscard]] std::uint64_t pool_pages() const { return pool_pages_.count(); }
+  /// An event of the page allocator is about pool: for its observer.
+  [[nodiscard]] bool pool_changes() const { return pool_pages_.busy(); }
   [[nodiscard]] std::size_t live_handles() const { return handles_.size(); }
   /// All fault records, with their functions.
   [[nodiscard]] std::vector<DeviceFault> device_faults() const;

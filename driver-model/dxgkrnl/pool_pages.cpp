@@ -2,8 +2,23 @@
 #include "driver-model/dxgkrnl/pool_pages.h"
 
 namespace gpudmar::dxgkrnl {
+namespace {
+
+class Busy {
+ public:
+  explicit Busy(std::atomic<bool>& busy) : busy_(busy) { busy_ = true; }
+  ~Busy() { busy_ = false; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
+
+}  // namespace
 
 void* PoolPages::take(std::size_t count) {
+  const Busy busy(busy_);
   // From the top, out of the way of memory with low addresses, which is the scarce one.
   constexpr std::uint64_t kTop = 64ULL << 20;
   const std::uint64_t highest = pages_.highest_address();
@@ -20,14 +35,22 @@ void* PoolPages::take(std::size_t count) {
     pages_.free(*pages);
     throw;
   }
+  pages_.lock(*pages);
   count_ += count;
   taken_[address] = std::move(*pages);
   return address;
 }
 
 void PoolPages::give(void* address) {
+  const Busy busy(busy_);
   const auto entry = taken_.find(address);
-  pages_.free(entry->second);
+  pages_.unlock(entry->second);
+  try {
+    pages_.free(entry->second);
+  } catch (const mm::PageStateError&) {
+    pages_.lock(entry->second);
+    throw;
+  }
   pages_.memory().unmap(address, entry->second.size());
   count_ -= entry->second.size();
   taken_.erase(entry);

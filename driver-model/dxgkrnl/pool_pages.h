@@ -11,8 +11,7 @@
 
 namespace gpudmar::dxgkrnl {
 
-/// The system's own use of RAM. What of it devices reach is decided by those who describe it to them (an MDL
-/// that is mapped to the IOMMU holds locks on its pages).
+/// The system's own use of RAM. Its pages are locked, so that an MDL of them may be mapped to the IOMMU.
 class PoolPages {
  public:
   explicit PoolPages(mm::PageAllocator& pages) : pages_(pages) {}
@@ -21,15 +20,18 @@ class PoolPages {
 
   /// nullptr: not so many pages are free.
   [[nodiscard]] void* take(std::size_t count);
-  /// Throws mm::PageStateError when one of them is still locked; nothing changes then.
+  /// Throws mm::PageStateError when a device can still reach one of them; nothing changes then.
   void give(void* address);
   /// Taken at the moment.
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  /// One of the two above is at work: what the allocator tells its observer is about pool.
+  [[nodiscard]] bool busy() const { return busy_; }
 
  private:
   mm::PageAllocator& pages_;
   std::map<void*, std::vector<mm::Pfn>> taken_;
   std::atomic<std::uint64_t> count_{0};
+  std::atomic<bool> busy_{false};
 };
 
 }  // namespace gpudmar::dxgkrnl

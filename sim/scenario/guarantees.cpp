@@ -58,7 +58,11 @@ Guarantees::Guarantees(Machine& machine, dxgkrnl::Kernel& kernel,
   // The system's own memory is reached under the same promises.
   kernel_.system_memory().observe(
       [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
-  kernel_.pages().observe([this](const mm::PageEvent& event) { rules_.page_event(event); });
+  kernel_.pages().observe([this](const mm::PageEvent& event) {
+    using Kind = mm::PageEvent::Kind;
+    const bool locks = event.kind == Kind::kLock || event.kind == Kind::kUnlock;
+    if (!locks || !kernel_.pool_changes()) rules_.page_event(event);  // pool is locked all its life
+  });
   machine_.board().add_observer(*this);
 }
 

@@ -225,7 +225,8 @@ FORCEINLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
 PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota,
                    PIRP Irp);
 VOID IoFreeMdl(PMDL Mdl);
-/// These two want addresses with page frames behind them: non-paged pool, mappings of memory objects and MDLs.
+/// These two want addresses with page frames behind them: non-paged pool, mappings of memory objects and
+/// MDLs.
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList);
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
