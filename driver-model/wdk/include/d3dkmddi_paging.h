@@ -109,6 +109,55 @@ typedef struct _DXGK_PAGETABLEUPDATEADDRESS {
   };
 } DXGK_PAGETABLEUPDATEADDRESS;
 
+typedef enum _DXGK_PAGETABLEUPDATEMODE {
+  DXGK_PAGETABLEUPDATE_CPU_VIRTUAL = 0,
+  DXGK_PAGETABLEUPDATE_GPU_VIRTUAL = 1,
+  DXGK_PAGETABLEUPDATE_GPU_PHYSICAL = 2
+} DXGK_PAGETABLEUPDATEMODE;
+
+typedef struct _DXGK_UPDATEPAGETABLEFLAGS {
+  union {
+    struct {
+      UINT Repeat : 1;
+      UINT InitialUpdate : 1;
+      UINT NotifyEviction : 1;
+      UINT Use64KBPages : 1;
+      UINT Reserved : 28;
+    };
+    UINT Value;
+  };
+} DXGK_UPDATEPAGETABLEFLAGS;
+
+typedef struct _DXGK_BUILDPAGINGBUFFER_UPDATEPAGETABLE {
+  UINT PageTableLevel;
+  HANDLE hAllocation;
+  DXGK_PAGETABLEUPDATEADDRESS PageTableAddress;
+  DXGK_PTE* pPageTableEntries;
+  UINT StartIndex;
+  UINT NumPageTableEntries;
+  UINT Reserved0;
+  DXGK_UPDATEPAGETABLEFLAGS Flags;
+  UINT64 DriverProtection;
+  UINT64 AllocationOffsetInBytes;
+  HANDLE hProcess;
+  DXGK_PAGETABLEUPDATEMODE UpdateMode;
+  DXGK_PTE* pPageTableEntries64KB;
+  D3DGPU_VIRTUAL_ADDRESS FirstPteVirtualAddress;
+} DXGK_BUILDPAGINGBUFFER_UPDATEPAGETABLE;
+
+typedef struct _DXGK_BUILDPAGINGBUFFER_COPY_RANGE {
+  UINT NumPageTableEntries;
+  D3DGPU_VIRTUAL_ADDRESS SrcPageTableAddress;
+  D3DGPU_VIRTUAL_ADDRESS DstPageTableAddress;
+  UINT SrcStartPteIndex;
+  UINT DstStartPteIndex;
+} DXGK_BUILDPAGINGBUFFER_COPY_RANGE;
+
+typedef struct _DXGK_BUILDPAGINGBUFFER_COPYPAGETABLEENTRIES {
+  UINT NumRanges;
+  DXGK_BUILDPAGINGBUFFER_COPY_RANGE* pRanges;
+} DXGK_BUILDPAGINGBUFFER_COPYPAGETABLEENTRIES;
+
 typedef struct _DXGK_BUILDPAGINGBUFFER_TRANSFERVIRTUAL {
   HANDLE hAllocation;
   UINT64 AllocationOffsetInBytes;
@@ -148,8 +197,7 @@ typedef struct _DXGK_BUILDPAGINGBUFFER_UPDATECONTEXTALLOCATION {
   UINT DriverPrivateDataSize;
 } DXGK_BUILDPAGINGBUFFER_UPDATECONTEXTALLOCATION;
 
-/// The page-table operations (11, 14) are not declared: this GPU has no page tables of its own. Reserved
-/// gives the union its full size.
+/// Reserved gives the union its full size.
 typedef struct _DXGKARG_BUILDPAGINGBUFFER {
   VOID* pDmaBuffer;
   UINT DmaSize;
@@ -269,8 +317,10 @@ typedef struct _DXGKARG_BUILDPAGINGBUFFER {
     } InitContextResource;
     DXGK_BUILDPAGINGBUFFER_TRANSFERVIRTUAL TransferVirtual;
     DXGK_BUILDPAGINGBUFFER_FILLVIRTUAL FillVirtual;
+    DXGK_BUILDPAGINGBUFFER_UPDATEPAGETABLE UpdatePageTable;
     DXGK_BUILDPAGINGBUFFER_FLUSHTLB FlushTlb;
     DXGK_BUILDPAGINGBUFFER_UPDATECONTEXTALLOCATION UpdateContextAllocation;
+    DXGK_BUILDPAGINGBUFFER_COPYPAGETABLEENTRIES CopyPageTableEntries;
     DXGK_BUILDPAGINGBUFFER_SIGNALMONITOREDFENCE SignalMonitoredFence;
     struct {
       HANDLE hAllocation;
