@@ -39,6 +39,7 @@ Paging::Paging(const PagingPort& port, const Caps& caps, std::vector<SegmentTabl
           port_, queue, [this](PagingQueue& which, UINT fence) { wait(which, fence); });
       adapter->dummy = std::make_unique<PagingMemory>(port_, kPage, false);
       std::memset(adapter->dummy->data(), kDummyPattern, kPage);
+      if (caps.gpu_mmu) adapter->tables = std::make_unique<GpuPageTables>(port_);
     }
     adapters_.push_back(std::move(adapter));
   }
@@ -100,6 +101,7 @@ void Paging::drop_backing(Allocation& a) {
 }
 
 NTSTATUS Paging::map_backing(Allocation& a) {
+  if (a.adl != nullptr) return STATUS_SUCCESS;  // of an attempt that a reset ended
   DXGKARGCB_ALLOCATE_ADL allocate{};
   allocate.hAdapterMemoryObject = a.adapter_object;
   allocate.Size = a.pages * kPage;
@@ -146,9 +148,15 @@ NTSTATUS Paging::create(const void* private_data, UINT bytes, AllocationId& id) 
   if (NT_SUCCESS(status)) {
     a->pages = (a->info.Size + kPage - 1) / kPage;
     a->adapter = adapters_[a->info.PhysicalAdapterIndex].get();
-    status = make_backing(*a);
+    if (a->adapter->tables != nullptr) {
+      const auto page = a->adapter->tables->reserve(a->pages);
+      status = page ? STATUS_SUCCESS : STATUS_NO_MEMORY;
+      a->virtual_page = page.value_or(0);
+    }
+    if (NT_SUCCESS(status)) status = make_backing(*a);
   }
   if (!NT_SUCCESS(status)) {
+    if (a->virtual_page != 0) a->adapter->tables->release(a->virtual_page);
     call_destroy(a->info.hAllocation);
     return status;
   }
@@ -171,13 +179,11 @@ NTSTATUS Paging::destroy(AllocationId id) {
   Allocation* a = find(id);
   if (a == nullptr) return STATUS_INVALID_HANDLE;
   a->content = false;  // nothing is worth moving
-  const NTSTATUS status = with_retries([&] {
-    take_out(*a);
-    return STATUS_SUCCESS;
-  });
+  const NTSTATUS status = with_retries([&] { return take_out(*a); });
   if (!NT_SUCCESS(status)) return status;
   call_destroy(a->info.hAllocation);
   drop_backing(*a);
+  if (a->virtual_page != 0) a->adapter->tables->release(a->virtual_page);
   allocations_.remove_if([a](const auto& other) { return other.get() == a; });
   return STATUS_SUCCESS;
 }
@@ -213,10 +219,7 @@ NTSTATUS Paging::evict(AllocationId id) {
   const std::lock_guard guard(lock_);
   Allocation* a = find(id);
   if (a == nullptr) return STATUS_INVALID_HANDLE;
-  return with_retries([&] {
-    take_out(*a);
-    return STATUS_SUCCESS;
-  });
+  return with_retries([&] { return take_out(*a); });
 }
 
 NTSTATUS Paging::fill(AllocationId id, UINT pattern) {
@@ -283,7 +286,11 @@ std::vector<UINT> Paging::candidates(const Allocation& a) const {
 }
 
 NTSTATUS Paging::place(Allocation& a) {
-  if (a.residency != Residency::kNone) return STATUS_SUCCESS;
+  if (a.residency != Residency::kNone) {
+    map_virtual(a);  // a reset may have come in between
+    return STATUS_SUCCESS;
+  }
+  if (const NTSTATUS status = prepare_virtual(a); !NT_SUCCESS(status)) return status;
   NTSTATUS status = STATUS_GRAPHICS_NO_VIDEO_MEMORY;
   for (const UINT id : candidates(a)) {
     Segment& segment = *a.adapter->table.find(id);
@@ -301,6 +308,7 @@ NTSTATUS Paging::place(Allocation& a) {
   const auto it = std::find_if(allocations_.begin(), allocations_.end(),
                                [&](const auto& other) { return other.get() == &a; });
   allocations_.splice(allocations_.end(), allocations_, it);
+  map_virtual(a);
   return STATUS_SUCCESS;
 }
 
@@ -316,7 +324,7 @@ NTSTATUS Paging::take_room(Allocation& a, Segment& segment) {
     const auto victim = std::find_if(allocations_.begin(), allocations_.end(),
                                      [&](const auto& other) { return other->segment == &segment; });
     if (victim == allocations_.end()) return STATUS_GRAPHICS_NO_VIDEO_MEMORY;
-    take_out(**victim);
+    if (const NTSTATUS status = take_out(**victim); !NT_SUCCESS(status)) return status;
   }
 }
 
@@ -343,7 +351,7 @@ NTSTATUS Paging::place_local(Allocation& a, Segment& segment) {
 NTSTATUS Paging::place_aperture(Allocation& a, Segment& segment) {
   if (const NTSTATUS status = map_backing(a); !NT_SUCCESS(status)) return status;
   NTSTATUS status = STATUS_SUCCESS;
-  if (a.info.FlagsWddm2.MapApertureCpuVisible != 0) {  // R166
+  if (a.info.FlagsWddm2.MapApertureCpuVisible != 0 && a.view == nullptr) {  // R166
     DXGKARGCB_MAP_PHYSICAL_MEMORY map{};
     map.hPhysicalMemoryObject = a.object;
     map.AccessMode = DXGK_ACCESS_MODE_KERNEL_MODE;
@@ -366,26 +374,20 @@ NTSTATUS Paging::place_aperture(Allocation& a, Segment& segment) {
   return STATUS_SUCCESS;
 }
 
-void Paging::take_out(Allocation& a) {
-  switch (a.residency) {
-    case Residency::kLocal:
-      if (a.content) {
-        if (const NTSTATUS status = map_backing(a); !NT_SUCCESS(status))
-          throw BugCheck(bugcheck::kVideoMemoryManagementInternal, {bugcheck::kSegmentMisuse, 0, 0, 0},
-                         "no way to write an allocation back");
-        transfer(a, false);
-      } else {
-        tell_discard(a);
-      }
-      break;
-    case Residency::kAperture:
-      unmap_aperture(a, *a.segment);
-      break;
-    case Residency::kSystem:
-    case Residency::kNone:
-      break;
-  }
+// Without a way to write its content back an allocation stays where it is.
+NTSTATUS Paging::take_out(Allocation& a) {
+  const bool writes_back = a.residency == Residency::kLocal && a.content && !gone_;
+  if (writes_back)
+    if (const NTSTATUS status = map_backing(a); !NT_SUCCESS(status)) return status;
+  unmap_virtual(a);
+  if (writes_back)
+    transfer(a, false);
+  else if (a.residency == Residency::kLocal)
+    tell_discard(a);
+  else if (a.residency == Residency::kAperture)
+    unmap_aperture(a, *a.segment);
   forget_place(a);
+  return STATUS_SUCCESS;
 }
 
 void Paging::forget_place(Allocation& a) {
@@ -399,6 +401,7 @@ void Paging::forget_place(Allocation& a) {
   if (a.segment != nullptr) a.segment->release(a.first_page, a.pages);
   a.segment = nullptr;
   a.residency = Residency::kNone;
+  a.virtual_valid = false;
   a.arriving = false;
   unmap_backing(a);
 }
@@ -463,6 +466,8 @@ std::optional<AllocationView> Paging::view(AllocationId id) const {
       view.logical_pages.push_back(a->adl->Flags.Contiguous != 0 ? a->adl->BasePageNumber + i
                                                                  : a->adl->Pages[i]);
   view.cpu_visible = a->cpu_visible;
+  view.virtual_page = a->virtual_page;
+  view.virtual_valid = a->virtual_valid;
   view.content = a->content;
   view.content_lost = a->content_lost;
   return view;
@@ -472,6 +477,11 @@ std::vector<AllocationId> Paging::allocations() const {
   std::vector<AllocationId> ids;
   for (const auto& a : allocations_) ids.push_back(a->id);
   return ids;
+}
+
+std::uint64_t Paging::root_page_table(std::size_t adapter) const {
+  const Adapter& a = *adapters_.at(adapter);
+  return a.tables == nullptr ? 0 : a.tables->root().memory.device_address();
 }
 
 std::uint64_t Paging::dummy_page(std::size_t adapter) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dispmprt.h"
+#include "driver-model/dxgkrnl/gpu_page_tables.h"
 #include "driver-model/dxgkrnl/paging_queue.h"
 #include "driver-model/dxgkrnl/paging_segments.h"
 #include "driver-model/mm/sleep_lock.h"
@@ -49,6 +50,8 @@ struct AllocationView {
   std::uint64_t segment_address = 0;         ///< the same: of its first byte
   std::vector<std::uint64_t> logical_pages;  ///< of the backing store, while it is mapped
   void* cpu_visible = nullptr;               ///< CpuVisibleAddress, while it is valid
+  std::uint64_t virtual_page = 0;            ///< of its first byte, where the GPU has an MMU
+  bool virtual_valid = false;                ///< the GPU's page tables lead to it
   bool content = false;                      ///< it has any
   bool content_lost = false;                 ///< a reset took it
 };
@@ -60,6 +63,7 @@ class Paging {
     bool logical = false;         ///< ADLs are to be contiguous (R162)
     bool map_aperture2 = false;   ///< operation 17, else 5 (R160, R161)
     bool per_engine_tdr = false;  ///< DRIVERCAPS.SupportPerEngineTDR
+    bool gpu_mmu = false;         ///< DXGK_VIDMMCAPS.GpuMmuSupported (R174)
     bool patch = false;           ///< not DXGK_VIDSCHCAPS.NoDmaPatching
     UINT node = 0;                ///< DXGK_VIDMMCAPS.PagingNode
     unsigned packets = 0;         ///< DXGK_VIDSCHCAPS.HwQueuePacketCap; 0 = no limit
@@ -89,6 +93,8 @@ class Paging {
   [[nodiscard]] std::optional<AllocationView> view(AllocationId id) const;
   [[nodiscard]] std::vector<AllocationId> allocations() const;
   [[nodiscard]] std::uint64_t dummy_page(std::size_t adapter) const;  ///< its logical page
+  /// Of a GPU with an MMU: where it finds the root of its page tables.
+  [[nodiscard]] std::uint64_t root_page_table(std::size_t adapter) const;
 
   // ---- The link
   /// Nothing is submitted from the return of suspend() until resume(), and nothing is outstanding (R181).
@@ -114,6 +120,7 @@ class Paging {
     SegmentTable table;
     std::unique_ptr<PagingQueue> queue;
     std::unique_ptr<PagingMemory> dummy;
+    std::unique_ptr<GpuPageTables> tables;  // of a GPU with an MMU
   };
   struct AdapterWasReset {};  // thrown out of a wait; the operation starts again
 
@@ -128,7 +135,7 @@ class Paging {
   NTSTATUS take_room(Allocation& a, Segment& segment);
   NTSTATUS place_local(Allocation& a, Segment& segment);
   NTSTATUS place_aperture(Allocation& a, Segment& segment);
-  void take_out(Allocation& a);
+  NTSTATUS take_out(Allocation& a);
   void forget_place(Allocation& a);
   /// The backing store within the devices' reach, as the mode wants its list.
   NTSTATUS map_backing(Allocation& a);
@@ -142,6 +149,26 @@ class Paging {
   void tell_discard(Allocation& a);
   void run(Allocation& a, DXGK_BUILDPAGINGBUFFER_OPERATION operation, const PagingQueue::Describe& describe,
            std::uint64_t failure);
+  void run(Adapter& adapter, DXGK_BUILDPAGINGBUFFER_OPERATION operation,
+           const PagingQueue::Describe& describe, std::uint64_t failure);
+
+  // gpu_page_tables.cpp
+  struct PageTableUpdate {
+    DXGK_PTE* entries = nullptr;
+    UINT first = 0;
+    UINT count = 0;
+    bool repeat = false;   ///< one entry for all
+    bool initial = false;  ///< the table's first content
+    HANDLE allocation = nullptr;
+    std::uint64_t offset = 0;   ///< of the first page within it
+    std::uint64_t address = 0;  ///< virtual, of the first page
+  };
+  void update_table(Adapter& adapter, UINT level, GpuPageTables::Table& table, const PageTableUpdate& update);
+  /// Memory for the tables that it needs; after that map_virtual() can not fail.
+  NTSTATUS prepare_virtual(Allocation& a);
+  void validate_tables(Adapter& adapter, std::uint64_t page);
+  void map_virtual(Allocation& a);
+  void unmap_virtual(Allocation& a);
 
   // paging_timeout.cpp
   void wait(PagingQueue& queue, UINT fence);

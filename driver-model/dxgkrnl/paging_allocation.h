@@ -20,6 +20,10 @@ struct Paging::Allocation {
   SIZE_T view_size = 0;
   UCHAR* cpu_visible = nullptr;
 
+  // The GPU's virtual address, where it has an MMU.
+  std::uint64_t virtual_page = 0;
+  bool virtual_valid = false;  // page tables lead to where it is
+
   Residency residency = Residency::kNone;
   Segment* segment = nullptr;
   std::uint64_t first_page = 0;  // within the segment

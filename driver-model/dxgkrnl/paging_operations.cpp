@@ -41,8 +41,13 @@ void in_pieces(std::uint64_t pages, std::uint64_t piece, F action) {
 
 void Paging::run(Allocation& a, DXGK_BUILDPAGINGBUFFER_OPERATION operation,
                  const PagingQueue::Describe& describe, std::uint64_t failure) {
+  run(*a.adapter, operation, describe, failure);
+}
+
+void Paging::run(Adapter& adapter, DXGK_BUILDPAGINGBUFFER_OPERATION operation,
+                 const PagingQueue::Describe& describe, std::uint64_t failure) {
   if (gone_) return;
-  PagingQueue& queue = *a.adapter->queue;
+  PagingQueue& queue = *adapter.queue;
   // What an operation needs stands until it is complete, and the next one may depend on it.
   if (const auto fence = queue.run(operation, describe, failure)) wait(queue, *fence);
 }

@@ -38,6 +38,7 @@ NTSTATUS Kernel::start_paging(LogicalAdapter& link) {
   Paging::Caps caps;
   caps.logical = link.memory.space->mode() == RemappingMode::kLogical;
   caps.map_aperture2 = driver_caps.MemoryManagementCaps.MapAperture2Supported != 0;
+  caps.gpu_mmu = driver_caps.MemoryManagementCaps.GpuMmuSupported != 0;
   caps.per_engine_tdr = driver_caps.SupportPerEngineTDR != FALSE;
   caps.patch = driver_.DxgkDdiPatch != nullptr && driver_caps.SchedulingCaps.NoDmaPatching == 0;
   caps.node = driver_caps.MemoryManagementCaps.PagingNode;

@@ -110,6 +110,7 @@ void Paging::reset_adapter() {
     } else {
       continue;
     }
+    unmap_virtual(*a);
     evicted.push_back(a.get());
   }
   must("DxgkDdiRestartFromTimeout", driver.DxgkDdiRestartFromTimeout);

@@ -101,6 +101,7 @@ NTSTATUS query(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
       DXGK_DRIVERCAPS caps{};
       caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;
       caps.MemoryManagementCaps.MapAperture2Supported = 1;
+      caps.MemoryManagementCaps.GpuMmuSupported = g_script->gpu_mmu ? 1 : 0;
       caps.MemoryManagementCaps.PagingNode = 5;
       caps.SchedulingCaps.HwQueuePacketCap = g_script->cap;
       caps.SupportPerEngineTDR = g_script->per_engine ? TRUE : FALSE;
@@ -113,6 +114,10 @@ NTSTATUS query(const HANDLE, IN_CONST_PDXGKARG_QUERYADAPTERINFO args) {
   }
 }
 
+NTSTATUS begin_exclusive(const PVOID, IN_PDXGKARG_BEGINEXCLUSIVEACCESS) {
+  return g_script->note("BeginExclusive");
+}
+NTSTATUS end_exclusive(const PVOID, IN_PDXGKARG_ENDEXCLUSIVEACCESS) { return g_script->note("EndExclusive"); }
 NTSTATUS stop_device(const PVOID) { return STATUS_SUCCESS; }
 VOID dpc(const PVOID) { g_script->dxgk.DxgkCbNotifyDpc(g_script->dxgk.DeviceHandle); }
 
@@ -200,6 +205,8 @@ NTSTATUS scripted_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
   data.DxgkDdiRestartFromTimeout = restart_from_timeout;
   data.DxgkDdiResetEngine = reset_engine;
   data.DxgkDdiQueryEngineStatus = engine_status;
+  data.DxgkDdiBeginExclusiveAccess = begin_exclusive;
+  data.DxgkDdiEndExclusiveAccess = end_exclusive;
   return DxgkInitialize(driver, path, &data);
 }
 
@@ -216,6 +223,8 @@ void PagingDriver::make(dxgkrnl::PagingConfig paging) {
   PagingMachine::Options options;
   options.gpus = 1;
   options.driver = scripted_entry;
+  options.high_memory = mode_ == dxgkrnl::RemappingMode::kLogical;
+  options.kernel.isolation = mode_ == dxgkrnl::RemappingMode::kIsolation;
   options.kernel.paging = paging;
   options.kernel.paging.tdr_delay = 1000;
   options.kernel.paging.preemption_delay = 100;

@@ -31,6 +31,7 @@ struct PagingScript {
   std::map<std::string, NTSTATUS> status;
   DXGK_ALLOCATIONINFOFLAGS_WDDM2_0 flags{};
   UINT segments = 2;  // set: aperture
+  bool gpu_mmu = false;
   bool patch = false;
   bool per_engine = true;
   bool responsive = false;
@@ -83,6 +84,7 @@ class PagingDriver : public ::testing::Test {
   using Ends = std::pair<std::uint64_t, std::uint64_t>;
 
   PagingScript script_;
+  dxgkrnl::RemappingMode mode_ = dxgkrnl::RemappingMode::kLogical;
   std::unique_ptr<PagingMachine> m_;
 };
 
