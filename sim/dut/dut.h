@@ -62,6 +62,18 @@ struct FaultProbe {
   std::array<std::uint64_t, 2> record{};
 };
 
+/// A valid entry of the IOMMU's IOTLB or of its paging-structure caches, as the RTL holds it.
+struct CachedTranslation {
+  unsigned table_level = 0;  ///< 0: IOTLB, the entry is a page; 1 to 3: the way to a table of that level
+  std::uint16_t did = 0;
+  std::uint64_t page = 0;    ///< the first input page (of 4 KiB) that it stands for
+  unsigned page_shift = 12;  ///< of what it stands for: 12, 21, 30 or 39
+  std::uint64_t frame = 0;   ///< host page: of that first page, or of the table
+  bool readable = false;     ///< over all levels that it stands for
+  bool writable = false;
+  bool snoop = false;  ///< pages only
+};
+
 /// Everything the model drives in one cycle.
 struct DutOutputs {
   AxiLiteSlaveOut iommu;
@@ -107,6 +119,8 @@ class Dut {
   virtual const DutOutputs& sample() = 0;
   /// Rising edge, new inputs, falling edge. `reset` is that of the cycle that begins.
   virtual void clock(const DutInputs& inputs, DutReset reset) = 0;
+  /// What the translation caches hold in the present cycle.
+  [[nodiscard]] virtual std::vector<CachedTranslation> cached_translations() const = 0;
   /// Immediate assertions that failed since the last call.
   [[nodiscard]] virtual unsigned take_assertions() = 0;
 

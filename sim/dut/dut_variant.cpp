@@ -9,11 +9,15 @@
 #include <verilated_fst_c.h>
 #endif
 
+#include <array>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "sim/dut/dut.h"
 #include "sim/dut/variants.h"
 #include "sim/dut/verilated_bits.h"
+#include "sim/dut/visible_register.h"
 
 namespace gpudmar::sim {
 namespace {
@@ -61,6 +65,19 @@ class Waves {
 #endif
 };
 
+/// Registers of a translation cache, an element or a bit for each entry.
+struct CacheRegisters {
+  VisibleRegister valid, did, tag, frame, r, w;
+  CacheRegisters() = default;
+  CacheRegisters(const VerilatedContext& context, const std::string& scope, const char* tag_name)
+      : valid(context, scope, "valid_q"),
+        did(context, scope, "did_q"),
+        tag(context, scope, tag_name),
+        frame(context, scope, "frame_q"),
+        r(context, scope, "r_q"),
+        w(context, scope, "w_q") {}
+};
+
 class VariantDut final : public Dut {
  public:
   explicit VariantDut(std::uint64_t seed) {
@@ -70,6 +87,15 @@ class VariantDut final : public Dut {
     context_->randSeed(static_cast<int>(seed % 0x7FFF'FFFE) + 1);
     context_->fatalOnError(false);  // a failed assertion is a violation of the run, not an abort
     model_ = std::make_unique<GPUDMAR_MODEL>(context_.get(), "");
+    const std::string iotlb = "gpu_dmar.i_iommu.i_iotlb.gen_full.i_full";
+    iotlb_ = {*context_, iotlb, "page_q"};
+    iotlb_size_ = {*context_, iotlb, "size_q"};
+    iotlb_snoop_ = {*context_, iotlb, "snp_q"};
+    for (unsigned level = 1; level <= 3; ++level)
+      paging_caches_[level - 1] = {
+          *context_,
+          "gpu_dmar.i_iommu.gen_paging_cache[" + std::to_string(level) + "].i_paging_cache.gen_cache",
+          "tag_q"};
     info_ = {GPUDMAR_PIPE,      kAdapters,
              kBusBytes,         GPUDMAR_HAW,
              GPUDMAR_MGAW,      GPUDMAR_DMA_ADDR_BITS,
@@ -131,6 +157,40 @@ class VariantDut final : public Dut {
       context_->gotError(false);
       context_->gotFinish(false);
     }
+  }
+
+  std::vector<CachedTranslation> cached_translations() const override {
+    std::vector<CachedTranslation> found;
+    for (unsigned i = 0; i < iotlb_.did.elements(); ++i) {
+      if (!iotlb_.valid.bit(i)) continue;
+      CachedTranslation entry;
+      const auto size = static_cast<unsigned>(iotlb_size_[i]);
+      const std::uint64_t offset = low_bits(9 * size);  // of a page in it: registers keep any
+      entry.did = static_cast<std::uint16_t>(iotlb_.did[i]);
+      entry.page = iotlb_.tag[i] & ~offset;
+      entry.page_shift = 12 + 9 * size;
+      entry.frame = iotlb_.frame[i] & ~offset;
+      entry.readable = iotlb_.r.bit(i);
+      entry.writable = iotlb_.w.bit(i);
+      entry.snoop = iotlb_snoop_.bit(i);
+      found.push_back(entry);
+    }
+    for (unsigned level = 1; level <= 3; ++level) {
+      const CacheRegisters& cache = paging_caches_[level - 1];
+      for (unsigned i = 0; i < cache.did.elements(); ++i) {
+        if (!cache.valid.bit(i)) continue;
+        CachedTranslation entry;
+        entry.table_level = level;
+        entry.did = static_cast<std::uint16_t>(cache.did[i]);
+        entry.page = cache.tag[i] << (9 * level);
+        entry.page_shift = 12 + 9 * level;
+        entry.frame = cache.frame[i];
+        entry.readable = cache.r.bit(i);
+        entry.writable = cache.w.bit(i);
+        found.push_back(entry);
+      }
+    }
+    return found;
   }
 
   unsigned take_assertions() override {
@@ -388,6 +448,10 @@ class VariantDut final : public Dut {
 
   std::unique_ptr<VerilatedContext> context_ = std::make_unique<VerilatedContext>();
   std::unique_ptr<GPUDMAR_MODEL> model_;
+  CacheRegisters iotlb_;
+  VisibleRegister iotlb_size_;
+  VisibleRegister iotlb_snoop_;
+  std::array<CacheRegisters, 3> paging_caches_;  // by level - 1
   Waves waves_;
   DutInfo info_;
   DutOutputs out_;

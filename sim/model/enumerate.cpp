@@ -46,6 +46,22 @@ std::optional<ContextEntry> find_context(const RootState& root, const MemoryView
   return entry;
 }
 
+std::optional<TableWay> find_table(const ContextEntry& context, const MemoryView& memory, std::uint64_t input,
+                                   unsigned level) {
+  if (level == 0 || level >= context.levels) return std::nullopt;
+  TableWay way{context.table, true, true};
+  for (unsigned at = context.levels; at > level; --at) {
+    const unsigned shift = 12 + 9 * (at - 1);
+    const std::uint64_t entry = memory.load64(way.table + 8 * (input >> shift & (kEntries - 1))).value_or(0);
+    way.readable = way.readable && (entry & kRead) != 0;
+    way.writable = way.writable && (entry & kWrite) != 0;
+    if (!way.readable && !way.writable) return std::nullopt;
+    if (at <= 3 && (entry & kPageSize) != 0) return std::nullopt;
+    way.table = entry & kAddress;
+  }
+  return way;
+}
+
 void for_each_leaf(const ContextEntry& context, const MemoryView& memory,
                    const std::function<void(const Leaf&)>& visit) {
   if (context.levels != 0) walk(memory, context.table, context.levels, 0, true, true, visit);

@@ -37,6 +37,17 @@ struct Leaf {
   bool snoop = false;  ///< SNP
 };
 
+/// A present non-leaf entry: the way to a table of `level` (1: its entries are pages of 4 KiB).
+struct TableWay {
+  std::uint64_t table = 0;  ///< byte address
+  bool readable = false;    ///< over all levels down to it
+  bool writable = false;
+};
+/// The way to the table of `level` that `input` is looked up in; nullopt: no entry leads there. The root of
+/// the context's tables is no such way, the context entry is.
+[[nodiscard]] std::optional<TableWay> find_table(const ContextEntry& context, const MemoryView& memory,
+                                                 std::uint64_t input, unsigned level);
+
 /// Calls `visit` for each leaf under the context's tables that permits anything, ascending by input.
 void for_each_leaf(const ContextEntry& context, const MemoryView& memory,
                    const std::function<void(const Leaf&)>& visit);

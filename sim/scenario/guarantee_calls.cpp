@@ -10,8 +10,10 @@
 namespace gpudmar::sim {
 namespace {
 
-constexpr std::uint64_t kSweepCalls = 16;  // at least so many callbacks between two sweeps
-constexpr std::uint64_t kSweepShare = 8;   // and at least live pages / so many
+// With more live pages than kFewPages, so many callbacks between two sweeps, and live pages / kSweepShare.
+constexpr std::uint64_t kFewPages = 64;
+constexpr std::uint64_t kSweepCalls = 16;
+constexpr std::uint64_t kSweepShare = 8;
 
 /// What a call does to who may reach what.
 enum class Effect { kNone, kGives, kTakes };
@@ -108,9 +110,10 @@ void Guarantees::call(const dxgkrnl::CallRecord& record, bool finished) {
       after.free_pages = open.before.free_pages;
     rules_.call_failed(record.name, open.before, after);
   }
-  if (++calls_since_sweep_ < kSweepCalls + rules_.live_pages() / kSweepShare && !failed) return;
+  const std::uint64_t pages = rules_.live_pages();
+  if (pages > kFewPages && ++calls_since_sweep_ < kSweepCalls + pages / kSweepShare && !failed) return;
   calls_since_sweep_ = 0;
-  rules_.sweep();
+  sweep();
 }
 
 // ---- The driver's devices

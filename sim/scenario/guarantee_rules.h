@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "driver-model/mm/pages.h"
+#include "sim/dut/dut.h"
 #include "sim/model/enumerate.h"
 
 namespace gpudmar::sim {
@@ -115,6 +116,9 @@ class GuaranteeRules {
   void blocked(std::uint16_t source_id, bool write, std::uint64_t address, std::uint64_t arrival);
   /// The tables hold what was promised and nothing else. G4, G18, G23
   void sweep();
+  /// What the unit has cached is what the tables say: no entry has outlived its mapping, and none grants more
+  /// or less or leads elsewhere. G5
+  void check_caches(const std::vector<CachedTranslation>& cached);
   [[nodiscard]] bool knows(const void* id) const { return adls_.count(id) != 0; }
   [[nodiscard]] std::uint64_t locked_pages() const { return locks_.size(); }  ///< by page events
   [[nodiscard]] std::uint64_t live_pages() const { return live_pages_; }
@@ -197,6 +201,9 @@ class GuaranteeRules {
   void check_others(const Space& space, const Adl& adl);
   void check_reserved(const Space& space, std::uint64_t page, const char* when);
   void sweep(const Space& space);
+  [[nodiscard]] std::string judge_page(std::uint16_t source_id, const CachedTranslation& entry) const;
+  [[nodiscard]] std::string judge_table(const model::ContextEntry& context,
+                                        const CachedTranslation& entry) const;
   /// Tables are in the middle of a change, or do not matter any more.
   [[nodiscard]] bool changing() const { return ended_ || allocating_ > 0 || freeing_ > 0; }
 
@@ -206,6 +213,7 @@ class GuaranteeRules {
   std::map<std::string, std::uint64_t>& checked_;
   model::RootState root_;
   std::map<std::string, Space> spaces_;
+  std::map<std::uint16_t, std::string> domains_;  ///< domain-id to the link that had it last
   std::unordered_map<const void*, Live> adls_;
   std::uint64_t live_pages_ = 0;
   std::unordered_map<const void*, std::vector<Former>> former_;  ///< freed numbers, by object

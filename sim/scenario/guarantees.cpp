@@ -71,11 +71,16 @@ Guarantees::~Guarantees() { finish(); }
 void Guarantees::finish() {
   if (!watching_) return;
   watching_ = false;
-  rules_.sweep();
+  sweep();
   kernel_.calls().observe({});
   kernel_.system_memory().observe({});
   kernel_.pages().observe({});
   machine_.board().remove_observer(*this);
+}
+
+void Guarantees::sweep() {
+  rules_.sweep();
+  rules_.check_caches(machine_.board().dut().cached_translations());
 }
 
 void Guarantees::settle() {

@@ -36,8 +36,8 @@ class Guarantees final : public CycleObserver {
   void count(const std::string& rule) { rules_.count(rule); }
   /// Kernel::start() has succeeded: every link has the path that it was to have (G1).
   void system_started();
-  /// Compares all tables with all promises now.
-  void sweep() { rules_.sweep(); }
+  /// Compares all tables with all promises, and the unit's caches with the tables, now.
+  void sweep();
   /// Waits until every request was answered and every record has reached the operating system (G21).
   void settle();
   /// The last look; nothing is checked afterwards.
