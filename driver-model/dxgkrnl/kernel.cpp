@@ -37,6 +37,7 @@ Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
       memory_(pages_, *platform.time, handles_,
               {platform.host_address_width, config.page_file_pages, mm::make_backing}),
       system_memory_(memory_, *platform.time),
+      driver_memory_(pages_),
       gate_(*platform.time) {
   Kernel* none = nullptr;
   if (!g_active.compare_exchange_strong(none, this))

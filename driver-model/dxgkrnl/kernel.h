@@ -16,6 +16,7 @@
 #include "driver-model/dxgkrnl/adapter.h"
 #include "driver-model/dxgkrnl/call_log.h"
 #include "driver-model/dxgkrnl/ddi_gate.h"
+#include "driver-model/dxgkrnl/driver_memory.h"
 #include "driver-model/dxgkrnl/handles.h"
 #include "driver-model/dxgkrnl/memory_manager.h"
 #include "driver-model/dxgkrnl/pool_pages.h"
@@ -170,6 +171,7 @@ class Kernel {
   /// The one live kernel. Throws std::logic_error when there is none.
   [[nodiscard]] static Kernel& active();
   [[nodiscard]] MemoryManager& memory() { return memory_; }
+  [[nodiscard]] DriverMemory& driver_memory() { return driver_memory_; }
   /// Call an entry point of the driver at PASSIVE_LEVEL. Waits while somebody has exclusive access (R182).
   /// Raises BugCheck 0xC8 when it comes back at another level.
   /// `subject`: for observers of the call log.
@@ -240,6 +242,7 @@ class Kernel {
   std::unique_ptr<vtd::RemappingUnit> unit_;
   MemoryManager memory_;
   SystemMemory system_memory_;
+  DriverMemory driver_memory_;
   ProcessTable processes_;
   DdiGate gate_;
   DRIVER_INITIALIZATION_DATA driver_{};

@@ -53,6 +53,11 @@ bool FailurePoint::disarm() {
   return failed_;
 }
 
+bool FailurePoint::failed() {
+  const std::lock_guard guard(mutex_);
+  return failed_;
+}
+
 bool FailurePoint::fails() {
   const std::lock_guard guard(mutex_);
   if (!left_) return false;

@@ -74,6 +74,8 @@ class FailurePoint {
   void after(std::uint64_t allocations, bool sticky = false);
   /// Nothing fails from here on. Did anything since after()?
   bool disarm();
+  /// Did anything fail since after()?
+  [[nodiscard]] bool failed();
   /// For whoever allocates: does this one fail?
   [[nodiscard]] bool fails();
 

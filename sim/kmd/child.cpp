@@ -9,6 +9,7 @@
 
 #include "sim/kmd/child_run.h"
 #include "sim/scenario/names.h"
+#include "sim/scenario/system_start.h"
 
 namespace gpudmar::sim::kmd {
 namespace {
@@ -27,98 +28,10 @@ void ChildRun::stage(const std::string& name) {
   events_.send({{"t", "stage"}, {"name", name}, {"cycle", machine_.board().cycles()}});
 }
 
-void ChildRun::power_member(dxgkrnl::PhysicalAdapter& member, std::uint64_t state) {
-  dxgkrnl::CallScope call(kernel_->calls(), "DxgkDdiSetPowerState",
-                          fmt::format("{} D{}", member.function().name, state - PowerDeviceD0),
-                          {nullptr, nullptr, dxgkrnl::index_of(member)});
-  call.done(kernel_->driver().DxgkDdiSetPowerState(member.context, DISPLAY_ADAPTER_HW_ID,
-                                                   static_cast<DEVICE_POWER_STATE>(state), PowerActionSleep));
-}
-
-// E2: down with the lead first, up with the lead last.
-void ChildRun::power(std::uint64_t state) {
-  if (kernel_->driver().DxgkDdiSetPowerState == nullptr) return;
-  const bool up = state == PowerDeviceD0;
-  for (const bool lead : {!up, up})
-    for (const auto& member : kernel_->functions())
-      if (member->started && (member->link.LeadLink != FALSE) == lead) power_member(*member, state);
-}
-
-void ChildRun::query(const Step& step) {
-  std::vector<std::uint8_t> answer(step.answer);
-  DXGKARG_QUERYADAPTERINFO args{};
-  args.Type = static_cast<DXGK_QUERYADAPTERINFOTYPE>(step.number);
-  args.pOutputData = answer.data();
-  args.OutputDataSize = static_cast<UINT>(answer.size());
-  dxgkrnl::CallScope call(kernel_->calls(), "DxgkDdiQueryAdapterInfo", fmt::format("type {}", step.number),
-                          {&args, nullptr, dxgkrnl::index_of(*kernel_->functions().front())});
-  const NTSTATUS status =
-      call.done(kernel_->driver().DxgkDdiQueryAdapterInfo(kernel_->functions().front()->context, &args));
-  events_.send({{"t", "note"}, {"text", fmt::format("query {}: {}", step.number, status_name(status))}});
-}
-
-void ChildRun::start() {
-  if (guarantees_ == nullptr)
-    guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_);
-  const NTSTATUS status = Action(recorder_.get(), "start").done(kernel_->start());
-  if (!NT_SUCCESS(status))
-    break_off("start_failed", fmt::format("{}: {}", status_name(status), kernel_->start_error()),
-              last_frames_);
-  started_ = true;
-  guarantees_->system_started();
-  for (const auto& adapter : kernel_->adapters()) {
-    static const char* const modes[] = {"physical", "1:1 isolation", "logical remapping"};
-    events_.send({{"t", "note"},
-                  {"text", fmt::format("{}: {} adapter{}, {}", adapter.name, adapter.members.size(),
-                                       adapter.members.size() == 1 ? "" : "s",
-                                       modes[static_cast<unsigned>(adapter.mode)])}});
-  }
-}
-
-void ChildRun::stop() {
-  guarantees_->sweep();
-  // The checker takes all links to end at once; each is detached before the next one's drivers are done.
-  if (kernel_->adapters().size() > 1) guarantees_.reset();
-  const NTSTATUS status = Action(recorder_.get(), "stop").done(kernel_->stop());
-  started_ = false;
-  if (!NT_SUCCESS(status))
-    events_.send({{"t", "problem"}, {"text", "StopDevice returns " + status_name(status)}});
-}
-
-void ChildRun::step(const Step& step) {
-  using Kind = Step::Kind;
-  stage(name_of(step));
-  if (step.kind == Kind::kStart) return start();
-  if (step.kind == Kind::kWait) return machine_.engine().wait_cycles(step.number);
-  if (step.kind == Kind::kTrim) {
-    const Action action(recorder_.get(), "trim", {{"pages", step.number}});
-    kernel_->trim(step.number);
-    return;
-  }
-  if (!started_) {
-    events_.send({{"t", "problem"}, {"text", name_of(step) + ": the adapters are not started"}});
-    return;
-  }
-  if (step.kind == Kind::kStop) return stop();
-  if (step.kind == Kind::kPower) return power(step.number);
-  if (step.kind == Kind::kQuery) return query(step);
-  if (step.kind == Kind::kEscape) {
-    std::vector<std::uint8_t> data = step.bytes;
-    const NTSTATUS status = kernel_->escape(data.data(), static_cast<std::uint32_t>(data.size()));
-    events_.send({{"t", "note"}, {"text", "escape: " + status_name(status)}});
-    return;
-  }
-  // Reattach: only a driver that gives exclusive access can be asked.
-  const auto& driver = kernel_->driver();
-  if (driver.DxgkDdiBeginExclusiveAccess == nullptr || driver.DxgkDdiEndExclusiveAccess == nullptr) return;
-  if (kernel_->adapters().front().mode == dxgkrnl::RemappingMode::kPhysical) return;
-  const NTSTATUS status = Action(recorder_.get(), "reattach").done(kernel_->reattach());
-  if (!NT_SUCCESS(status))
-    events_.send({{"t", "problem"}, {"text", "exclusive access: " + status_name(status)}});
-}
-
 void ChildRun::run_plan() {
-  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_);
+  guarantees_ =
+      std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_, std::vector<std::uint64_t>(),
+                                   attaches(request_.plan.system.start));
   stage("load");
   try {
     driver_ = std::make_unique<LoadedDriver>(request_.driver);
@@ -145,7 +58,11 @@ void ChildRun::run_plan() {
               {});
   }
   for (const Step& s : request_.plan.steps) step(s);
-  if (started_) step({Step::Kind::kStop, 0, {}, 0});
+  if (started_) {
+    Step last;
+    last.kind = Step::Kind::kStop;
+    step(last);
+  }
   stage("unload");
   {
     const Action action(recorder_.get(), "unload");
@@ -173,6 +90,7 @@ void ChildRun::guarded(const std::function<void()>& body) {
 
 void ChildRun::break_off(const std::string& kind, const std::string& what, const Frames& frames) {
   const Thread& now = thread();
+  if (request_.verifier && kernel_ != nullptr) events_.send({{"t", "dump"}, {"text", kernel_->dump()}});
   events_.send({{"t", "broken_off"},
                 {"kind", kind},
                 {"text", what},
@@ -200,6 +118,10 @@ void ChildRun::end(int code) {
     last["faults"] = kernel_->faults().size();
     last["requests"] = dma_->seen();
     last["stray"] = dma_->stray();
+    last["kernel_warnings"] = kernel_->warnings();
+    // Each request was looked at; the parent knows of those that broke the rule.
+    if (dma_->stray() == 0 && dma_->seen() != 0) last["kept"]["R142"] = dma_->seen();
+    if (dma_->stray() != 0) last["kept"].erase("R142");
   }
   events_.send(last);
   if (!machine_.config().waves.empty()) machine_.board().dut().close_waves();

@@ -22,6 +22,8 @@ struct ChildRequest {
   int events = -1;  ///< file descriptor for events, a line of JSON each
   Limits limits;
   std::string record;  ///< file for the trace; empty: none
+  bool verifier = false;
+  bool strict = false;  ///< faults of devices stop the system
 };
 
 // Exit codes; the events say more.

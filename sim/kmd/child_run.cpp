@@ -4,10 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <systemc>
 #include <utility>
 
-#include "sim/scenario/system.h"
+#include "driver-model/dxgkrnl/driver_imports.h"
+#include "sim/scenario/system_start.h"
 
 namespace gpudmar::sim::kmd {
 namespace {
@@ -19,69 +21,28 @@ std::uintptr_t current_process() {
   return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
 }
 
+// "link3": a link keeps its number when others go.
+unsigned number_of(const dxgkrnl::AdapterView& link) {
+  return static_cast<unsigned>(std::stoul(link.name.substr(link.name.find_first_of("0123456789"))));
+}
+
 bool is_entry_point(const std::string& name) {
   return name.rfind("DxgkDdi", 0) == 0 || name == "DriverEntry";
 }
 
 }  // namespace
 
-class ChildRun::WatchedBar final : public hw::Mmio {
- public:
-  WatchedBar(hw::Mmio& bar, std::function<void()> used) : bar_(bar), used_(std::move(used)) {}
-  [[nodiscard]] hw::PhysAddr base() const override { return bar_.base(); }
-  [[nodiscard]] std::uint64_t size() const override { return bar_.size(); }
-  [[nodiscard]] std::uint32_t read32(std::uint64_t offset) override {
-    used_();
-    return bar_.read32(offset);
-  }
-  [[nodiscard]] std::uint64_t read64(std::uint64_t offset) override {
-    used_();
-    return bar_.read64(offset);
-  }
-  void write32(std::uint64_t offset, std::uint32_t value) override {
-    used_();
-    bar_.write32(offset, value);
-  }
-  void write64(std::uint64_t offset, std::uint64_t value) override {
-    used_();
-    bar_.write64(offset, value);
-  }
-
- private:
-  hw::Mmio& bar_;
-  std::function<void()> used_;
-};
-
 ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
     : machine_(machine), request_(request), events_(request.events), platform_(machine.platform()) {
   for (hw::Function& function : platform_.functions) {
-    bars_.push_back(std::make_unique<WatchedBar>(*function.bar0, [this] { active(); }));
+    const auto adapter = static_cast<unsigned>(bars_.size());
+    bars_.push_back(std::make_unique<WatchedBar>(
+        *function.bar0,
+        WatchedBar::Hooks{[this] { active(); }, [this, adapter] { return doorbell(adapter); }}));
     function.bar0 = bars_.back().get();
   }
   make_judge();
-  dma_ = std::make_unique<DmaWatch>(
-      machine_,
-      [this](unsigned adapter, std::uint64_t page) {
-        const auto& functions = kernel_->functions();
-        for (const auto& function : functions) {
-          if (function->index() != adapter || function->device_handle == nullptr) continue;
-          const auto views = kernel_->adapters();
-          for (unsigned link = 0; link < views.size(); ++link)
-            for (const std::size_t member : views[link].members)
-              if (member == adapter)
-                return judge_->is_live(link, page) || system_pages_.count({views[link].name, page}) != 0;
-        }
-        return false;
-      },
-      [this](const StrayRequest& stray) {
-        events_.send({{"t", "dma"},
-                      {"adapter", stray.adapter},
-                      {"write", stray.write},
-                      {"address", stray.address},
-                      {"cycle", stray.cycle},
-                      {"freed", stray.freed},
-                      {"f", stray.freed_by}});
-      });
+  make_dma_watch();
   if (!request.record.empty()) {
     const Scenario& system = request.plan.system;
     recorder_ = std::make_unique<replay::Recorder>(
@@ -122,15 +83,46 @@ void ChildRun::system_use(const dxgkrnl::CallRecord& record, bool finished) {
 }
 
 dxgkrnl::KernelConfig ChildRun::kernel_config() const {
-  const ScenarioStart& start = request_.plan.system.start;
-  dxgkrnl::KernelConfig config = sim::kernel_config(machine_.config().seed);
-  config.placement = start.placement;
-  if (start.page_file) config.page_file_pages = *start.page_file / hw::kPageSize;
-  config.shuffle_logical = start.shuffle_logical;
-  config.force_logical = start.iommu == ScenarioStart::Iommu::kLogical;
-  config.isolation = start.iommu == ScenarioStart::Iommu::kIsolation;
+  dxgkrnl::KernelConfig config = sim::kernel_config(request_.plan.system.start, machine_.config().seed);
+  config.verifier = request_.verifier;
+  config.faults_are_fatal = request_.strict;
   const_cast<ChildRun*>(this)->hook_runtime(config.runtime);
   return config;
+}
+
+bool ChildRun::reaches(unsigned adapter, std::uint64_t page) const {
+  for (const auto& function : kernel_->functions()) {
+    if (function->index() != adapter || function->device_handle == nullptr) continue;
+    for (const auto& view : kernel_->adapters())
+      if (std::count(view.members.begin(), view.members.end(), adapter) != 0)
+        return judge_->is_live(number_of(view), page) || system_pages_.count({view.name, page}) != 0 ||
+               (view.mode == dxgkrnl::RemappingMode::kPhysical && kernel_->driver_memory().holds(page));
+  }
+  return false;
+}
+
+void ChildRun::make_dma_watch() {
+  dma_ = std::make_unique<DmaWatch>(
+      machine_, [this](unsigned adapter, std::uint64_t page) { return reaches(adapter, page); },
+      [this](const StrayRequest& stray) {
+        events_.send({{"t", "dma"},
+                      {"adapter", stray.adapter},
+                      {"write", stray.write},
+                      {"address", stray.address},
+                      {"cycle", stray.cycle},
+                      {"freed", stray.freed},
+                      {"f", stray.freed_by}});
+      },
+      [this](const StrayRequest& request, const std::string& rule, const std::string& since) {
+        judge_->note_broken(rule);
+        events_.send(
+            {{"t", "rule"},
+             {"rule", rule},
+             {"text", fmt::format("adapter {} {} {:#x} in cycle {}, after {}", request.adapter,
+                                  request.write ? "writes" : "reads", request.address, request.cycle, since)},
+             {"f", Frames()},
+             {"in", ""}});
+      });
 }
 
 void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
@@ -172,6 +164,8 @@ void ChildRun::make_judge() {
   Judge::Hooks hooks;
   hooks.broken = [this](const std::string& rule, const std::string& what) {
     events_.send({{"t", "rule"}, {"rule", rule}, {"text", what}, {"f", call_frames_}, {"in", where()}});
+    if (rule == "R226")
+      break_off("does_not_load", "it opts into IOMMU isolation and imports what no such driver may", {});
   };
   hooks.loan = [this](const char* kind, std::uint64_t id, std::uint64_t pages, bool begins) {
     events_.send({{"t", "loan"},
@@ -187,14 +181,12 @@ void ChildRun::make_judge() {
   hooks.link_of = [this](HANDLE adapter) -> std::optional<unsigned> {
     const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
     if (physical == nullptr) return std::nullopt;
-    const auto views = kernel_->adapters();
-    for (unsigned link = 0; link < views.size(); ++link)
-      for (const std::size_t member : views[link].members)
-        if (member == physical->index()) {
-          for (const std::size_t other : views[link].members)
-            dma_->set_link(static_cast<unsigned>(other), link);
-          return link;
-        }
+    for (const auto& view : kernel_->adapters()) {
+      if (std::count(view.members.begin(), view.members.end(), physical->index()) == 0) continue;
+      for (const std::size_t member : view.members)
+        dma_->set_link(static_cast<unsigned>(member), number_of(view));
+      return number_of(view);
+    }
     return std::nullopt;
   };
   hooks.is_lead = [this](HANDLE adapter) { return kernel_->space_of_lead(adapter) != nullptr; };
@@ -204,6 +196,7 @@ void ChildRun::make_judge() {
   };
   hooks.irql = [] { return static_cast<unsigned>(KeGetCurrentIrql()); };
   hooks.thread = [] { return static_cast<std::uint64_t>(current_process()); };
+  hooks.forbidden_imports = dxgkrnl::forbidden_imports(request_.driver);
   judge_ = std::make_unique<Judge>(std::move(hooks));
 }
 
@@ -222,22 +215,32 @@ nlohmann::json ChildRun::where() const {
 }
 
 void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
+  watch_devices(record, finished);
+  if (finished)
+    call_ends(record);
+  else
+    call_begins(record);
+}
+
+void ChildRun::call_begins(const dxgkrnl::CallRecord& record) {
   Thread& now = thread();
   const bool entry = is_entry_point(record.name);
-  if (!finished) {
-    call_frames_ = driver_ == nullptr || entry ? Frames() : driver_frames(driver_->module());
-    now.frames.push_back(call_frames_);
-    events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
-    judge_->begins(record.name, record.arguments, record.adapter);
-    if (entry) {
-      if (now.ddis.empty()) now.ddi_begin = record.begin;
-      now.ddis.push_back(record.name);
-    } else {
-      active();
-      machine_.engine().wait_cycles(request_.limits.call_cycles);
-    }
-    return;
+  call_frames_ = driver_ == nullptr || entry ? Frames() : driver_frames(driver_->module());
+  now.frames.push_back(call_frames_);
+  events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
+  judge_->begins(record.name, record.arguments, record.adapter);
+  if (entry) {
+    if (now.ddis.empty()) now.ddi_begin = record.begin;
+    now.ddis.push_back(record.name);
+  } else {
+    active();
+    machine_.engine().wait_cycles(request_.limits.call_cycles);
   }
+}
+
+void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
+  Thread& now = thread();
+  const bool entry = is_entry_point(record.name);
   if (!now.frames.empty()) {
     call_frames_ = now.frames.back();
     now.frames.pop_back();
@@ -255,6 +258,56 @@ void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
   if (record.bugcheck && (record.name == "DxgkDdiInterruptRoutine" || record.name == "DxgkDdiDpcRoutine"))
     break_off("bugcheck", last_error_.empty() ? record.name + " stopped the system" : last_error_,
               last_frames_);
+}
+
+void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
+  const bool good = finished && !record.bugcheck && NT_SUCCESS(record.status);
+  if (record.name == "DxgkDdiSetPowerState") {
+    const auto adapter = static_cast<unsigned>(record.function);
+    const bool up = record.args.back() == '0';  // "gpu0, D0"
+    if (up && !finished) {
+      asleep_.erase(adapter);
+      dma_->allow(adapter);
+    } else if (!up && good) {
+      asleep_.insert(adapter);
+      judge_->look("E5");
+      dma_->forbid(adapter, "E5",
+                   "DxgkDdiSetPowerState has taken it to " + record.args.substr(record.args.size() - 2));
+    }
+    return;
+  }
+  const bool reset = good && record.name == "DxgkDdiResetFromTimeout";
+  const bool restart = !finished && record.name == "DxgkDdiRestartFromTimeout";
+  if (!finished && record.name == "DxgkDdiStartDevice") {
+    asleep_.erase(static_cast<std::size_t>(record.function));
+    dma_->allow(static_cast<unsigned>(record.function));
+  }
+  if (!reset && !restart) return;
+  const dxgkrnl::PhysicalAdapter* lead = kernel_->find_adapter(record.adapter);
+  for (const auto& view : kernel_->adapters()) {
+    if (lead == nullptr || std::count(view.members.begin(), view.members.end(), lead->index()) == 0) continue;
+    for (const std::size_t member : view.members)
+      if (reset)
+        dma_->forbid(static_cast<unsigned>(member), "E11", "DxgkDdiResetFromTimeout has returned");
+      else
+        dma_->allow(static_cast<unsigned>(member));
+  }
+}
+
+bool ChildRun::doorbell(unsigned adapter) {
+  if (asleep_.count(adapter) != 0) {
+    judge_->note_broken("E5");
+    events_.send({{"t", "rule"},
+                  {"rule", "E5"},
+                  {"text", fmt::format("a doorbell of adapter {}, which is below D0", adapter)},
+                  {"f", driver_frames(driver_->module())},
+                  {"in", where()}});
+  }
+  const auto& ddis = thread().ddis;
+  if (hangs_ == 0 || std::count(ddis.begin(), ddis.end(), "DxgkDdiSubmitCommand") == 0) return false;
+  --hangs_;
+  ++hung_;
+  return true;
 }
 
 void ChildRun::active() {

@@ -16,6 +16,7 @@
 #include "sim/kmd/frames.h"
 #include "sim/kmd/judge.h"
 #include "sim/kmd/trap.h"
+#include "sim/kmd/watched_bar.h"
 #include "sim/replay/recorder.h"
 #include "sim/scenario/guarantees.h"
 
@@ -41,32 +42,65 @@ class ChildRun {
     unsigned preemptions = 0;       ///< since the last of them
     unsigned number = 0;
   };
-  /// A BAR that notes who uses it.
-  class WatchedBar;
+  struct Allocation {
+    std::string link;
+    dxgkrnl::AllocationId id = 0;
+    bool filled = true;  ///< false: the last fill was left out
+  };
 
+  // child_run.cpp: who is told of what.
   [[nodiscard]] dxgkrnl::KernelConfig kernel_config() const;
   void hook_runtime(wdk::Runtime::Options& options);
   void make_judge();
+  void make_dma_watch();
+  [[nodiscard]] bool reaches(unsigned adapter, std::uint64_t page) const;
   void call(const dxgkrnl::CallRecord& record, bool finished);
+  void call_begins(const dxgkrnl::CallRecord& record);
+  void call_ends(const dxgkrnl::CallRecord& record);
   void system_use(const dxgkrnl::CallRecord& record, bool finished);
   [[nodiscard]] Thread& thread();
   /// The running thread did something that the bench sees; breaks off what takes too long.
   void active();
+  /// A doorbell of the GPU is rung. True: its channel hangs from here on.
+  bool doorbell(unsigned adapter);
+  /// The devices' side of power states and resets: who may make requests.
+  void watch_devices(const dxgkrnl::CallRecord& record, bool finished);
   void preempted(const Frames& frames);
-  void stage(const std::string& name);
+  [[nodiscard]] nlohmann::json where() const;
+
+  // child_steps.cpp: what the plan does.
   void step(const Step& step);
-  void start();
+  void start(const Step& step);
   void stop();
-  void power(std::uint64_t state);
-  void power_member(dxgkrnl::PhysicalAdapter& member, std::uint64_t state);
+  void power(const Step& step);
+  void reattach();
   void query(const Step& step);
+  void escape(const Step& step);
+  void allocate(const Step& step);
+  void touch(const Step& step, dxgkrnl::Paging& paging, Allocation& target);
+  void page(const Step& step);
+  void remove(const Step& step);
+  void isolate(const Step& step);
+  void fail(const Step& step);
+  /// What a step ended with, against what it was to end with.
+  void outcome(const Step& step, NTSTATUS status);
+  [[nodiscard]] bool memory_ran_out() const;
+  [[nodiscard]] std::optional<std::size_t> link_index(const std::string& name) const;
+  /// The one that the step names; nullopt, after saying so, when there is none.
+  [[nodiscard]] std::optional<std::size_t> link_of(const Step& step);
+  /// Time-outs of paging work that nobody asked for.
+  void look_for_timeouts();
+  void note(const std::string& text) { events_.send({{"t", "note"}, {"text", text}}); }
+  void problem(const std::string& text) { events_.send({{"t", "problem"}, {"text", text}}); }
+
+  // child.cpp: from the load to the end.
+  void stage(const std::string& name);
   void run_plan();
   /// Tells why, and ends the process.
   [[noreturn]] void break_off(const std::string& kind, const std::string& what, const Frames& frames);
   [[noreturn]] void end(int code);
   /// Runs a body of the driver; what it throws breaks the run off.
   void guarded(const std::function<void()>& body);
-  [[nodiscard]] nlohmann::json where() const;
 
   Machine& machine_;
   const ChildRequest& request_;
@@ -92,6 +126,13 @@ class ChildRun {
   std::string stopped_in_;  ///< the innermost call that a bugcheck came through; empty: none did
   std::string stopped_ddi_;
   bool started_ = false;
+  std::map<std::string, Allocation> allocations_;
+  std::set<std::size_t> asleep_;  ///< functions below D0
+  std::uint64_t hangs_ = 0;       ///< submissions that are to hang yet
+  std::uint64_t hung_ = 0;        ///< that did
+  std::uint64_t timeouts_ = 0;    ///< that were seen
+  std::map<std::string, unsigned> timeouts_of_;
+  bool pool_fails_ = false;
 };
 
 }  // namespace gpudmar::sim::kmd

@@ -7,8 +7,8 @@
 
 namespace gpudmar::sim::kmd {
 
-DmaWatch::DmaWatch(Machine& machine, IsLive is_live, Report report)
-    : machine_(machine), is_live_(std::move(is_live)), report_(std::move(report)) {
+DmaWatch::DmaWatch(Machine& machine, IsLive is_live, Report report, Loud loud)
+    : machine_(machine), is_live_(std::move(is_live)), report_(std::move(report)), loud_(std::move(loud)) {
   machine_.board().add_observer(*this);
 }
 
@@ -37,6 +37,11 @@ bool DmaWatch::reserved(unsigned adapter, std::uint64_t address) const {
 void DmaWatch::request(unsigned adapter, bool write, std::uint64_t address, std::uint64_t cycle) {
   if (address >= hw::kInterruptWindowBase && address < hw::kInterruptWindowEnd) return;  // a message
   ++seen_;
+  if (const auto quiet = quiet_.find(adapter); quiet != quiet_.end()) {
+    const auto [rule, since] = quiet->second;
+    quiet_.erase(quiet);
+    loud_({adapter, write, address, cycle, false, {}}, rule, since);
+  }
   const std::uint64_t page = address >> hw::kPageShift;
   if (is_live_(adapter, page) || reserved(adapter, address)) return;
   ++stray_;

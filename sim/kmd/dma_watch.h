@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sim/bench/machine.h"
@@ -27,8 +29,10 @@ class DmaWatch final : public CycleObserver {
  public:
   using IsLive = std::function<bool(unsigned adapter, std::uint64_t page)>;
   using Report = std::function<void(const StrayRequest&)>;
+  /// A request while the adapter was to make none; the rule and what the driver had promised.
+  using Loud = std::function<void(const StrayRequest&, const std::string& rule, const std::string& since)>;
   /// `report` is told of the first request to each page and direction.
-  DmaWatch(Machine& machine, IsLive is_live, Report report);
+  DmaWatch(Machine& machine, IsLive is_live, Report report, Loud loud);
   ~DmaWatch() override;
   DmaWatch(const DmaWatch&) = delete;
   DmaWatch& operator=(const DmaWatch&) = delete;
@@ -36,6 +40,11 @@ class DmaWatch final : public CycleObserver {
   void freed(unsigned link, const std::vector<std::uint64_t>& pages, const Frames& by);
   /// Which link an adapter is in, for the pages that were freed.
   void set_link(unsigned adapter, unsigned link) { links_[adapter] = link; }
+  /// No request of the adapter from here on, by this rule; the first one is told.
+  void forbid(unsigned adapter, const std::string& rule, const std::string& since) {
+    quiet_[adapter] = {rule, since};
+  }
+  void allow(unsigned adapter) { quiet_.erase(adapter); }
   [[nodiscard]] std::uint64_t stray() const { return stray_; }
   [[nodiscard]] std::uint64_t seen() const { return seen_; }
 
@@ -50,6 +59,8 @@ class DmaWatch final : public CycleObserver {
   Machine& machine_;
   IsLive is_live_;
   Report report_;
+  Loud loud_;
+  std::map<unsigned, std::pair<std::string, std::string>> quiet_;  // rule, since when
   std::map<unsigned, unsigned> links_;
   std::map<unsigned, std::unordered_map<std::uint64_t, Frames>> freed_;
   std::set<std::pair<std::uint64_t, bool>> told_;

@@ -113,6 +113,17 @@ void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS s
         fmt::format("{} was entered at IRQL {} and returns at {}", name, before, hooks_.irql()));
 }
 
+// R226: only who opts into isolation is bound by it.
+void Judge::caps_answered(const void* arguments) {
+  const auto& query = *static_cast<const DXGKARG_QUERYADAPTERINFO*>(arguments);
+  if (query.Type != DXGKQAITYPE_DRIVERCAPS || query.OutputDataSize < sizeof(DXGK_DRIVERCAPS)) return;
+  const auto& caps = *static_cast<const DXGK_DRIVERCAPS*>(query.pOutputData);
+  if (caps.MemoryManagementCaps.IoMmuSecureModeSupported == 0) return;
+  std::string names;
+  for (const std::string& import : hooks_.forbidden_imports) names += (names.empty() ? "" : ", ") + import;
+  check("R226", names.empty(), "a driver with IoMmuSecureModeSupported imports " + names);
+}
+
 void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
                  HANDLE adapter) {
   Thread& thread = threads_[hooks_.thread()];
@@ -125,6 +136,7 @@ void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status
   }
   if (bugcheck || arguments == nullptr) return;
   if (name == "DxgkDdiBuildPagingBuffer") return paging_ends(arguments, status);
+  if (name == "DxgkDdiQueryAdapterInfo" && NT_SUCCESS(status)) return caps_answered(arguments);
   if (is_legacy_callback(name)) return legacy_ends(name, arguments, adapter, status);
   if (!NT_SUCCESS(status)) return;
   if (name == "DxgkCbCreatePhysicalMemoryObject") {

@@ -32,15 +32,21 @@ class Judge {
     std::function<std::vector<std::uint64_t>(HANDLE memory)> pages_of;
     std::function<unsigned()> irql;
     std::function<std::uint64_t()> thread;
+    /// What the driver imports of the routines that a driver with isolation may not (R226).
+    std::vector<std::string> forbidden_imports{};
   };
   explicit Judge(Hooks hooks) : hooks_(std::move(hooks)) {}
 
-  /// A call of either direction begins; `arguments` of the memory callbacks and of BuildPagingBuffer, else
-  /// null; `adapter`: the handle that a callback takes beside them.
+  /// A call of either direction begins; `arguments` of the memory callbacks, of BuildPagingBuffer and of
+  /// QueryAdapterInfo, else anything; `adapter`: the handle that a callback takes beside them.
   void begins(const std::string& name, const void* arguments, HANDLE adapter = nullptr);
   /// It ended; `bugcheck`: with the end of the system.
   void ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
             HANDLE adapter = nullptr);
+
+  /// Somebody else looks at a rule; and found it broken, and has told.
+  void look(const std::string& rule) { ++looks_[rule]; }
+  void note_broken(const std::string& rule) { broken_.insert(rule); }
 
   /// A link's pages that ADLs name at present.
   [[nodiscard]] bool is_live(unsigned link, std::uint64_t page) const;
@@ -89,6 +95,7 @@ class Judge {
   void check_level_and_arguments(const std::string& name, const void* arguments);
   void check_interrupt_routine(const Thread& thread, const std::string& name);
   void check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status);
+  void caps_answered(const void* arguments);
   void create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void create_mdl(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void open(const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT& args);

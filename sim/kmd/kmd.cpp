@@ -16,7 +16,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <stdexcept>
 #include <system_error>
 
@@ -33,13 +32,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kLastWords{5};  // for a child that was asked where it is
-
-/// R226: a driver whose memory goes through an IOMMU has dxgkrnl allocate it.
-const std::set<std::string> kForbiddenImports{
-    "MmAllocateContiguousMemory", "MmAllocateContiguousMemorySpecifyCache",
-    "MmFreeContiguousMemory",     "MmAllocatePagesForMdl",
-    "MmAllocatePagesForMdlEx",    "MmFreePagesFromMdl",
-    "MmProbeAndLockPages"};
 
 struct Pipe {
   Pipe() {
@@ -113,6 +105,9 @@ bool read_events(int fd, pid_t child, std::chrono::seconds timeout, kmd::Report&
 void run_driver(const KmdOptions& options, const std::string& driver, kmd::Report& report) {
   const json arguments{{"driver", fs::absolute(driver).string()},
                        {"scenario", options.scenario},
+                       {"allocations", options.allocations},
+                       {"verifier", options.verifier},
+                       {"strict", options.strict},
                        {"seed", options.seed},
                        {"pipe", options.pipe},
                        {"latency", options.latency},
@@ -146,27 +141,29 @@ std::string build_and_run(const KmdOptions& options, kmd::Report& report) {
     report.refuse("does_not_compile", "the compiler's words are above");
     return "";
   }
-  bool forbidden = false;
-  for (const std::string& name : kmd::imports_of(built.driver)) {
-    if (kForbiddenImports.count(name) == 0) continue;
-    report.broken("R226", "the driver imports " + name);
-    forbidden = true;
-  }
-  if (forbidden)
-    report.refuse("does_not_load",
-                  "it imports what no driver with IOMMU isolation may, and nothing here provides it");
-  else if (!kmd::exports(built.driver, "DriverEntry"))
+  if (!kmd::exports(built.driver, "DriverEntry"))
     report.refuse("no_entry_point", "the driver has no DriverEntry with C linkage");
   else
     run_driver(options, built.driver, report);
   return built.driver;
 }
 
+kmd::Plan plan_of(const std::string& scenario, const std::vector<std::string>& allocations, bool recorded) {
+  if (!scenario.empty()) return kmd::load_plan(scenario);
+  std::vector<std::vector<std::uint8_t>> data;
+  for (const std::string& bytes : allocations) data.push_back(kmd::hex_bytes(bytes, "--allocation"));
+  return kmd::standard_plan(data, recorded);
+}
+
 }  // namespace
 
 int run_kmd(const KmdOptions& options) {
   const auto begin = Clock::now();
-  if (!options.scenario.empty()) (void)kmd::load_plan(options.scenario);  // its errors before anything runs
+  // Errors of the plan before anything runs.
+  if (!options.scenario.empty() && !options.allocations.empty())
+    throw std::invalid_argument("--allocation is for the standard plan: a plan allocates by its own steps");
+  const kmd::Plan plan = plan_of(options.scenario, options.allocations, !options.record.empty());
+  if (!options.record.empty()) kmd::require_recordable(plan);
   fs::create_directories(options.directory);
   const std::string path =
       options.summary.empty() ? (fs::path(options.directory) / "summary.json").string() : options.summary;
@@ -193,8 +190,11 @@ void run_kmd_child(const std::string& arguments) {
   const json given = json::parse(arguments);
   kmd::ChildRequest request;
   request.driver = given.at("driver").get<std::string>();
-  const std::string scenario = given.at("scenario").get<std::string>();
-  request.plan = scenario.empty() ? kmd::standard_plan() : kmd::load_plan(scenario);
+  request.record = given.at("record").get<std::string>();
+  request.plan = plan_of(given.at("scenario").get<std::string>(),
+                         given.at("allocations").get<std::vector<std::string>>(), !request.record.empty());
+  request.verifier = given.at("verifier").get<bool>();
+  request.strict = given.at("strict").get<bool>();
   MachineConfig& machine = request.plan.system.machine;
   machine.seed = given.at("seed").get<std::uint64_t>();
   machine.pipe = given.at("pipe").get<unsigned>();
@@ -205,7 +205,6 @@ void run_kmd_child(const std::string& arguments) {
     request.limits.ddi_cycles = cycles;
   if (const auto cycles = given.at("wait_cycles").get<std::uint64_t>(); cycles != 0)
     request.limits.wait_cycles = cycles;
-  request.record = given.at("record").get<std::string>();
   request.events = 3;
   kmd::run_child(request);
 }

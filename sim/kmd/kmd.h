@@ -13,6 +13,10 @@ struct KmdOptions {
   std::vector<std::string> flags;  ///< for the compiler
   std::string version = "3.0";     ///< of the driver interface
   std::string scenario;            ///< plan; empty: the standard one
+  /// Private data, in hexadecimal digits, of allocations that the standard plan pages.
+  std::vector<std::string> allocations;
+  bool verifier = false;  ///< the kernel verifies itself after each callback
+  bool strict = false;    ///< a fault of a device stops the system
   std::string directory = "build/kmd";
   std::string summary;  ///< JSON path; empty: summary.json in `directory`
   std::string wdk;      ///< the kit's headers; empty: those of this tree

@@ -61,6 +61,8 @@ void Report::take(const json& event) {
     notes_.push_back(event.at("text").get<std::string>());
   } else if (type == "print") {
     if (prints_.size() < kKept) prints_.push_back(event.at("text").get<std::string>());
+  } else if (type == "dump") {
+    dump_ = event.at("text").get<std::string>();
   } else if (type == "problem") {
     problems_.push_back(event.at("text").get<std::string>());
   } else if (type == "violation") {

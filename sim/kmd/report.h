@@ -71,6 +71,7 @@ class Report {
   std::vector<std::string> warnings_;
   std::vector<std::string> problems_;  ///< that fail the run without being a rule
   std::vector<std::string> prints_;
+  std::string dump_;  ///< of the kernel, where the run broke off
   std::vector<Broken> broken_;
   std::map<std::pair<std::string, std::uint64_t>, Loan> loans_;
   std::vector<Loan> leaks_;

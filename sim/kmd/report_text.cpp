@@ -82,6 +82,8 @@ json Report::summary(Symbols* symbols) const {
             {"prints", prints_}};
   if (!bugcheck_.is_null())
     root["bugcheck"] = {{"code", bugcheck_.at("code")}, {"parameters", bugcheck_.at("parameters")}};
+  root["kernel_warnings"] = end_.is_null() ? json::array() : end_.value("kernel_warnings", json::array());
+  if (!dump_.empty()) root["dump"] = dump_;
   if (!end_.is_null() && end_.contains("guarantees")) root["guarantees"] = end_.at("guarantees");
   return root;
 }
@@ -140,8 +142,12 @@ std::string Report::text(Symbols* symbols) const {
     text += "unbounded poll, not reproducible from here\n";
     text += indented(stack(event.value("f", Frames()), symbols));
   }
+  if (!end_.is_null() && end_.contains("kernel_warnings"))
+    for (const json& warning : end_.at("kernel_warnings"))
+      text += "kernel warning: " + warning.get<std::string>() + "\n";
   for (const std::string& problem : problems_) text += "FAILED: " + problem + "\n";
   if (!reason_.empty()) text += reason_text() + indented(stack(reason_frames_, symbols));
+  if (!dump_.empty()) text += "the kernel's objects:\n" + dump_;
   std::uint64_t calls = 0;
   for (const auto& [name, count] : calls_) calls += count;
   text +=

@@ -153,6 +153,7 @@ int report(const Options& options, Machine& machine, const RunResult& result,
            std::chrono::steady_clock::time_point begin, const ScenarioResult* scenario) {
   print_contract(machine.contract(), options.verbose);
   fmt::print("{}", run_table(result, machine.engine().khz()));
+  if (!result.dump.empty()) fmt::print(stderr, "the kernel's objects:\n{}", result.dump);
   if (options.verbose) print_details(result);
   const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
   if (!options.summary.empty()) write_summary(options.summary, result, machine, duration.count(), scenario);
@@ -195,6 +196,8 @@ int run_file(const Options& options) {
   RunChoices choices;
   const auto recorder = record(options, machine, scenario.linked, scenario.start, options.scenario);
   choices.recorder = recorder.get();
+  choices.verifier = options.verifier;
+  choices.strict = options.strict;
   if (options.verbose) choices.debug_output = [](std::string_view text) { fmt::print(stderr, "{}", text); };
   simulate(machine, [&] { result = run_scenario(machine, scenario, config.seed, choices); });
   return report(options, machine, result, begin, &result);

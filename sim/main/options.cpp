@@ -96,6 +96,10 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   CLI::App* kmd = app.add_subcommand("kmd", "build a driver from its sources, run it here, judge it");
   kmd->add_option("sources", options.sources, "C and C++ files of the driver")->required();
   kmd->add_option("--scenario", options.scenario, "what to do with it, JSON (default: the standard plan)");
+  kmd->add_option("--allocation", options.allocations,
+                  "private data of an allocation for the standard plan, hexadecimal, may be repeated");
+  kmd->add_flag("--verifier", options.verifier, "the graphics kernel verifies itself after each callback");
+  kmd->add_flag("--strict", options.strict, "a fault of a device stops the system");
   kmd->add_option("--cflag", options.flags, "for the compiler, may be repeated: --cflag=-Iinclude");
   kmd->add_option("--interface", options.version, "version of the driver interface")
       ->check(CLI::IsMember({"2.4", "2.9", "3.0", "3.1"}))
@@ -218,6 +222,10 @@ int parse_options(int argc, char** argv, Options& options) {
   run->add_option("--contract", given.contract_file, "another cycle contract (sim/contract/contract.json)");
   run->add_option("--record", options.record, "write a trace, for gpu-dmar replay");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
+  run->add_flag(
+      "--verifier", options.verifier,
+      "the graphics kernel verifies itself after each callback, and shows its objects after a failure");
+  run->add_flag("--strict", options.strict, "a fault of a device stops the system: bugcheck 0xE6");
   run->add_flag("-v,--verbose", options.verbose, "list DDI calls and contract histograms");
   try {
     app.parse(argc, argv);

@@ -30,6 +30,8 @@ struct Options {
   std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
   std::string record;         ///< path of the trace; empty: none
   bool verbose = false;
+  bool verifier = false;  ///< of a scenario's kernel
+  bool strict = false;    ///< the same: faults are fatal
   RandomOptions random;
   ThreadsOptions threads;  ///< its machine is `machine`
   KmdOptions kmd;

@@ -60,6 +60,7 @@ void write_summary(const std::string& path, const RunResult& result, Machine& ma
                            config.seed, duration_s);
   root.update(json{{"status", result.passed ? "pass" : "fail"},
                    {"failures", result.failures},
+                   {"warnings", result.warnings},
                    {"bytes_verified", result.bytes_verified},
                    {"cycles", result.total.cycles},
                    {"khz", machine.engine().khz()},

@@ -117,6 +117,23 @@ void SparseMemory::clear() {
   }
 }
 
+void SparseMemory::spoil(std::uint8_t noise) {
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    const auto base = static_cast<off_t>(ranges_[i].base);
+    const auto end = static_cast<off_t>(ranges_[i].end());
+    std::memset(views_[i], noise, std::min<std::uint64_t>(ranges_[i].size, hw::kPageSize));
+    for (off_t data = base; data < end;) {
+      data = ::lseek(fd_, data, SEEK_DATA);
+      if (data < 0 && errno != ENXIO) fail(name_ + ": lseek");
+      if (data < 0 || data >= end) break;
+      const off_t hole = std::min(::lseek(fd_, data, SEEK_HOLE), end);
+      if (hole < 0) fail(name_ + ": lseek");
+      std::memset(views_[i] + (data - base), noise, static_cast<std::size_t>(hole - data));
+      data = hole;
+    }
+  }
+}
+
 std::uint64_t SparseMemory::resident_bytes() const {
   struct stat info {};
   if (::fstat(fd_, &info) != 0) fail(name_ + ": fstat");

@@ -41,6 +41,8 @@ class SparseMemory {
   [[nodiscard]] std::byte* at(std::uint64_t address, std::size_t bytes) const { return find(address, bytes); }
   /// Back to all zero; host memory is given back. Mappings stay valid.
   void clear();
+  /// Every page that was ever written, and the first of each range, becomes `noise` from end to end.
+  void spoil(std::uint8_t noise);
   /// The file whose offsets are addresses.
   [[nodiscard]] int fd() const { return fd_; }
   /// Bytes of host memory in use.

@@ -14,7 +14,7 @@
 #include "driver-model/kmd/parameters.h"
 #include "sim/scenario/names.h"
 #include "sim/scenario/runner.h"
-#include "sim/scenario/system.h"
+#include "sim/scenario/system_start.h"
 
 namespace gpudmar::sim {
 namespace {
@@ -53,23 +53,6 @@ class Parameters {
   Parameters& operator=(const Parameters&) = delete;
 };
 
-dxgkrnl::RemappingMode mode_of(const ScenarioStart& start) {
-  namespace flags = dxgkrnl::iommu_flags;
-  constexpr std::uint32_t kMaps = flags::kEnabled | flags::kEnableMappings;
-  switch (start.iommu) {
-    case ScenarioStart::Iommu::kLogical:
-      return dxgkrnl::RemappingMode::kLogical;
-    case ScenarioStart::Iommu::kIsolation:
-      return dxgkrnl::RemappingMode::kIsolation;
-    case ScenarioStart::Iommu::kPhysical:
-      return (start.iommu_flags & kMaps) == kMaps ? dxgkrnl::RemappingMode::kIsolation
-                                                  : dxgkrnl::RemappingMode::kPhysical;
-    case ScenarioStart::Iommu::kOff:
-      break;
-  }
-  return dxgkrnl::RemappingMode::kPhysical;
-}
-
 std::string again(const Scenario& scenario, const MachineConfig& machine, std::uint64_t seed) {
   std::string line = fmt::format("gpu-dmar run {} --seed {}", scenario.file, seed);
   const MachineConfig& wanted = scenario.machine;
@@ -90,8 +73,9 @@ std::string again(const Scenario& scenario, const MachineConfig& machine, std::u
 
 // What the kernel does in these steps has no line in a trace.
 void require_recordable(const std::string& file, const std::vector<ScenarioStep>& steps) {
-  static const std::set<std::string> none{"allocate", "deallocate", "resident", "evict",  "fill_resident",
-                                          "discard",  "hang",       "power",    "remove", "isolate"};
+  static const std::set<std::string> none{"allocate",      "deallocate", "resident", "evict",
+                                          "fill_resident", "discard",    "hang",     "power",
+                                          "remove",        "isolate",    "fail"};
   for (const ScenarioStep& step : steps) {
     if (none.count(step.act) != 0)
       throw std::invalid_argument(
@@ -188,17 +172,10 @@ void ScenarioRunner::spawn(std::function<void()> action) {
 }
 
 void ScenarioRunner::boot() {
-  dxgkrnl::KernelConfig config = kernel_config(seed_);
+  dxgkrnl::KernelConfig config = kernel_config(scenario_.start, seed_);
+  config.verifier = choices_.verifier;
+  config.faults_are_fatal = choices_.strict;
   config.runtime.debug_output = choices_.debug_output ? choices_.debug_output : [](std::string_view) {};
-  config.placement = scenario_.start.placement;
-  if (scenario_.start.page_file) config.page_file_pages = *scenario_.start.page_file / hw::kPageSize;
-  config.shuffle_logical = scenario_.start.shuffle_logical;
-  config.force_logical = scenario_.start.iommu == ScenarioStart::Iommu::kLogical;
-  config.isolation = scenario_.start.iommu == ScenarioStart::Iommu::kIsolation;
-  config.iommu_flags = scenario_.start.iommu_flags;
-  config.paging.tdr_delay = scenario_.start.tdr_delay;
-  config.paging.preemption_delay = std::min(config.paging.preemption_delay, scenario_.start.tdr_delay);
-  config.paging.map_pages = config.paging.transfer_pages = scenario_.start.operation_pages;
   for (const auto& bar : bars_) bar->insert();
   kernel_ = std::make_unique<dxgkrnl::Kernel>(kernel_platform_, config);
   if (choices_.recorder != nullptr) choices_.recorder->attach(*kernel_);
@@ -206,11 +183,8 @@ void ScenarioRunner::boot() {
   std::vector<std::uint64_t> highest;
   for (std::size_t i = 0; i < platform_.functions.size() && i < GDM_MAX_ADAPTERS; ++i)
     highest.push_back(GdmParameters.HighestVisibleAddress[i]);
-  namespace flags = dxgkrnl::iommu_flags;
-  constexpr std::uint32_t kAttaches = flags::kEnabled | flags::kEnableMappings | flags::kEnableAttach;
-  const bool attaches = scenario_.start.iommu != ScenarioStart::Iommu::kPhysical ||
-                        (scenario_.start.iommu_flags & kAttaches) == kAttaches;
-  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, result_.guarantees, highest, attaches);
+  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, result_.guarantees, highest,
+                                             attaches(scenario_.start));
   Action action(choices_.recorder, "load");
   const NTSTATUS loaded = action.done(kernel_->load(&DriverEntry));
   if (!NT_SUCCESS(loaded)) throw StepFailure("the driver does not load: " + status_name(loaded));
@@ -291,6 +265,7 @@ void ScenarioRunner::repeat(const Call& call, const Variables& variables) {
 
 void ScenarioRunner::account() {
   result_.faults_recorded += kernel_->faults().size();
+  for (const std::string& warning : kernel_->warnings()) result_.warnings.push_back(warning);
   for (const auto& [name, count] : kernel_->calls().counts()) {
     result_.ddi_calls[name] += count;
     result_.total.calls += count;
@@ -364,6 +339,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   if (act == "probe") return probe(call);
   if (act == "trim") return trim(call);
   if (act == "exit_process") return exit_process(call);
+  if (act == "fail") return fail(call);
   if (dispatch_system(call)) return;
   if (act == "repeat") return repeat(call, variables);
   if (act == "parallel") return parallel(call.step, variables);
@@ -485,6 +461,7 @@ void ScenarioRunner::run() {
   }
   if (guarantees_ != nullptr) guarantees_->finish();
   if (kernel_ == nullptr) return;
+  if (failed_ && choices_.verifier) result_.dump = kernel_->dump();
   account();
   guarantees_.reset();
 }

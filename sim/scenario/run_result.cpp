@@ -66,6 +66,7 @@ std::string run_table(const RunResult& result, double khz) {
   text += fmt::format(
       "\n{:.2f} bytes per cycle while copying; {} bytes compared; {} of {} faults recorded; {:.0f} kHz\n",
       rate, result.bytes_verified, result.faults_recorded, result.faults_expected, khz);
+  for (const std::string& warning : result.warnings) text += "kernel warning: " + warning + "\n";
   for (const std::string& failure : result.failures) text += "FAILED: " + failure + "\n";
   text += result.passed ? "PASS\n" : "FAIL\n";
   return text;

@@ -38,6 +38,8 @@ struct RunResult {
   std::uint64_t faults_expected = 0;
   std::uint64_t faults_recorded = 0;  ///< that reached the operating system
   std::map<std::string, std::uint64_t> ddi_calls;
+  std::vector<std::string> warnings;  ///< of the graphics kernel: allowed, but not good
+  std::string dump;                   ///< what the kernel had at a failure, if that was asked for
 };
 
 /// The counters as they stand; `calls` is left 0. Takes bus time.

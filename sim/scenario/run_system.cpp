@@ -8,6 +8,7 @@
 #include "driver-model/kmd/allocation.h"
 #include "driver-model/kmd/parameters.h"
 #include "sim/scenario/names.h"
+#include "sim/scenario/power_loss.h"
 #include "sim/scenario/runner.h"
 
 namespace gpudmar::sim {
@@ -16,7 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t kPage = hw::kPageSize;
-constexpr std::uint64_t kResetCycles = 100'000;  // until the remapping unit is quiet
 
 const NameTable& segment_names() {
   static const NameTable names{{"vram", 1U << (GDM_SEGMENT_VRAM - 1)},
@@ -214,32 +214,10 @@ void ScenarioRunner::power(const Call& call) {
   }
   if (state == PowerDeviceD0) return;
   if (state == PowerDeviceD3)
-    for (const std::size_t member : members) lose_local_memory(static_cast<unsigned>(member));
+    for (const std::size_t member : members) lose_local_memory(machine_, static_cast<unsigned>(member));
   if ((action == PowerActionSleep || action == PowerActionHibernate) &&
       asleep_.size() == kernel_->functions().size())
-    lose_remapping_unit();
-}
-
-// What nobody refreshes: as much of it as a driver keeps, and the begin of the system's segment.
-void ScenarioRunner::lose_local_memory(unsigned gpu) {
-  SparseMemory& vram = machine_.board().vram(gpu).device();
-  const std::vector<std::uint8_t> noise(kPage, 0xA5);
-  const std::uint64_t half = machine_.config().vram_bytes / 2;
-  for (std::uint64_t at = 0; at < scenario_.start.save + kPage; at += kPage)
-    for (const std::uint64_t base : {std::uint64_t{0}, half})
-      if (at < half) (void)vram.write(base + at, noise.data(), noise.size());
-}
-
-// The unit loses its registers and caches with the rest of the machine; its tables stay in memory.
-void ScenarioRunner::lose_remapping_unit() {
-  Board& board = machine_.board();
-  board.quiesce_iommu(true);
-  const bool quiet = machine_.engine().run_until([&] { return board.iommu_quiesced(); }, kResetCycles);
-  if (!quiet) throw StepFailure("the remapping unit does not come to rest");
-  board.hold_iommu_reset(true);
-  machine_.engine().wait_cycles(4);
-  board.hold_iommu_reset(false);
-  board.quiesce_iommu(false);
+    lose_remapping_unit(machine_);
 }
 
 // ---- Links

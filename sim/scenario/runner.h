@@ -129,6 +129,8 @@ class ScenarioRunner {
   [[nodiscard]] static std::uint64_t flags(const nlohmann::json& value,
                                            const std::vector<std::pair<std::string, std::uint32_t>>& names);
 
+  void fail(const Call& call);  ///< failures.cpp
+
   // The system, run_system.cpp.
   void allocate(const Call& call);
   void deallocate(const Call& call);
@@ -143,8 +145,6 @@ class ScenarioRunner {
   void power(const Call& call);
   void remove(const Call& call);
   void isolate(const Call& call);
-  void lose_local_memory(unsigned gpu);
-  void lose_remapping_unit();
   [[nodiscard]] std::size_t link_of(unsigned gpu) const;  ///< index among the links that there are
   [[nodiscard]] dxgkrnl::Paging& paging(unsigned gpu) const;
   [[nodiscard]] Allocation& allocation(const std::string& name);

@@ -83,6 +83,9 @@ struct RunChoices {
   bool counters = true;  ///< read the hardware's counters at each step: costs bus time
   /// Gets what the driver prints; empty: nobody does.
   std::function<void(std::string_view)> debug_output;
+  bool verifier =
+      false;            ///< the kernel verifies itself after each callback, and shows itself after a failure
+  bool strict = false;  ///< a fault of a device is a bugcheck
   /// Called with each kernel after it was made, before the driver is loaded.
   std::function<void(dxgkrnl::Kernel&)> on_kernel;
   /// Writes the trace of the run, in which the driver takes no part in paging; null: nobody does.

@@ -161,6 +161,16 @@ std::vector<ObjectRule> make_steps() {
        "memory pressure: unlocked pages of sections go to the page file",
        {{"pages", K::kNumber, false, "at most; all"}, {"at_least", K::kNumber, false, "fewer fail; 0"}}},
       {"exit_process", "a process ends", {{"process", K::kText, true, "its name"}, kExpectRule}},
+      {"fail",
+       "memory runs out: page frames, commit and device-visible numbers of whoever allocates, or the "
+       "driver's "
+       "pool",
+       {{"after", K::kNumber, false,
+         "allocations that succeed before one fails; without it nothing fails any more"},
+        {"of", K::kChoice, false, "`memory`", {"memory", "pool"}},
+        {"sticky", K::kBool, false,
+         "every one after it fails, too, until the next `fail`; false, of pool always"},
+        {"failed", K::kBool, false, "whether one of `memory` must have failed since the last `fail`"}}},
       {"allocate",
        "CreateAllocation: memory that the system moves",
        {{"name", K::kText, true, "of the allocation"},

@@ -308,6 +308,42 @@ TEST_F(JudgeTest, InterruptRoutineMayQueueAndNotifyOnly) {
   EXPECT_EQ(broken.size(), 1u);
 }
 
+TEST_F(JudgeTest, ImportsOfADriverThatOptsIn) {
+  gpudmar::test::covers("R226");
+  DXGK_DRIVERCAPS caps{};
+  DXGKARG_QUERYADAPTERINFO query{};
+  query.Type = DXGKQAITYPE_DRIVERCAPS;
+  query.pOutputData = &caps;
+  query.OutputDataSize = sizeof(caps);
+  auto with = hooks();
+  with.forbidden_imports = {"MmProbeAndLockPages"};
+  Judge forbidden(with);
+  const auto answer = [&](Judge& by) {
+    by.begins("DxgkDdiQueryAdapterInfo", &query);
+    by.ends("DxgkDdiQueryAdapterInfo", &query, STATUS_SUCCESS, false);
+  };
+  answer(forbidden);
+  EXPECT_THAT(broken, IsEmpty()) << "it does not opt in";
+  EXPECT_EQ(forbidden.kept().count("R226"), 0u);
+  caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;
+  answer(judge);
+  EXPECT_THAT(broken, IsEmpty());
+  EXPECT_EQ(judge.kept().at("R226"), 1u);
+  query.Type = DXGKQAITYPE_PHYSICAL_MEMORY_CAPS;
+  answer(forbidden);
+  EXPECT_THAT(broken, IsEmpty()) << "not what was asked for";
+  query.Type = DXGKQAITYPE_DRIVERCAPS;
+  answer(forbidden);
+  EXPECT_THAT(broken, ElementsAre("R226"));
+}
+
+TEST_F(JudgeTest, WhatOthersLookAt) {
+  judge.look("E5");
+  EXPECT_EQ(judge.kept().at("E5"), 1u);
+  judge.note_broken("E5");
+  EXPECT_EQ(judge.kept().count("E5"), 0u);
+}
+
 TEST_F(JudgeTest, EntryPoints) {
   gpudmar::test::covers("E3", "E10", "E11", "E17", "E19");
   judge.begins("DxgkDdiStartDevice", nullptr);

@@ -1,72 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """gpu-dmar kmd from outside: the example driver passes, and each way to break it gets its own verdict."""
 import json
-import os
-import subprocess
-import tempfile
 import unittest
-from pathlib import Path
 
-PROGRAM = os.environ.get("GPUDMAR_PROGRAM", "")
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-EXAMPLE = HERE / "drivers" / "example.cpp"
-TIMEOUT = 240
-
-
-def covers(*rules):
-    def mark(test):
-        test.rules = rules
-        return test
-    return mark
-
-
-class KmdTest(unittest.TestCase):
-    def setUp(self):
-        self.assertTrue(Path(PROGRAM).is_file(), f"GPUDMAR_PROGRAM={PROGRAM!r} is no program")
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.dir = Path(directory.name)
-
-    def run_program(self, *args):
-        return subprocess.run([PROGRAM, "kmd", *map(str, args)], cwd=ROOT, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, check=False, timeout=TIMEOUT)
-
-    def judge(self, sources, *args, code=1):
-        """Runs a driver; the summary, with the text of the run beside it."""
-        done = self.run_program(*sources, "--dir", self.dir, *args)
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        self.assertEqual(done.stdout.splitlines()[-1], "PASS" if code == 0 else "FAIL")
-        summary = json.loads((self.dir / "summary.json").read_text())
-        summary["output"] = done.stdout
-        return summary
-
-    def variant(self, *changes, name="broken.cpp"):
-        """The example with some of its text replaced, each piece exactly once."""
-        text = EXAMPLE.read_text()
-        for old, new in changes:
-            self.assertEqual(text.count(old), 1, old)
-            text = text.replace(old, new)
-        path = self.dir / name
-        path.write_text(text)
-        return path
-
-    def judge_variant(self, *changes, args=(), code=1):
-        return self.judge([self.variant(*changes)], "--scenario", HERE / "short.json", *args, code=code)
-
-    def line_of(self, text):
-        lines = (self.dir / "broken.cpp").read_text().splitlines()
-        found = [i + 1 for i, line in enumerate(lines) if text in line]
-        self.assertEqual(len(found), 1, text)
-        return found[0]
-
-    def at(self, place, text, function):
-        self.assertRegex(place, rf"broken\.cpp:{self.line_of(text)} \({function}")
-
-    def rule(self, summary, name):
-        found = [entry for entry in summary["rules_broken"] if entry["rule"] == name]
-        self.assertEqual(len(found), 1, summary["output"])
-        return found[0]
+from kmd_base import EXAMPLE, HERE, ROOT, KmdTest, covers
 
 
 class Good(KmdTest):
@@ -121,7 +58,55 @@ class Sources(KmdTest):
         summary = self.judge_variant(("static VOID Unload(VOID) {}",
                                       "static VOID Unload(VOID) { MmFreeContiguousMemory(NULL); }"))
         self.assertEqual(summary["status"], "does_not_load")
-        self.assertIn("MmFreeContiguousMemory", self.rule(summary, "R226")["text"])
+        rule = self.rule(summary, "R226")
+        self.assertIn("MmFreeContiguousMemory", rule["text"])
+        self.assertEqual(rule["in"], "DxgkDdiQueryAdapterInfo")
+
+    @covers("R226")
+    def test_the_same_imports_without_isolation(self):
+        """Contiguous memory behind the system's back is good where the driver does not opt in; the GPU reaches it."""
+        summary = self.judge([self.variant(
+            ("  Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;\n", ""),
+            ("  Iommu.IommuIsolationSupported = 1;\n  Iommu.DmaRemappingSupported = 1;\n", ""),
+            ("  Copy(Adapter, 2, DeviceAddress(&Adapter->Source), 0, 0);\n",
+             "  PHYSICAL_ADDRESS Any;\n  Any.QuadPart = -1;\n"
+             "  const PVOID Own = MmAllocateContiguousMemory(COPY_BYTES, Any);\n"
+             "  RtlCopyMemory(Own, Adapter->Source.Data, COPY_BYTES);\n"
+             "  Copy(Adapter, 2, (ULONG64)MmGetPhysicalAddress(Own).QuadPart, 0, 0);\n"),
+            ("  return RtlEqualMemory(Adapter->Source.Data,",
+             "  MmFreeContiguousMemory(Own);\n  return RtlEqualMemory(Adapter->Source.Data,"),
+            ("static VOID Unload(VOID) {}", """
+static BOOLEAN OwnMemory(VOID) {
+  PHYSICAL_ADDRESS Low, High, Skip;
+  Low.QuadPart = Skip.QuadPart = 0;
+  High.QuadPart = -1;
+  PMDL Pages = MmAllocatePagesForMdlEx(Low, High, Skip, 3 * PAGE_SIZE, MmCached, 0);
+  if (Pages == NULL || MmGetMdlByteCount(Pages) != 3 * PAGE_SIZE) return FALSE;
+  PUCHAR View = (PUCHAR)MmMapLockedPagesSpecifyCache(Pages, KernelMode, MmCached, NULL, FALSE, NormalPagePriority);
+  PMDL Again = IoAllocateMdl(View + 100, PAGE_SIZE, FALSE, FALSE, NULL);
+  MmProbeAndLockPages(Again, KernelMode, IoWriteAccess);
+  const BOOLEAN Same = MmGetMdlPfnArray(Again)[1] == MmGetMdlPfnArray(Pages)[1];
+  MmUnlockPages(Again);
+  IoFreeMdl(Again);
+  MmUnmapLockedPages(View, Pages);
+  MmFreePagesFromMdl(Pages);
+  ExFreePool(Pages);
+  return Same;
+}
+static VOID Unload(VOID) { if (!OwnMemory()) KeBugCheckEx(0xDEAD, 0, 0, 0, 0); }"""))],
+            "--scenario", self.plan(start={"iommu": "off"}), code=0)
+        self.assertNotIn("R226", summary["rules_kept"])
+        self.assertGreater(summary["rules_kept"]["R142"], 0)
+
+    @covers("E18")
+    def test_memory_of_the_system_is_left(self):
+        summary = self.judge([self.variant(
+            ("  Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;\n", ""),
+            ("  Iommu.IommuIsolationSupported = 1;\n  Iommu.DmaRemappingSupported = 1;\n", ""),
+            ("static VOID Unload(VOID) {}",
+             "static VOID Unload(VOID) { PHYSICAL_ADDRESS Any; Any.QuadPart = -1; MmAllocateContiguousMemory(100, Any); }"))],
+            "--scenario", self.plan(start={"iommu": "off"}))
+        self.assertEqual([leak["kind"] for leak in summary["leak_list"]], ["contiguous memory"])
 
     def test_long_is_diagnosed(self):
         summary = self.judge_variant(("static VOID Unload(VOID) {}",
@@ -147,17 +132,37 @@ __declspec(noinline) static VOID Unload(VOID) { if (Seh() != 111) KeBugCheckEx(0
         for args, reason in ((("missing.cpp",), "missing.cpp: no such file"),
                              ((HERE / "short.json",), "neither C nor C++"),
                              ((EXAMPLE, "--scenario", "missing.json"), "cannot be read"),
-                             ((EXAMPLE, "--interface", "2.8"), "--interface")):
+                             ((EXAMPLE, "--interface", "2.8"), "--interface"),
+                             ((EXAMPLE, "--allocation", "xy"), "hexadecimal"),
+                             ((EXAMPLE, "--allocation", "00", "--scenario", HERE / "short.json"), "standard plan")):
             done = self.run_program(*args, "--dir", self.dir)
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
             self.assertIn(reason, done.stderr)
+
+    def test_start_keys_of_the_sample_driver_are_refused(self):
+        for start, reason in (({"paging_buffer": 8192}, "'paging_buffer' is a matter of the driver"),
+                              ({"visible_bits": 40}, "'visible_bits' is a matter"),
+                              ({"save": 4096}, "'save' is a matter")):
+            done = self.run_program(EXAMPLE, "--scenario", self.plan(start=start), "--dir", self.dir)
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn(reason, done.stderr)
+
+    def test_what_a_trace_cannot_tell_is_refused(self):
+        done = self.run_program(EXAMPLE, "--scenario", self.plan({"do": "hang"}), "--dir", self.dir, "--record",
+                                self.dir / "trace.jsonl")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("step 2: a run with the step 'hang' cannot be recorded", done.stderr)
 
     def test_bad_plans(self):
         for steps, reason in (([{"do": "fly"}], "step 1: there is no step 'fly'"),
                               ([{"do": "start"}, {"do": "wait"}], "step 2: wait needs 'cycles'"),
                               ([{"do": "power", "state": "D9"}], "none of D0"),
                               ([{"do": "stop", "now": 1}], "unknown key"),
-                              ([{"do": "escape", "bytes": "abc"}], "hexadecimal")):
+                              ([{"do": "escape", "bytes": "abc"}], "hexadecimal"),
+                              ([{"do": "allocate", "name": "a", "bytes": "0g"}], "hexadecimal"),
+                              ([{"do": "check", "name": "a"}], "either 'pattern' or 'word'"),
+                              ([{"do": "isolate", "expect": "STATUS_NICE"}], "is no status"),
+                              ([{"do": "fail", "after": 1, "of": "luck"}], "none of memory, pool")):
             plan = self.dir / "plan.json"
             plan.write_text(json.dumps({"schema": 1, "name": "bad", "steps": steps}))
             done = self.run_program(EXAMPLE, "--scenario", plan, "--dir", self.dir)
@@ -254,7 +259,22 @@ class Memory(KmdTest):
         self.at(stray[0]["freed_at"][0], "DxgkCbFreeAdl(&Free)", "FreeMemory")
 
 
+    def test_strict(self):
+        summary = self.judge_variant(("  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);",
+                                      "  FreeMemory(Adapter, &Adapter->Source);\n"
+                                      "  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);"),
+                                     args=("--strict", "--verifier"))
+        self.assertEqual((summary["status"], summary["bugcheck"]["code"]), ("bugcheck", 0xE6))
+        self.assertEqual(summary["bugcheck"]["parameters"][0], 0x26)
+        self.assertIn("link0: logical", summary["dump"])
+
+
 class Threads(KmdTest):
+    def test_timeout(self):
+        plan = self.plan({"do": "wait", "cycles": 100_000_000})
+        summary = self.judge([EXAMPLE], "--scenario", plan, "--timeout", 5)
+        self.assertEqual((summary["status"], summary["stage"]), ("timeout", "wait"))
+
     def test_endless_loop_without_a_call(self):
         summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
                                       "static volatile int Forever = 1;\n"

@@ -41,6 +41,21 @@ TEST(Report, NothingWrongPasses) {
   EXPECT_THAT(report.text(nullptr), HasSubstr("PASS"));
 }
 
+TEST(Report, WarningsAndObjectsOfTheKernelAreShown) {
+  Report report;
+  stages(report, {"load", "start"});
+  report.take({{"t", "dump"}, {"text", "link0: logical\n"}});
+  json end = end_event();
+  end["kernel_warnings"] = {"a callback at APC_LEVEL"};
+  report.take(end);
+  report.finish({});
+  const json summary = report.summary(nullptr);
+  EXPECT_EQ(summary["dump"], "link0: logical\n");
+  EXPECT_EQ(summary["kernel_warnings"], json({"a callback at APC_LEVEL"}));
+  EXPECT_THAT(report.text(nullptr), HasSubstr("kernel warning: a callback at APC_LEVEL\n"));
+  EXPECT_THAT(report.text(nullptr), HasSubstr("the kernel's objects:\nlink0: logical\n"));
+}
+
 TEST(Report, LeaksAreCountedOnlyWhenTheDriverHadItsChance) {
   Report crashed;
   stages(crashed, {"load", "start"});

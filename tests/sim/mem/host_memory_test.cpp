@@ -47,6 +47,19 @@ TEST(HostMemory, CostsHostMemoryOnlyForTouchedPages) {
   EXPECT_EQ(memory.load64(kTiB), 0U);
 }
 
+TEST(HostMemory, SpoilingTakesWhateverWasWritten) {
+  SparseMemory memory("vram", {{0, kGiB}}, 46);
+  const std::vector<std::uint64_t> places{kGiB / 2 + 5, kGiB - 1};
+  for (const std::uint64_t place : places) ASSERT_TRUE(memory.write(place, "x", 1));
+  memory.spoil(0xA5);
+  std::uint8_t byte = 0;
+  for (const std::uint64_t place : {std::uint64_t{0}, std::uint64_t{4095}, places[0], places[1], places[1] - 4095}) {
+    ASSERT_TRUE(memory.read(place, &byte, 1));
+    EXPECT_EQ(byte, 0xA5) << place;
+  }
+  EXPECT_LE(memory.resident_bytes(), 6U << 20);  // at most a huge page for each
+}
+
 TEST(HostMemory, MapsScatteredPagesToOneRun) {
   HostMemory memory;
   const std::vector<hw::PhysAddr> pages{kTiB + 5 * hw::kPageSize, 3 * hw::kPageSize, 4 * hw::kPageSize,
