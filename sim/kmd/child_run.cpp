@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kThreadStack = 8U << 20;
 constexpr std::uint64_t kPreemptionCycles = 20'000;
+constexpr std::uint64_t kCleanUpCycles = 1000;  // from a reset to what the system does next
 
 std::uintptr_t current_process() {
   return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
@@ -292,6 +293,7 @@ void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
       else
         dma_->allow(static_cast<unsigned>(member));
   }
+  if (reset) machine_.engine().wait_cycles(kCleanUpCycles);
 }
 
 bool ChildRun::doorbell(unsigned adapter) {

@@ -126,6 +126,7 @@ class ChildRun {
   std::string stopped_in_;  ///< the innermost call that a bugcheck came through; empty: none did
   std::string stopped_ddi_;
   bool started_ = false;
+  bool absent_ = false;  ///< the last start failed for want of memory, as planned
   std::map<std::string, Allocation> allocations_;
   std::set<std::size_t> asleep_;  ///< functions below D0
   std::uint64_t hangs_ = 0;       ///< submissions that are to hang yet

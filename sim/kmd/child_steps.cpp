@@ -87,10 +87,12 @@ void ChildRun::start(const Step& step) {
   if (!NT_SUCCESS(status)) {
     const std::string why = fmt::format("{}: {}", status_name(status), kernel_->start_error());
     if (step.expect.empty() && !memory_ran_out()) break_off("start_failed", why, last_frames_);
+    absent_ = true;
     note("start: " + why);
     return outcome(step, status);
   }
   started_ = true;
+  absent_ = false;
   if (!step.expect.empty()) outcome(step, status);
   guarantees_->system_started();
   for (const auto& adapter : kernel_->adapters()) {
@@ -292,7 +294,7 @@ void ChildRun::step(const Step& step) {
   }
   if (!started_) {
     const std::string what = name_of(step) + ": the adapters are not started";
-    if (memory_ran_out()) return note(what);
+    if (absent_) return note(what);
     return problem(what);
   }
   switch (step.kind) {

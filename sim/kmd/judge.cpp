@@ -127,7 +127,9 @@ void Judge::caps_answered(const void* arguments) {
 void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
                  HANDLE adapter) {
   Thread& thread = threads_[hooks_.thread()];
-  if (is_entry_point(name) && !bugcheck && !thread.irqls.empty()) check_end_of_ddi(thread, name, status);
+  // What a status brings about is no bugcheck of the entry point's own.
+  const bool answered = !bugcheck || !NT_SUCCESS(status);
+  if (is_entry_point(name) && answered && !thread.irqls.empty()) check_end_of_ddi(thread, name, status);
   if (takes_handle_first(name) && !bugcheck)
     check("E17", status != STATUS_INVALID_PARAMETER, name + " refuses its adapter handle or its arguments");
   if (!thread.calls.empty()) {

@@ -48,7 +48,6 @@ typedef struct _PAGER_ADAPTER {
   KSPIN_LOCK RingLock;
   ULONG Tail;
   UINT Submitted, Completed;  // fences of the system
-  UINT Preemption;            // that was asked for and not reported; 0: none
   ULONG64 OwnFence;
 #ifdef PAGER_BLOCKS
   DXGKARGCB_ALLOCATECONTIGUOUSMEMORY Block;
@@ -212,7 +211,7 @@ static NTSTATUS CheckOwn(PAGER_ADAPTER* Adapter) {
   const NTSTATUS Status = MoveOwn(Adapter, DeviceAddress(&Adapter->Scratch), TRUE);
   if (!NT_SUCCESS(Status)) return Status;
   for (ULONG i = 0; i < OWN_BYTES / sizeof(ULONG); ++i)
-    if (((const ULONG*)Adapter->Scratch.Base)[i] != OWN_WORD) return STATUS_DATA_ERROR;
+    if (((const ULONG*)Adapter->Scratch.Base)[i] != OWN_WORD) return STATUS_DEVICE_DATA_ERROR;
   return STATUS_SUCCESS;
 }
 
@@ -261,7 +260,7 @@ static NTSTATUS CopyBlocks(PAGER_ADAPTER* Adapter) {
   const PUCHAR View = (PUCHAR)MmMapLockedPagesSpecifyCache(Adapter->Pages.pMdl, KernelMode, MmCached, NULL, FALSE,
                                                            NormalPagePriority);
   if (View == NULL) return STATUS_NO_MEMORY;
-  if (!RtlEqualMemory(View + PAGE_SIZE, Adapter->Block.pMemory, PAGE_SIZE)) Status = STATUS_DATA_ERROR;
+  if (!RtlEqualMemory(View + PAGE_SIZE, Adapter->Block.pMemory, PAGE_SIZE)) Status = STATUS_DEVICE_DATA_ERROR;
   MmUnmapLockedPages(View, Adapter->Pages.pMdl);
   return Status;
 }
@@ -348,6 +347,18 @@ static NTSTATUS NotifySurpriseRemoval(PVOID MiniportDeviceContext, DXGK_SURPRISE
   return MiniportDeviceContext != NULL && RemovalType == DxgkRemovalPnPNotify ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
 }
 
+static NTSTATUS BeginExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BEGINEXCLUSIVEACCESS Args) {
+  UNREFERENCED_PARAMETER(Args);
+  Quiesce((PAGER_ADAPTER*)hAdapter);
+  return STATUS_SUCCESS;
+}
+
+static NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_ENDEXCLUSIVEACCESS Args) {
+  UNREFERENCED_PARAMETER(Args);
+  Enable((PAGER_ADAPTER*)hAdapter);
+  return STATUS_SUCCESS;
+}
+
 // ---- Interrupts
 
 // At the device's level: what the fence word says, told to the system.
@@ -358,14 +369,6 @@ static VOID Report(PAGER_ADAPTER* Adapter) {
     Adapter->Completed = Seen;
     Data.InterruptType = DXGK_INTERRUPT_DMA_COMPLETED;
     Data.DmaCompleted.SubmissionFenceId = Seen;
-    Adapter->Dxgk.DxgkCbNotifyInterrupt(Adapter->Dxgk.DeviceHandle, &Data);
-  }
-  if (Adapter->Preemption != 0 && Adapter->Completed == Adapter->Submitted) {
-    Data.InterruptType = DXGK_INTERRUPT_DMA_PREEMPTED;
-    Data.DmaPreempted.PreemptionFenceId = Adapter->Preemption;
-    Data.DmaPreempted.LastCompletedFenceId = Adapter->Completed;
-    Data.DmaPreempted.NodeOrdinal = Data.DmaPreempted.EngineOrdinal = 0;
-    Adapter->Preemption = 0;
     Adapter->Dxgk.DxgkCbNotifyInterrupt(Adapter->Dxgk.DeviceHandle, &Data);
   }
 }
@@ -384,17 +387,6 @@ static BOOLEAN InterruptRoutine(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG M
 static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {
   PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)MiniportDeviceContext;
   Adapter->Dxgk.DxgkCbNotifyDpc(Adapter->Dxgk.DeviceHandle);
-}
-
-static BOOLEAN ReportSynchronized(PVOID Context) {
-  Report((PAGER_ADAPTER*)Context);
-  return TRUE;
-}
-
-static VOID ReportNow(PAGER_ADAPTER* Adapter) {
-  BOOLEAN Done = FALSE;
-  Adapter->Dxgk.DxgkCbSynchronizeExecution(Adapter->Dxgk.DeviceHandle, ReportSynchronized, Adapter, 0, &Done);
-  Adapter->Dxgk.DxgkCbQueueDpc(Adapter->Dxgk.DeviceHandle);
 }
 
 // ---- Allocations and paging
@@ -481,25 +473,10 @@ static NTSTATUS SubmitCommand(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_SUBMIT
   return STATUS_SUCCESS;
 }
 
-static NTSTATUS PreemptCommand(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_PREEMPTCOMMAND Args) {
-  PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)hAdapter;
-  Adapter->Preemption = Args->PreemptionFenceId;
-  ReportNow(Adapter);
-  return STATUS_SUCCESS;
-}
-
-static NTSTATUS QueryCurrentFence(IN_CONST_HANDLE hAdapter, INOUT_PDXGKARG_QUERYCURRENTFENCE Args) {
-  PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)hAdapter;
-  ReportNow(Adapter);
-  Args->CurrentFence = Adapter->Completed;
-  return STATUS_SUCCESS;
-}
-
 static NTSTATUS ResetFromTimeout(IN_CONST_HANDLE hAdapter) {
   PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)hAdapter;
   Quiesce(Adapter);
   Adapter->Completed = Adapter->Submitted;
-  Adapter->Preemption = 0;
   FenceWords(Adapter)[0] = Adapter->Submitted;
   return STATUS_SUCCESS;
 }
@@ -604,10 +581,10 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) 
   Data.DxgkDdiDestroyAllocation = DestroyAllocation;
   Data.DxgkDdiBuildPagingBuffer = BuildPagingBuffer;
   Data.DxgkDdiSubmitCommand = SubmitCommand;
-  Data.DxgkDdiPreemptCommand = PreemptCommand;
-  Data.DxgkDdiQueryCurrentFence = QueryCurrentFence;
   Data.DxgkDdiResetFromTimeout = ResetFromTimeout;
   Data.DxgkDdiRestartFromTimeout = RestartFromTimeout;
+  Data.DxgkDdiBeginExclusiveAccess = BeginExclusiveAccess;
+  Data.DxgkDdiEndExclusiveAccess = EndExclusiveAccess;
   Data.DxgkDdiUnload = Unload;
   return DxgkInitialize(DriverObject, RegistryPath, &Data);
 }

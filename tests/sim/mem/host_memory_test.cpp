@@ -53,7 +53,8 @@ TEST(HostMemory, SpoilingTakesWhateverWasWritten) {
   for (const std::uint64_t place : places) ASSERT_TRUE(memory.write(place, "x", 1));
   memory.spoil(0xA5);
   std::uint8_t byte = 0;
-  for (const std::uint64_t place : {std::uint64_t{0}, std::uint64_t{4095}, places[0], places[1], places[1] - 4095}) {
+  for (const std::uint64_t place :
+       {std::uint64_t{0}, std::uint64_t{4095}, places[0], places[1], places[1] - 4095}) {
     ASSERT_TRUE(memory.read(place, &byte, 1));
     EXPECT_EQ(byte, 0xA5) << place;
   }
