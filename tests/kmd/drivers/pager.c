@@ -324,6 +324,7 @@ static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START
     return Status;
   }
   FenceWords(Adapter)[0] = FenceWords(Adapter)[1] = 0;
+  Quiesce(Adapter);  // whatever it did before
   Enable(Adapter);
   return STATUS_SUCCESS;
 }
