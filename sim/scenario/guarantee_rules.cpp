@@ -407,13 +407,31 @@ void GuaranteeRules::page_event(const mm::PageEvent& event) {
         if (const auto it = locks_.find(frame); it != locks_.end() && --it->second == 0) locks_.erase(it);
       if (event.kind == Kind::kUnlock) unlocked_[frame] = event.cycle;
       if (event.kind != Kind::kFree) continue;
-      unlocked_.erase(frame);
       used_frames_.insert(frame);
-      for (const auto& [name, space] : spaces_)
-        if (space.frames.count(frame) != 0)
+      bool leaving = false;
+      for (const auto& [name, space] : spaces_) {
+        if (space.frames.count(frame) == 0) continue;
+        if (leaves(space, frame))
+          leaving = true;
+        else
           violate("G6", fmt::format("page {:#x} was given back while an ADL of {} names it", frame << kShift,
                                     name));
+      }
+      // Of what leaves, the end of the call compares this with the invalidation.
+      if (!leaving) unlocked_.erase(frame);
     }
+}
+
+// One call of 2.4 takes a page out of the devices' reach and gives it back: 1:1, and its entry is gone.
+bool GuaranteeRules::leaves(const Space& space, std::uint64_t frame) const {
+  const auto number = space.numbers.find(frame);
+  if (!space.link.identity || number == space.numbers.end() || number->second.must(false) ||
+      number->second.must(true))
+    return false;
+  return !space.translated() ||
+         std::none_of(space.link.source_ids.begin(), space.link.source_ids.end(), [&](std::uint16_t id) {
+           return model::outgoing_address(ask(id, frame, false)).value_or(~0ULL) >> kShift == frame;
+         });
 }
 
 void GuaranteeRules::call_failed(const std::string& name, const Snapshot& before, const Snapshot& after) {

@@ -191,6 +191,7 @@ class GuaranteeRules {
   void check_owner(const Pending& request);
   void check_invalidated(const Space& space, const Adl& adl, const FreeTimes& times, bool lost);
   void check_paging(const Space& space, const Adl& adl);
+  [[nodiscard]] bool leaves(const Space& space, std::uint64_t frame) const;
   void forget_links_adls(const std::string& name);
   void violate(const std::string& rule, const std::string& message);
   [[nodiscard]] model::Outcome ask(std::uint16_t source_id, std::uint64_t number, bool write) const;
