@@ -25,6 +25,13 @@ Device& device_of(PVOID context) { return *static_cast<Device*>(context); }
 NTSTATUS note(const std::string& call) {
   Script& script = Script::active();
   script.calls.push_back(call);
+  const bool counts =
+      call.rfind("Query", 0) != 0 && call.rfind("Interrupt", 0) != 0 && call.rfind("Dpc", 0) != 0;
+  if (counts && script.fail_after && (*script.fail_after)-- == 0) {
+    script.fail_after.reset();
+    script.failed_call = call;
+    return STATUS_IO_TIMEOUT;
+  }
   const auto it = script.status.find(call);
   return it == script.status.end() ? STATUS_SUCCESS : it->second;
 }

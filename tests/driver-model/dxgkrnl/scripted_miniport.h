@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,7 +23,10 @@ struct Script {
   DXGK_DRIVERCAPS driver_caps{};
   std::map<int, NTSTATUS> query_status;    ///< by DXGK_QUERYADAPTERINFOTYPE; absent = success
   std::map<std::string, NTSTATUS> status;  ///< by call as noted, e.g. "StartDevice 1"; absent = success
-  std::set<std::size_t> declined;          ///< devices that AddDevice wants nothing to do with
+  /// So many calls more do as `status` says, and the one after them fails; queries and interrupts do not
+  /// count.
+  std::optional<unsigned> fail_after;
+  std::set<std::size_t> declined;  ///< devices that AddDevice wants nothing to do with
   std::function<void(std::size_t, LINKED_DEVICE&)> link;
   std::function<void(std::size_t, const DXGKRNL_INTERFACE&)> on_start;
   std::function<BOOLEAN(std::size_t)> on_interrupt;
@@ -45,6 +49,7 @@ struct Script {
   ULONG version = DXGKDDI_INTERFACE_VERSION;
 
   // Observations.
+  std::string failed_call;                              ///< by fail_after
   std::vector<std::string> calls;                       ///< "AddDevice 0", "QueryAdapterInfo 34", ...
   std::map<std::size_t, DXGKRNL_INTERFACE> interfaces;  ///< by device
   std::vector<std::string> queries;  ///< of one physical adapter: "21 of 0", "22 of 1 for 2 ranges"

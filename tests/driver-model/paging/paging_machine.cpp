@@ -28,7 +28,8 @@ std::vector<hw::MemoryRange> ram(bool high) {
 PagingMachine::PagingMachine(Options options)
     : fake(ram(options.high_memory)),
       unit_memory(fake.memory),
-      unit({}, unit_memory, unit_memory),
+      table_reads(unit_memory),
+      unit({}, table_reads, unit_memory),
       unit_registers(unit),
       driver_(options.driver) {
   model::Unit::Hooks hooks;
@@ -47,7 +48,13 @@ PagingMachine::PagingMachine(Options options)
             }
             return false;
           }
-          return device_access(i, logical, data, bytes, write);
+          if (fault_access != 0 && --fault_access == 0) {
+            fault_access = keep_faulting ? 1 : 0;
+            table_reads.broken = true;
+          }
+          const bool done = device_access(i, logical, data, bytes, write);
+          table_reads.broken = false;
+          return done;
         }));
     FakeMmio& bar = gpus.back()->mmio;
     gpus.back()->interrupt = [this, &bar] {

@@ -56,7 +56,18 @@ class PagingMachine {
   void forget_calls() { kernel->calls().clear(); }
 
   FakePlatform fake;
+  /// The unit's reads of tables; an error of the bus while `broken`.
+  struct TableReads final : model::MemoryView {
+    explicit TableReads(const model::MemoryView& inner) : inner(inner) {}
+    [[nodiscard]] std::optional<std::uint64_t> load64(std::uint64_t pa) const override {
+      return broken ? std::nullopt : inner.load64(pa);
+    }
+    const model::MemoryView& inner;
+    bool broken = false;
+  };
+
   model::ModelMemory unit_memory;
+  TableReads table_reads;
   model::Unit unit;
   model::ModelMmio unit_registers;
   std::vector<std::unique_ptr<FakeGpu>> gpus;
@@ -64,6 +75,8 @@ class PagingMachine {
   std::uint64_t blocked = 0;        ///< requests of GPUs that the unit refused
   std::uint64_t fail_access = 0;    ///< the n-th access of a GPU from now fails; 0 = none
   std::uint64_t keep_failing = 0;   ///< and so many after it
+  std::uint64_t fault_access = 0;   ///< the n-th access from now is blocked by the unit, with a fault record
+  bool keep_faulting = false;       ///< and all after it
   std::function<void()> on_access;  ///< before each access of a GPU
 
  private:
