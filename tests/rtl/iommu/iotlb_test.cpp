@@ -328,26 +328,6 @@ TEST_P(Iotlb, FlushesCostTheirCycles) {
   }
 }
 
-/// No pass over the sets is under way when nothing is dirty, so a flush that finds all generations used up
-/// waits for one, not for the rest of another before it.
-TEST_P(Iotlb, AfterARestAFlushWaitsForOnePass) {
-  if (kWays == 0) GTEST_SKIP() << "flip-flops take every flush at once";
-  covers("vtd.iotlb");
-  for (unsigned phase = 0; phase < kSets + 6; ++phase) {
-    rest(3 * kSets + 12 + phase);
-    for (unsigned i = 0; i + 1 < 1U << kGenBits; ++i) {
-      ASSERT_TRUE(flush({2, 7, 0, 0})) << i;
-      step();
-    }
-    unsigned waits = 0;
-    while (!flush({2, 7, 0, 0})) {
-      step();
-      ASSERT_LE(++waits, kSets + 6) << "phase " << phase;
-    }
-    step();
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(Seeds, Iotlb, ::testing::Range(0U, 8U));
 
 }  // namespace
