@@ -136,8 +136,6 @@ fpga: ## synthesise, place and route; not 0 when area or clock are worse than ac
 	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
 	exec python3 rtl/fpga/flow.py '$(BUILD)' "$$@" $$ARGS
 
-mutate: ## change the RTL at random and see whether the tests notice (an hour); not 0 when too few do
-
 mutate: ## change the RTL at random and see whether the tests notice (long); not 0 when too few do
 	@.ci/deps build formal
 	@set -- --jobs $(JOBS); [ -z "$$COUNT" ] || set -- "$$@" --count "$$COUNT"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
