@@ -56,9 +56,11 @@ class Names:
             loop = re.fullmatch(r"gen_\w+?(\[\d+\])?", part)
             if loop:
                 index += loop[1] or ""
-            else:
-                blocks.append(re.sub(r"^[iu]_", "", part) + index)
+            elif re.match(r"[iu]_", part):
+                blocks.append(part[2:] + index)
                 index = ""
+            else:
+                break  # a memory; its cells have numbers behind it
         return (*self.prefix, *blocks) or ("top",)
 
     def path(self, cell):

@@ -146,6 +146,7 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(blocks["iommu"], {"lut": 2, "ff": 1, "bram": 0})
         self.assertEqual(blocks["dma[1]/engine"], {"lut": 2, "ff": 1, "bram": 0})
         self.assertEqual(blocks["dma[1]"], {"lut": 2, "ff": 2, "bram": 1})
+        self.assertNotIn("dma[1]/mem", blocks)
         self.assertEqual(blocks["harness"], {"lut": 0, "ff": 1, "bram": 0})
 
     def test_names_for_people(self):
