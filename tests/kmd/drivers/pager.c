@@ -116,8 +116,8 @@ static volatile ULONG64* FenceWords(const PAGER_ADAPTER* Adapter) {  // the syst
 
 // ---- The ring
 
-static VOID Describe(ULONG64* Words, ULONG64 Operation, ULONG64 FromSpace, ULONG64 From, ULONG64 ToSpace, ULONG64 To,
-                     SIZE_T Bytes) {
+static VOID Describe(ULONG64* Words, ULONG64 Operation, ULONG64 FromSpace, ULONG64 From, ULONG64 ToSpace,
+                     ULONG64 To, SIZE_T Bytes) {
   RtlZeroMemory(Words, DESCRIPTOR_BYTES);
   Words[0] = Operation | FromSpace << 16 | ToSpace << 20;
   Words[1] = From;
@@ -131,8 +131,8 @@ static VOID Push(PAGER_ADAPTER* Adapter, const VOID* Descriptor) {
 }
 
 static VOID PushFence(PAGER_ADAPTER* Adapter, ULONG Word, ULONG64 Value) {
-  const ULONG64 Words[8] = {OP_FENCE | 1 << 8 | SPACE_LOGICAL << 20, 0, DeviceAddress(&Adapter->Fences) + 8 * Word, 0, 0,
-                            Value};
+  const ULONG64 Words[8] = {
+      OP_FENCE | 1 << 8 | SPACE_LOGICAL << 20, 0, DeviceAddress(&Adapter->Fences) + 8 * Word, 0, 0, Value};
   Push(Adapter, Words);
 }
 
@@ -153,7 +153,8 @@ static VOID Enable(PAGER_ADAPTER* Adapter) {
 static VOID Quiesce(PAGER_ADAPTER* Adapter) {
   Adapter->Registers->IntEnable = 0;
   Adapter->Registers->Control = 2;
-  while ((Adapter->Registers->Control & 2) != 0 && Adapter->Registers->Id != 0xFFFFFFFF) KeStallExecutionProcessor(1);
+  while ((Adapter->Registers->Control & 2) != 0 && Adapter->Registers->Id != 0xFFFFFFFF)
+    KeStallExecutionProcessor(1);
 }
 
 // Runs descriptors of the driver's own and waits for them.
@@ -251,21 +252,23 @@ static VOID FreeBlocks(PAGER_ADAPTER* Adapter) {
 static NTSTATUS CopyBlocks(PAGER_ADAPTER* Adapter) {
   ULONG64 Words[16];
   RtlFillMemory(Adapter->Block.pMemory, PAGE_SIZE, 0x3C);
-  Describe(Words, OP_COPY, SPACE_LOGICAL, (ULONG64)MmGetPhysicalAddress(Adapter->Block.pMemory).QuadPart, SPACE_VRAM, 0,
-           PAGE_SIZE);
+  Describe(Words, OP_COPY, SPACE_LOGICAL, (ULONG64)MmGetPhysicalAddress(Adapter->Block.pMemory).QuadPart,
+           SPACE_VRAM, 0, PAGE_SIZE);
   Describe(Words + 8, OP_COPY, SPACE_VRAM, 0, SPACE_LOGICAL,
            (ULONG64)MmGetMdlPfnArray(Adapter->Pages.pMdl)[1] << PAGE_SHIFT, PAGE_SIZE);
   NTSTATUS Status = RunOwn(Adapter, Words, 2);
   if (!NT_SUCCESS(Status)) return Status;
-  const PUCHAR View = (PUCHAR)MmMapLockedPagesSpecifyCache(Adapter->Pages.pMdl, KernelMode, MmCached, NULL, FALSE,
-                                                           NormalPagePriority);
+  const PUCHAR View = (PUCHAR)MmMapLockedPagesSpecifyCache(Adapter->Pages.pMdl, KernelMode, MmCached, NULL,
+                                                           FALSE, NormalPagePriority);
   if (View == NULL) return STATUS_NO_MEMORY;
   if (!RtlEqualMemory(View + PAGE_SIZE, Adapter->Block.pMemory, PAGE_SIZE)) Status = STATUS_DEVICE_DATA_ERROR;
   MmUnmapLockedPages(View, Adapter->Pages.pMdl);
   return Status;
 }
 #else
-static NTSTATUS AllocateBlocks(PAGER_ADAPTER* Adapter) { return Adapter != NULL ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL; }
+static NTSTATUS AllocateBlocks(PAGER_ADAPTER* Adapter) {
+  return Adapter != NULL ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
+}
 static VOID FreeBlocks(PAGER_ADAPTER* Adapter) { UNREFERENCED_PARAMETER(Adapter); }
 static NTSTATUS CopyBlocks(PAGER_ADAPTER* Adapter) {
   return Adapter != NULL ? STATUS_NOT_SUPPORTED : STATUS_UNSUCCESSFUL;
@@ -310,10 +313,11 @@ static NTSTATUS StartDevice(IN_CONST_PVOID MiniportDeviceContext, IN_PDXGK_START
   DXGK_DEVICE_INFO Info;
   NTSTATUS Status = Adapter->Dxgk.DxgkCbGetDeviceInformation(Adapter->Dxgk.DeviceHandle, &Info);
   if (!NT_SUCCESS(Status)) return Status;
-  PCM_PARTIAL_RESOURCE_DESCRIPTOR Bar = Info.TranslatedResourceList->List[0].PartialResourceList.PartialDescriptors;
+  PCM_PARTIAL_RESOURCE_DESCRIPTOR Bar =
+      Info.TranslatedResourceList->List[0].PartialResourceList.PartialDescriptors;
   PVOID Registers = NULL;
-  Status = Adapter->Dxgk.DxgkCbMapMemory(Adapter->Dxgk.DeviceHandle, Bar->u.Memory.Start, Bar->u.Memory.Length, FALSE,
-                                         FALSE, MmNonCached, &Registers);
+  Status = Adapter->Dxgk.DxgkCbMapMemory(Adapter->Dxgk.DeviceHandle, Bar->u.Memory.Start,
+                                         Bar->u.Memory.Length, FALSE, FALSE, MmNonCached, &Registers);
   Adapter->Registers = (PAGER_REGISTERS*)Registers;
   if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, RING_ENTRIES * DESCRIPTOR_BYTES, &Adapter->Ring);
   if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, PAGE_SIZE, &Adapter->Fences);
@@ -345,7 +349,8 @@ static NTSTATUS SetPowerState(IN_CONST_PVOID MiniportDeviceContext, IN_ULONG Dev
 }
 
 static NTSTATUS NotifySurpriseRemoval(PVOID MiniportDeviceContext, DXGK_SURPRISE_REMOVAL_TYPE RemovalType) {
-  return MiniportDeviceContext != NULL && RemovalType == DxgkRemovalPnPNotify ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
+  return MiniportDeviceContext != NULL && RemovalType == DxgkRemovalPnPNotify ? STATUS_SUCCESS
+                                                                              : STATUS_UNSUCCESSFUL;
 }
 
 static NTSTATUS BeginExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BEGINEXCLUSIVEACCESS Args) {
@@ -440,9 +445,9 @@ static NTSTATUS BuildPagingBuffer(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BUILDPAG
       const BOOLEAN In = Args->Transfer.Source.SegmentId == 0;
       PMDL Mdl = In ? Args->Transfer.Source.pMdl : Args->Transfer.Destination.pMdl;
       const ULONG64 System = (ULONG64)MmGetMdlPfnArray(Mdl)[Args->Transfer.MdlOffset + Page] << PAGE_SHIFT;
-      const LARGE_INTEGER Place = In ? Args->Transfer.Destination.SegmentAddress : Args->Transfer.Source.SegmentAddress;
-      const ULONG64 Local = (ULONG64)Place.QuadPart +
-                            Args->Transfer.TransferOffset + Offset;
+      const LARGE_INTEGER Place =
+          In ? Args->Transfer.Destination.SegmentAddress : Args->Transfer.Source.SegmentAddress;
+      const ULONG64 Local = (ULONG64)Place.QuadPart + Args->Transfer.TransferOffset + Offset;
       if (In)
         Describe(Words, OP_COPY, SPACE_LOGICAL, System, SPACE_VRAM, Local, PAGE_SIZE);
       else
@@ -463,7 +468,8 @@ static NTSTATUS BuildPagingBuffer(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BUILDPAG
 static NTSTATUS SubmitCommand(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_SUBMITCOMMAND Args) {
   PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)hAdapter;
   PAGER_RECORD Record;
-  RtlCopyMemory(&Record, (PUCHAR)Args->pDmaBufferPrivateData + Args->DmaBufferPrivateDataSubmissionStartOffset,
+  RtlCopyMemory(&Record,
+                (PUCHAR)Args->pDmaBufferPrivateData + Args->DmaBufferPrivateDataSubmissionStartOffset,
                 sizeof(Record));
   KeAcquireSpinLockAtDpcLevel(&Adapter->RingLock);
   for (ULONG64 i = 0; i < Record.Count; ++i) Push(Adapter, Record.First + DESCRIPTOR_BYTES * i);
