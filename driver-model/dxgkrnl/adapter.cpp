@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "driver-model/dxgkrnl/ddi_gate.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
 #include "driver-model/wdk/runtime/runtime.h"
 
@@ -125,14 +126,14 @@ void PhysicalAdapter::handle_interrupt() {
   if (driver_.DxgkDdiInterruptRoutine != nullptr && context != nullptr) {
     const std::lock_guard guard(interrupt_lock_);
     const InterruptLevel level(at_interrupt_level_);
-    BOOLEAN claimed = FALSE;
+    InterruptArguments args{kMessageNumber, FALSE};
     {
-      CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name, {&claimed, nullptr, index_of(*this)});
+      CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name, {&args, nullptr, index_of(*this)});
       const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
-      claimed = driver_.DxgkDdiInterruptRoutine(context, kMessageNumber);
+      args.claimed = driver_.DxgkDdiInterruptRoutine(context, args.message_number);
       check_level("DxgkDdiInterruptRoutine", wdk::kDeviceIrql);
     }
-    if (claimed == FALSE) ++unclaimed_;
+    if (args.claimed == FALSE) ++unclaimed_;
   } else {
     ++unclaimed_;
   }

@@ -49,7 +49,8 @@ class PhysicalAdapter {
   LINKED_DEVICE link{};            ///< as LinkDevice left it
   HANDLE device_handle = nullptr;  ///< given to the driver at StartDevice
   bool started = false;
-  ULONG children = 0;  ///< as StartDevice counted them
+  ULONG children = 0;             ///< as StartDevice counted them
+  std::vector<ULONG> child_uids;  ///< of each, as QueryChildRelations told
 
   /// Connect the message interrupt, programme it into the function, enable it and bus mastering.
   void enable_bus();

@@ -26,6 +26,28 @@ struct MapMemoryArguments {
 struct UnmapMemoryArguments {
   PVOID address = nullptr;
 };
+/// The same of entry points that take single values.
+struct StartDeviceArguments {
+  const DXGK_START_INFO* start_info = nullptr;
+  ULONG number_of_video_present_sources = 0;
+  ULONG number_of_children = 0;
+};
+struct ChildRelationsArguments {
+  PDXGK_CHILD_DESCRIPTOR child_relations = nullptr;
+  ULONG child_relations_size = 0;
+};
+struct InterruptArguments {
+  ULONG message_number = 0;
+  BOOLEAN claimed = FALSE;
+};
+struct SetPowerStateArguments {
+  ULONG device_uid = 0;
+  DEVICE_POWER_STATE device_power_state{};
+  POWER_ACTION action_type{};
+};
+struct NotifySurpriseRemovalArguments {
+  int removal_type = 0;
+};
 struct SynchronizeArguments {
   PKSYNCHRONIZE_ROUTINE routine = nullptr;
   ULONG message_number = 0;

@@ -127,9 +127,17 @@ NTSTATUS Kernel::escape(void* data, std::uint32_t size, std::size_t link) {
   DXGKARG_ESCAPE args{};
   args.pPrivateDriverData = data;
   args.PrivateDriverDataSize = size;
+  const LogicalAdapter* const target = links_[link].get();
+  const auto gone = [&] {
+    return std::none_of(links_.begin(), links_.end(),
+                        [&](const auto& other) { return other.get() == target; });
+  };
   return call_driver("DxgkDdiEscape", std::to_string(size) + " bytes",
-                     {&args, nullptr, index_of(*links_[link]->lead)},
-                     [&] { return driver_.DxgkDdiEscape(links_[link]->lead->context, &args); });
+                     {&args, nullptr, index_of(*target->lead)}, [&] {
+                       // A removal may have come first.
+                       if (gone()) return STATUS_INVALID_DEVICE_STATE;
+                       return driver_.DxgkDdiEscape(target->lead->context, &args);
+                     });
 }
 
 NTSTATUS Kernel::call_driver(const char* name, const std::string& args, const CallSubject& subject,

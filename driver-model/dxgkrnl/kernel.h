@@ -217,6 +217,8 @@ class Kernel {
   NTSTATUS query(const PhysicalAdapter& adapter, DXGK_QUERYADAPTERINFOTYPE type, void* out,
                  std::uint32_t size, void* in = nullptr, std::uint32_t in_size = 0);
   NTSTATUS start_device(PhysicalAdapter& adapter, LogicalAdapter& link);
+  NTSTATUS query_children(PhysicalAdapter& adapter, ULONG count);
+  void set_power(PhysicalAdapter& adapter, ULONG uid, DEVICE_POWER_STATE state, POWER_ACTION action);
   NTSTATUS start_paging(LogicalAdapter& link);
   void stop_paging(LogicalAdapter& link);
   NTSTATUS stop_device(PhysicalAdapter& adapter);

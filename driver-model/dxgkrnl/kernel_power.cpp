@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/dxgkrnl/kernel.h"
 
 namespace gpudmar::dxgkrnl {
@@ -36,23 +37,29 @@ NTSTATUS Kernel::set_power_state(DEVICE_POWER_STATE state, POWER_ACTION action, 
   order.insert(up ? order.end() : order.begin(), link.lead);  // E2
   for (PhysicalAdapter* member : order) {
     if (up && !member->bus_enabled()) member->enable_bus();
-    if (driver_.DxgkDdiSetPowerState != nullptr) {
-      const NTSTATUS status = call_driver(
-          "DxgkDdiSetPowerState",
-          fmt::format("{}, D{}", member->function().name, static_cast<int>(state) - PowerDeviceD0),
-          {nullptr, nullptr, index_of(*member)}, [&] {
-            return driver_.DxgkDdiSetPowerState(member->context, DISPLAY_ADAPTER_HW_ID, state, action);
-          });
-      if (!NT_SUCCESS(status))  // E3
-        throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {static_cast<std::uint32_t>(status), 0, 0, 0},
-                       fmt::format("DxgkDdiSetPowerState of {} failed: {:#x}", member->function().name,
-                                   static_cast<std::uint32_t>(status)));
-    }
+    // Children sleep before their adapter does, and wake after it.
+    if (up) set_power(*member, DISPLAY_ADAPTER_HW_ID, state, action);
+    for (const ULONG child : member->child_uids) set_power(*member, child, state, action);
+    if (!up) set_power(*member, DISPLAY_ADAPTER_HW_ID, state, action);
     if (!up) member->disable_bus();
   }
   link.power = state;
   if (up && link.paging != nullptr) link.paging->power_up();
   return STATUS_SUCCESS;
+}
+
+void Kernel::set_power(PhysicalAdapter& adapter, ULONG uid, DEVICE_POWER_STATE state, POWER_ACTION action) {
+  if (driver_.DxgkDdiSetPowerState == nullptr) return;
+  const SetPowerStateArguments args{uid, state, action};
+  const NTSTATUS status =
+      call_driver("DxgkDdiSetPowerState",
+                  fmt::format("{}, D{}", adapter.function().name, static_cast<int>(state) - PowerDeviceD0),
+                  {&args, nullptr, index_of(adapter)},
+                  [&] { return driver_.DxgkDdiSetPowerState(adapter.context, uid, state, action); });
+  if (!NT_SUCCESS(status))  // E3
+    throw BugCheck(bugcheck::kVideoDxgkrnlFatalError, {static_cast<std::uint32_t>(status), 0, 0, 0},
+                   fmt::format("DxgkDdiSetPowerState of {} failed: {:#x}", adapter.function().name,
+                               static_cast<std::uint32_t>(status)));
 }
 
 NTSTATUS Kernel::surprise_remove(std::size_t index) {
@@ -67,11 +74,14 @@ NTSTATUS Kernel::surprise_remove(std::size_t index) {
     std::vector<PhysicalAdapter*> order{link.lead};
     for (PhysicalAdapter* member : link.members)
       if (member != link.lead) order.push_back(member);
+    const NotifySurpriseRemovalArguments args{kRemovalPnpNotify};
     for (PhysicalAdapter* member : order)
       (void)call_driver("DxgkDdiNotifySurpriseRemoval", member->function().name,
-                        {nullptr, nullptr, index_of(*member)},
+                        {&args, nullptr, index_of(*member)},
                         [&] { return notify(member->context, kRemovalPnpNotify); });
   }
+  // Whoever is in the driver comes back first: nothing is taken away under him.
+  const DdiGate::Exclusive alone(gate_);
   const NTSTATUS status = stop_link(link);
   for (auto it = link.members.rbegin(); it != link.members.rend(); ++it) {
     PhysicalAdapter* member = *it;

@@ -202,7 +202,7 @@ NTSTATUS Kernel::with_exclusive_access(LogicalAdapter& link, const std::function
       PhysicalAdapter& member = *order[begun];
       DXGKARG_BEGINEXCLUSIVEACCESS args{};
       status = call_driver("DxgkDdiBeginExclusiveAccess", member.function().name,
-                           {nullptr, nullptr, index_of(member)},
+                           {&args, nullptr, index_of(member)},
                            [&] { return driver_.DxgkDdiBeginExclusiveAccess(member.context, &args); });
       if (!NT_SUCCESS(status)) {
         status = fail(status, fmt::format("BeginExclusiveAccess of {} failed: {:#x}", member.function().name,
@@ -216,9 +216,9 @@ NTSTATUS Kernel::with_exclusive_access(LogicalAdapter& link, const std::function
       PhysicalAdapter& member = *order[begun];
       DXGKARG_ENDEXCLUSIVEACCESS args{};
       member.end_exclusive();
-      const NTSTATUS ended = call_driver(
-          "DxgkDdiEndExclusiveAccess", member.function().name, {nullptr, nullptr, index_of(member)},
-          [&] { return driver_.DxgkDdiEndExclusiveAccess(member.context, &args); });
+      const NTSTATUS ended =
+          call_driver("DxgkDdiEndExclusiveAccess", member.function().name, {&args, nullptr, index_of(member)},
+                      [&] { return driver_.DxgkDdiEndExclusiveAccess(member.context, &args); });
       if (!NT_SUCCESS(ended) && NT_SUCCESS(status))
         status = fail(ended, fmt::format("EndExclusiveAccess of {} failed: {:#x}", member.function().name,
                                          static_cast<std::uint32_t>(ended)));

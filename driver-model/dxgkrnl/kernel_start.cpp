@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/dxgkrnl/kernel.h"
 #include "driver-model/vtd/error.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
 
+constexpr ULONG kMostChildren = 256;
 constexpr ULONG kChainUid = 1;  // of the link that all functions of the platform form
 
 }  // namespace
@@ -133,18 +135,40 @@ NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
   start_info.AdapterLuid.LowPart = static_cast<ULONG>(adapter.index() + 1);
   DXGKRNL_INTERFACE table{};
   fill_interface(table, adapter.device_handle, driver_.Version);
-  ULONG sources = 0;
-  ULONG children = 0;
+  StartDeviceArguments args{&start_info, 0, 0};
   const NTSTATUS status = call_driver(
       "DxgkDdiStartDevice",
       fmt::format("{}{}", adapter.function().name, &adapter == link.lead ? ", lead" : ""),
-      {nullptr, nullptr, index_of(adapter)},
-      [&] { return driver_.DxgkDdiStartDevice(adapter.context, &start_info, &table, &sources, &children); });
+      {&args, nullptr, index_of(adapter)}, [&] {
+        return driver_.DxgkDdiStartDevice(adapter.context, &start_info, &table,
+                                          &args.number_of_video_present_sources, &args.number_of_children);
+      });
   if (!NT_SUCCESS(status))
     return fail(status, fmt::format("StartDevice of {} failed: {:#x}", adapter.function().name,
                                     static_cast<std::uint32_t>(status)));
   adapter.started = true;
-  adapter.children = children;
+  adapter.children = args.number_of_children;
+  return query_children(adapter, args.number_of_children);
+}
+
+// E6: which children there are says QueryChildRelations, in a list that ends with an entry of zeroes.
+NTSTATUS Kernel::query_children(PhysicalAdapter& adapter, ULONG count) {
+  adapter.child_uids.clear();
+  if (count == 0 || driver_.DxgkDdiQueryChildRelations == nullptr) return STATUS_SUCCESS;
+  if (count > kMostChildren)
+    return fail(STATUS_INVALID_PARAMETER, fmt::format("{} has {} children", adapter.function().name, count));
+  std::vector<DXGK_CHILD_DESCRIPTOR> list(std::size_t{count} + 1);
+  ChildRelationsArguments args{list.data(), static_cast<ULONG>(list.size() * sizeof(DXGK_CHILD_DESCRIPTOR))};
+  const NTSTATUS status = call_driver("DxgkDdiQueryChildRelations", adapter.function().name,
+                                      {&args, nullptr, index_of(adapter)}, [&] {
+                                        return driver_.DxgkDdiQueryChildRelations(
+                                            adapter.context, args.child_relations, args.child_relations_size);
+                                      });
+  if (!NT_SUCCESS(status))
+    return fail(status, fmt::format("QueryChildRelations of {} failed: {:#x}", adapter.function().name,
+                                    static_cast<std::uint32_t>(status)));
+  for (ULONG i = 0; i < count && list[i].ChildDeviceType != TypeUninitialized; ++i)
+    adapter.child_uids.push_back(list[i].ChildUid);
   return STATUS_SUCCESS;
 }
 

@@ -139,7 +139,7 @@ NTSTATUS Paging::create(const void* private_data, UINT bytes, AllocationId& id) 
   args.pAllocationInfo = &a->info;
   {
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiCreateAllocation");
+    CallScope call(port_.calls, "DxgkDdiCreateAllocation", {}, {&args});
     const NTSTATUS status = call.done(port_.driver.DxgkDdiCreateAllocation(port_.context, &args));
     if (!NT_SUCCESS(status)) return status;
   }
@@ -170,7 +170,7 @@ void Paging::call_destroy(HANDLE allocation) {
   args.NumAllocations = 1;
   args.pAllocationList = &allocation;
   const DdiGate::Call inside(port_.gate);
-  CallScope call(port_.calls, "DxgkDdiDestroyAllocation");
+  CallScope call(port_.calls, "DxgkDdiDestroyAllocation", {}, {&args});
   (void)call.done(port_.driver.DxgkDdiDestroyAllocation(port_.context, &args));
 }
 

@@ -210,7 +210,7 @@ UINT PagingQueue::submit(Packet packet) {
     patch.Flags.Paging = 1;
     patch.EngineOrdinal = config_.engine;
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiPatch");
+    CallScope call(port_.calls, "DxgkDdiPatch", {}, {&patch});
     if (const NTSTATUS status = call.done(port_.driver.DxgkDdiPatch(port_.context, &patch));
         !NT_SUCCESS(status))
       throw BugCheck(bugcheck::kVideoSchedulerInternalError,
@@ -261,7 +261,7 @@ void PagingQueue::query_fence() {
   if (port_.driver.DxgkDdiQueryCurrentFence == nullptr) return;
   DXGKARG_QUERYCURRENTFENCE args{0, config_.node, config_.engine};
   const DdiGate::Call inside(port_.gate);
-  CallScope call(port_.calls, "DxgkDdiQueryCurrentFence");
+  CallScope call(port_.calls, "DxgkDdiQueryCurrentFence", {}, {&args});
   (void)call.done(port_.driver.DxgkDdiQueryCurrentFence(port_.context, &args));
 }
 
@@ -270,7 +270,8 @@ bool PagingQueue::preempt(std::uint64_t cycles) {
   DXGKARG_PREEMPTCOMMAND args{++preemptions_, config_.node, config_.engine, {}};
   NTSTATUS status = STATUS_SUCCESS;
   {
-    CallScope call(port_.calls, "DxgkDdiPreemptCommand", fmt::format("fence {}", args.PreemptionFenceId));
+    CallScope call(port_.calls, "DxgkDdiPreemptCommand", fmt::format("fence {}", args.PreemptionFenceId),
+                   {&args});
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     status = call.done(port_.driver.DxgkDdiPreemptCommand(port_.context, &args));
   }

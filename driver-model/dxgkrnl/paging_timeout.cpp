@@ -37,7 +37,7 @@ bool Paging::recovered_by_engine(PagingQueue& queue, UINT fence) {
   if (driver.DxgkDdiQueryEngineStatus != nullptr) {
     DXGKARG_QUERYENGINESTATUS status{node, engine, {}};
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiQueryEngineStatus");
+    CallScope call(port_.calls, "DxgkDdiQueryEngineStatus", {}, {&status});
     const NTSTATUS answer = call.done(driver.DxgkDdiQueryEngineStatus(port_.context, &status));
     if (NT_SUCCESS(answer) && status.EngineStatus.Responsive != 0 &&
         queue.wait(fence, config_.tdr_delay) == PagingQueue::Outcome::kDone)
@@ -46,7 +46,7 @@ bool Paging::recovered_by_engine(PagingQueue& queue, UINT fence) {
   if (driver.DxgkDdiQueryDependentEngineGroup != nullptr) {
     DXGKARG_QUERYDEPENDENTENGINEGROUP group{node, engine, 0};
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiQueryDependentEngineGroup");
+    CallScope call(port_.calls, "DxgkDdiQueryDependentEngineGroup", {}, {&group});
     (void)call.done(driver.DxgkDdiQueryDependentEngineGroup(port_.context, &group));
   }
   if (driver.DxgkDdiResetEngine == nullptr) return false;
@@ -71,7 +71,7 @@ void Paging::reset_adapter() {
     UCHAR report[kReportBytes] = {};
     const DXGKARG_COLLECTDBGINFO args{VIDEO_TDR_TIMEOUT_DETECTED, report, sizeof(report), nullptr};
     const DdiGate::Call inside(port_.gate);
-    CallScope call(port_.calls, "DxgkDdiCollectDbgInfo");
+    CallScope call(port_.calls, "DxgkDdiCollectDbgInfo", {}, {&args});
     (void)call.done(driver.DxgkDdiCollectDbgInfo(port_.context, &args));
   }
   const auto must = [&](const char* name, PDXGKDDI_RESETFROMTIMEOUT entry) {  // E11

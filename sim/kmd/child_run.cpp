@@ -35,15 +35,7 @@ bool is_entry_point(const std::string& name) {
 
 ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
     : machine_(machine), request_(request), events_(request.events), platform_(machine.platform()) {
-  for (hw::Function& function : platform_.functions) {
-    const auto adapter = static_cast<unsigned>(bars_.size());
-    bars_.push_back(std::make_unique<WatchedBar>(
-        *function.bar0,
-        WatchedBar::Hooks{[this] { active(); }, [this, adapter] { return doorbell(adapter); }}));
-    function.bar0 = bars_.back().get();
-  }
-  make_judge();
-  make_dma_watch();
+  // Below the bars: what does not reach the hardware is nothing that happened.
   if (!request.record.empty()) {
     const Scenario& system = request.plan.system;
     recorder_ = std::make_unique<replay::Recorder>(
@@ -54,6 +46,15 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
                        {"start", start_to_json(system.start)}});
     platform_ = recorder_->watch(platform_);
   }
+  for (hw::Function& function : platform_.functions) {
+    const auto adapter = static_cast<unsigned>(bars_.size());
+    bars_.push_back(std::make_unique<WatchedBar>(
+        *function.bar0,
+        WatchedBar::Hooks{[this] { active(); }, [this, adapter] { return doorbell(adapter); }}));
+    function.bar0 = bars_.back().get();
+  }
+  make_judge();
+  make_dma_watch();
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, kernel_config());
   if (recorder_ != nullptr) recorder_->attach(*kernel_);
   kernel_->calls().watch(

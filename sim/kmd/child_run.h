@@ -18,6 +18,7 @@
 #include "sim/kmd/trap.h"
 #include "sim/kmd/watched_bar.h"
 #include "sim/replay/recorder.h"
+#include "sim/replay/system_calls.h"
 #include "sim/scenario/guarantees.h"
 
 namespace gpudmar::sim::kmd {
@@ -77,7 +78,7 @@ class ChildRun {
   void query(const Step& step);
   void escape(const Step& step);
   void allocate(const Step& step);
-  void touch(const Step& step, dxgkrnl::Paging& paging, Allocation& target);
+  void touch(const Step& step, std::size_t link, Allocation& target);
   void page(const Step& step);
   void remove(const Step& step);
   void isolate(const Step& step);
@@ -88,6 +89,8 @@ class ChildRun {
   [[nodiscard]] std::optional<std::size_t> link_index(const std::string& name) const;
   /// The one that the step names; nullopt, after saying so, when there is none.
   [[nodiscard]] std::optional<std::size_t> link_of(const Step& step);
+  [[nodiscard]] std::size_t adapter_of(std::size_t link) const;
+  [[nodiscard]] replay::SystemCalls system_calls() const { return {*kernel_, recorder_.get()}; }
   /// Time-outs of paging work that nobody asked for.
   void look_for_timeouts();
   void note(const std::string& text) { events_.send({{"t", "note"}, {"text", text}}); }

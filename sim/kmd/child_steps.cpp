@@ -54,6 +54,9 @@ std::optional<std::size_t> ChildRun::link_index(const std::string& name) const {
   return static_cast<std::size_t>(it - views.begin());
 }
 
+// Traces name a link by one of its adapters.
+std::size_t ChildRun::adapter_of(std::size_t link) const { return kernel_->adapters()[link].members.front(); }
+
 std::optional<std::size_t> ChildRun::link_of(const Step& step) {
   const std::string name = fmt::format("link{}", step.link.value_or(0));
   const auto index = link_index(name);
@@ -130,7 +133,7 @@ void ChildRun::power(const Step& step) {
     if (up) std::reverse(links.begin(), links.end());
   }
   for (const std::size_t link : links) {
-    const NTSTATUS status = kernel_->set_power_state(state, action, link);
+    const NTSTATUS status = system_calls().power(adapter_of(link), state, action);
     outcome(step, status);
     if (!NT_SUCCESS(status)) continue;
     const auto members = kernel_->adapters()[link].members;
@@ -142,7 +145,7 @@ void ChildRun::power(const Step& step) {
     }
   }
   const bool sleeps = action == PowerActionSleep || action == PowerActionHibernate;
-  if (!up && sleeps && asleep_.size() == kernel_->functions().size()) lose_remapping_unit(machine_);
+  if (!up && sleeps && asleep_.size() == kernel_->functions().size()) system_calls().reset_unit([this] { lose_remapping_unit(machine_); });
 }
 
 // Only a driver that gives exclusive access can be asked.
@@ -160,10 +163,11 @@ void ChildRun::remove(const Step& step) {
   const dxgkrnl::AdapterView adapter = kernel_->adapters()[*link];
   guarantees_->sweep();
   guarantees_->rules().link_is_removed(adapter.name);
-  for (const std::size_t member : adapter.members) bars_[member]->remove();
   for (auto it = allocations_.begin(); it != allocations_.end();)
     it = it->second.link == adapter.name ? allocations_.erase(it) : std::next(it);
-  outcome(step, kernel_->surprise_remove(*link));
+  outcome(step, system_calls().remove(adapter.members.front(), [&] {
+    for (const std::size_t member : adapter.members) bars_[member]->remove();
+  }));
   if (kernel_->adapters().empty()) started_ = false;
 }
 
@@ -173,7 +177,7 @@ void ChildRun::isolate(const Step& step) {
   const dxgkrnl::AdapterView before = kernel_->adapters()[*link];
   const bool changes = before.source_ids.empty();  // nothing does for one that is isolated already
   if (changes) guarantees_->rules().link_is_isolated(before.name, true);
-  outcome(step, kernel_->enable_isolation(*link));
+  outcome(step, system_calls().isolate(adapter_of(*link)));
   if (changes && kernel_->adapters()[*link].source_ids.empty())
     guarantees_->rules().link_is_isolated(before.name, false);
 }
@@ -206,10 +210,10 @@ void ChildRun::allocate(const Step& step) {
   if (step.optional && kernel_->paging() == nullptr) return;
   const auto link = link_of(step);
   if (!link) return;
-  dxgkrnl::Paging* paging = kernel_->paging(*link);
-  if (paging == nullptr) return problem(name_of(step) + ": the driver takes no part in paging");
+  if (kernel_->paging(*link) == nullptr) return problem(name_of(step) + ": the driver takes no part in paging");
   Allocation made{kernel_->adapters()[*link].name};
-  const NTSTATUS status = paging->create(step.bytes.data(), static_cast<UINT>(step.bytes.size()), made.id);
+  const NTSTATUS status = system_calls().allocate(adapter_of(*link), step.bytes.data(),
+                                                  static_cast<UINT>(step.bytes.size()), made.id);
   if (NT_SUCCESS(status)) allocations_[step.name] = made;
   if (!step.optional) return outcome(step, status);
   if (!NT_SUCCESS(status))
@@ -218,14 +222,14 @@ void ChildRun::allocate(const Step& step) {
 }
 
 // The CPU's side of a backing store.
-void ChildRun::touch(const Step& step, dxgkrnl::Paging& paging, Allocation& target) {
+void ChildRun::touch(const Step& step, std::size_t link, Allocation& target) {
   if (step.kind == Step::Kind::kCheck && step.word && step.optional && !target.filled) return;
-  const auto view = paging.view(target.id);
+  const auto view = kernel_->paging(link)->view(target.id);
   if (!view) return problem(name_of(step) + ": it is gone");
   const std::vector<std::uint8_t> wanted = content_of(step, view->size);
   std::vector<std::uint8_t> data = wanted;
   const bool write = step.kind == Step::Kind::kWrite;
-  const NTSTATUS status = paging.access(target.id, 0, data.data(), data.size(), write);
+  const NTSTATUS status = system_calls().access(adapter_of(link), target.id, 0, data.data(), data.size(), write);
   if (!NT_SUCCESS(status)) return outcome(step, status);
   if (write || data == wanted) return;
   const auto at = std::mismatch(data.begin(), data.end(), wanted.begin()).first - data.begin();
@@ -246,9 +250,9 @@ void ChildRun::page(const Step& step) {
   switch (step.kind) {
     case Step::Kind::kWrite:
     case Step::Kind::kCheck:
-      return touch(step, *paging, target);
+      return touch(step, *link, target);
     case Step::Kind::kResident: {
-      outcome(step, paging->make_resident(target.id));
+      outcome(step, system_calls().resident(adapter_of(*link), target.id));
       const auto view = paging->view(target.id);
       const std::string where = view ? residency_name(view->residency) : "none";
       if (!step.where.empty() && step.where != where)
@@ -256,18 +260,19 @@ void ChildRun::page(const Step& step) {
       return;
     }
     case Step::Kind::kEvict:
-      return outcome(step, paging->evict(target.id));
+      return outcome(step, system_calls().evict(adapter_of(*link), target.id));
     case Step::Kind::kFill: {
-      const NTSTATUS status = paging->fill(target.id, static_cast<UINT>(step.number));
+      const NTSTATUS status = system_calls().fill(adapter_of(*link), target.id,
+                                                     static_cast<UINT>(step.number));
       target.filled = NT_SUCCESS(status);
       // System memory without an aperture has no place to be filled in.
       if (!step.optional || status != STATUS_INVALID_DEVICE_STATE) outcome(step, status);
       return;
     }
     case Step::Kind::kDiscard:
-      return outcome(step, paging->discard(target.id));
+      return outcome(step, system_calls().discard(adapter_of(*link), target.id));
     default: {
-      const NTSTATUS status = paging->destroy(target.id);
+      const NTSTATUS status = system_calls().deallocate(adapter_of(*link), target.id);
       if (NT_SUCCESS(status)) allocations_.erase(entry);
       return outcome(step, status);
     }
@@ -277,8 +282,9 @@ void ChildRun::page(const Step& step) {
 void ChildRun::fail(const Step& step) {
   const auto after = step.given ? std::optional<std::uint64_t>(step.number) : std::nullopt;
   pool_fails_ = step.given && step.choice == "pool";
-  (void)Failures::set(*kernel_, after, step.sticky,
-                      pool_fails_ ? Failures::Of::kPool : Failures::Of::kMemory);
+  const Failures::Of of = pool_fails_ ? Failures::Of::kPool : Failures::Of::kMemory;
+  const Action action(recorder_.get(), "fail", Failures::told(after, step.sticky, of));
+  (void)Failures::set(*kernel_, after, step.sticky, of);
 }
 
 void ChildRun::step(const Step& step) {

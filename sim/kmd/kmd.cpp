@@ -148,11 +148,11 @@ std::string build_and_run(const KmdOptions& options, kmd::Report& report) {
   return built.driver;
 }
 
-kmd::Plan plan_of(const std::string& scenario, const std::vector<std::string>& allocations, bool recorded) {
+kmd::Plan plan_of(const std::string& scenario, const std::vector<std::string>& allocations) {
   if (!scenario.empty()) return kmd::load_plan(scenario);
   std::vector<std::vector<std::uint8_t>> data;
   for (const std::string& bytes : allocations) data.push_back(kmd::hex_bytes(bytes, "--allocation"));
-  return kmd::standard_plan(data, recorded);
+  return kmd::standard_plan(data);
 }
 
 }  // namespace
@@ -162,8 +162,7 @@ int run_kmd(const KmdOptions& options) {
   // Errors of the plan before anything runs.
   if (!options.scenario.empty() && !options.allocations.empty())
     throw std::invalid_argument("--allocation is for the standard plan: a plan allocates by its own steps");
-  const kmd::Plan plan = plan_of(options.scenario, options.allocations, !options.record.empty());
-  if (!options.record.empty()) kmd::require_recordable(plan);
+  const kmd::Plan plan = plan_of(options.scenario, options.allocations);
   fs::create_directories(options.directory);
   const std::string path =
       options.summary.empty() ? (fs::path(options.directory) / "summary.json").string() : options.summary;
@@ -192,7 +191,7 @@ void run_kmd_child(const std::string& arguments) {
   request.driver = given.at("driver").get<std::string>();
   request.record = given.at("record").get<std::string>();
   request.plan = plan_of(given.at("scenario").get<std::string>(),
-                         given.at("allocations").get<std::vector<std::string>>(), !request.record.empty());
+                         given.at("allocations").get<std::vector<std::string>>());
   request.verifier = given.at("verifier").get<bool>();
   request.strict = given.at("strict").get<bool>();
   MachineConfig& machine = request.plan.system.machine;

@@ -32,7 +32,6 @@ struct Rule {
   Kind kind;
   std::set<std::string> keys;  // all of them must be there
   std::set<std::string> more{};
-  bool recordable = true;
 };
 
 const std::map<std::string, Rule>& rules() {
@@ -40,23 +39,23 @@ const std::map<std::string, Rule>& rules() {
       {"start", {Kind::kStart, {}, {"expect"}}},
       {"stop", {Kind::kStop, {}}},
       {"wait", {Kind::kWait, {"cycles"}}},
-      {"power", {Kind::kPower, {"state"}, {"action", "link"}, false}},
+      {"power", {Kind::kPower, {"state"}, {"action", "link"}}},
       {"reattach", {Kind::kReattach, {}}},
       {"trim", {Kind::kTrim, {"pages"}}},
       {"escape", {Kind::kEscape, {"bytes"}, {"expect"}}},
       {"query", {Kind::kQuery, {"type", "answer"}}},
-      {"allocate", {Kind::kAllocate, {"name", "bytes"}, {"link", "expect"}, false}},
-      {"write", {Kind::kWrite, {"name"}, {"pattern", "word"}, false}},
-      {"check", {Kind::kCheck, {"name"}, {"pattern", "word"}, false}},
-      {"resident", {Kind::kResident, {"name"}, {"where", "expect"}, false}},
-      {"evict", {Kind::kEvict, {"name"}, {"expect"}, false}},
-      {"fill_resident", {Kind::kFill, {"name", "word"}, {"expect"}, false}},
-      {"discard", {Kind::kDiscard, {"name"}, {"expect"}, false}},
-      {"deallocate", {Kind::kDeallocate, {"name"}, {"expect"}, false}},
-      {"hang", {Kind::kHang, {}, {"submissions"}, false}},
-      {"remove", {Kind::kRemove, {}, {"link"}, false}},
-      {"isolate", {Kind::kIsolate, {}, {"link", "expect"}, false}},
-      {"fail", {Kind::kFail, {}, {"after", "of", "sticky"}, false}},
+      {"allocate", {Kind::kAllocate, {"name", "bytes"}, {"link", "expect"}}},
+      {"write", {Kind::kWrite, {"name"}, {"pattern", "word"}}},
+      {"check", {Kind::kCheck, {"name"}, {"pattern", "word"}}},
+      {"resident", {Kind::kResident, {"name"}, {"where", "expect"}}},
+      {"evict", {Kind::kEvict, {"name"}, {"expect"}}},
+      {"fill_resident", {Kind::kFill, {"name", "word"}, {"expect"}}},
+      {"discard", {Kind::kDiscard, {"name"}, {"expect"}}},
+      {"deallocate", {Kind::kDeallocate, {"name"}, {"expect"}}},
+      {"hang", {Kind::kHang, {}, {"submissions"}}},
+      {"remove", {Kind::kRemove, {}, {"link"}}},
+      {"isolate", {Kind::kIsolate, {}, {"link", "expect"}}},
+      {"fail", {Kind::kFail, {}, {"after", "of", "sticky"}}},
   };
   return table;
 }
@@ -242,7 +241,7 @@ std::vector<std::uint8_t> hex_bytes(const std::string& text, const std::string& 
   return bytes;
 }
 
-Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations, bool recorded) {
+Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations) {
   Plan plan;
   plan.system = parse_scenario(
       json{{"schema", 1}, {"name", "standard"}, {"about", "the standard plan"}, {"steps", kAnyStep}},
@@ -256,14 +255,12 @@ Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations, bo
     Step allocate = of_allocation(Kind::kAllocate, names.back());
     allocate.bytes = bytes;
     allocate.optional = allocations.empty();
-    if (!recorded) plan.steps.push_back(allocate);
-    if (!recorded) page_one(plan.steps, names.back(), true);
+    plan.steps.push_back(allocate);
+    page_one(plan.steps, names.back(), true);
   }
-  if (!recorded) {
-    plan.steps.push_back(of_power(PowerDeviceD3));
-    plan.steps.push_back(of_power(PowerDeviceD0));
-    for (const std::string& name : names) page_one(plan.steps, name, false);
-  }
+  plan.steps.push_back(of_power(PowerDeviceD3));
+  plan.steps.push_back(of_power(PowerDeviceD0));
+  for (const std::string& name : names) page_one(plan.steps, name, false);
   plan.steps.push_back(of_kind(Kind::kReattach));
   plan.steps.push_back(of_kind(Kind::kTrim, kTrimPages));
   plan.steps.push_back(of_kind(Kind::kWait, kIdleCycles));
@@ -301,18 +298,6 @@ Plan load_plan(const std::string& path) {
     }
   }
   return plan;
-}
-
-void require_recordable(const Plan& plan) {
-  const ScenarioStart& start = plan.system.start;
-  if (start.iommu == ScenarioStart::Iommu::kPhysical || start.iommu_flags != 0)
-    throw ScenarioError(plan.system.file +
-                        ": a trace cannot tell of its start (iommu physical, iommu_flags)");
-  for (std::size_t i = 0; i < plan.steps.size(); ++i)
-    for (const auto& [name, rule] : rules())
-      if (rule.kind == plan.steps[i].kind && !rule.recordable)
-        throw ScenarioError(fmt::format("{}: step {}: a run with the step '{}' cannot be recorded",
-                                        plan.system.file, i + 1, name));
 }
 
 std::string name_of(const Step& step) {

@@ -57,13 +57,10 @@ struct Plan {
 };
 
 /// Start, idle time, paging of an allocation with each of the private data, down to D3 and back, exclusive
-/// access, memory pressure, idle time, stop. `recorded`: only what a trace can tell.
-[[nodiscard]] Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations = {},
-                                 bool recorded = false);
+/// access, memory pressure, idle time, stop.
+[[nodiscard]] Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations = {});
 /// Throws ScenarioError.
 [[nodiscard]] Plan load_plan(const std::string& path);
-/// Throws ScenarioError when a trace cannot tell of a start or step of it.
-void require_recordable(const Plan& plan);
 /// As it stands in a file.
 [[nodiscard]] std::string name_of(const Step& step);
 /// Throws ScenarioError with `what` in front: pairs of hexadecimal digits only.

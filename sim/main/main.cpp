@@ -187,7 +187,6 @@ int run_demonstration(const Options& options) {
 int run_file(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const Scenario scenario = load_scenario(options.scenario);
-  if (!options.record.empty()) require_recordable(scenario);
   MachineConfig config = scenario.machine;
   options.apply(config);
   Machine machine("machine", config);

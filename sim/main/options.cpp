@@ -88,6 +88,7 @@ CLI::App* add_threads(CLI::App& app, Options& options) {
       ->check(CLI::IsMember({"logical", "isolation"}));
   threads->add_flag("--planted-race", given.planted_race,
                     "with a driver whose copies do not hold their ADLs: to see it found");
+  threads->add_flag("--removal", given.removal, "half-way the adapters are pulled out");
   threads->add_option("--json,--summary", options.summary, "write the results as JSON");
   return threads;
 }

@@ -77,6 +77,7 @@ void write_summary(const std::string& path, const RunResult& result, Machine& ma
   if (scenario != nullptr) {
     root["again"] = scenario->again;
     root["guarantees"] = scenario->guarantees;
+    root["refusals"] = scenario->refusals;
     if (!scenario->digest.empty()) root["digest"] = scenario->digest;
   }
   std::ofstream file(path);

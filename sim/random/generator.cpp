@@ -15,6 +15,10 @@ namespace {
 constexpr unsigned kTries = 400;  // proposals in a row that nobody can use, before a stream ends early
 constexpr std::size_t kParallelEvery = 40;  // serial steps between sections of threads
 constexpr std::size_t kThreadSteps = 20;
+constexpr double kPauses = 0.1;             // between steps of threads
+constexpr double kLongPauses = 0.2;         // of those
+constexpr std::uint64_t kLongPause = 4000;  // cycles
+constexpr std::uint64_t kShortPause = 200;
 constexpr double kEndings = 0.5;  // share of streams that end with a bugcheck
 
 void settle(Step& step, const Verdict& verdict) {
@@ -55,6 +59,7 @@ class Generator {
   bool end();
   bool use(std::vector<Step>& list, Step step, bool alone);
   void must(Step step);
+  [[nodiscard]] Step pause();
 
   const GenerateOptions& options_;
   RuleCounts* rules_;
@@ -107,6 +112,15 @@ void Generator::serial(std::size_t steps) {
     if (use(list, proposals_.any(), true)) tries = 0;
 }
 
+// Threads start and go on at times that have nothing to do with each other: mostly within another's call,
+// sometimes past it.
+Step Generator::pause() {
+  Step step;
+  step.what = Do::kWait;
+  step.size = 1 + dice_.below(dice_.chance(kLongPauses) ? kLongPause : kShortPause);
+  return step;
+}
+
 // Threads change only what is theirs, so that their order does not matter; the reference lets them go one
 // after the other.
 void Generator::parallel() {
@@ -115,8 +129,11 @@ void Generator::parallel() {
   for (unsigned thread = 0; thread < options_.threads; ++thread) {
     proposals_.use_thread(thread, options_.threads);
     auto& list = section.threads.emplace_back();
-    for (unsigned tries = 0; list.size() < kThreadSteps && tries < kTries; ++tries)
+    list.push_back(pause());
+    for (unsigned tries = 0; list.size() < kThreadSteps && tries < kTries; ++tries) {
       if (use(list, proposals_.any(), false)) tries = 0;
+      if (dice_.chance(kPauses)) list.push_back(pause());
+    }
   }
   reference_.join();
   stream_.sections.push_back(std::move(section));

@@ -139,6 +139,8 @@ Verdict Reference::judge(const Step& step, bool alone) const {
     case Do::kStop:
       judge_stop(ruling);
       break;
+    case Do::kWait:
+      break;  // whatever it is good for
   }
   return ruling.decide();
 }
@@ -363,6 +365,7 @@ void Reference::apply(const Step& step, const Verdict& verdict) {
       return;
     case Do::kCheck:
     case Do::kReattach:
+    case Do::kWait:
     case Do::kStop:
       return;
   }

@@ -50,8 +50,9 @@ void add_create(const Step& step, json& out) {
 }  // namespace
 
 const char* to_string(Do what) {
-  static const char* const names[] = {"create", "open", "close", "destroy", "map",   "unmap",    "adl",
-                                      "free",   "fill", "check", "copy",    "probe", "reattach", "stop"};
+  static const char* const names[] = {"create", "open",  "close",    "destroy", "map",
+                                      "unmap",  "adl",   "free",     "fill",    "check",
+                                      "copy",   "probe", "reattach", "wait",    "stop"};
   return names[static_cast<int>(what)];
 }
 
@@ -94,6 +95,9 @@ json to_json(const Step& step) {
     case Do::kReattach:
     case Do::kStop:
       break;
+    case Do::kWait:
+      out["cycles"] = step.size;
+      return out;
     case Do::kDestroy: {
       static const char* const forms[] = {"combined", "split", "physical_only", "stale", "other"};
       out["form"] = forms[static_cast<int>(step.form)];

@@ -32,6 +32,7 @@ enum class Do {
   kCopy,
   kProbe,
   kReattach,
+  kWait,  ///< `size` cycles
   kStop
 };
 [[nodiscard]] const char* to_string(Do what);

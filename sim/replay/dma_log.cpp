@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "driver-model/hw/regs/dma_regs.h"
+#include "sim/replay/places.h"
 
 namespace gpudmar::sim::replay {
 namespace {
@@ -19,6 +20,11 @@ constexpr unsigned kChannels = dma::CH_CTRL::kCount;
 bool has_source(std::uint64_t opcode) {
   return opcode == dma::opcode::COPY || opcode == dma::opcode::COPY_3D ||
          opcode == dma::opcode::MAP_APERTURE_LIST;
+}
+
+/// Its source is a page as devices see it, whatever the descriptor's space says.
+bool names_pages(std::uint64_t opcode) {
+  return opcode == dma::opcode::MAP_APERTURE_RANGE || opcode == dma::opcode::UNMAP_APERTURE;
 }
 
 const char* name_of(std::uint64_t opcode) {
@@ -75,6 +81,7 @@ json describe(const Descriptor& descriptor, const PlaceOf& place) {
     work["op"] = opcode;
   if (has_source(opcode))
     work["src"] = operand(static_cast<std::uint32_t>(d::SRC_SPACE.get(words)), d::SRC.get(words), place);
+  if (names_pages(opcode)) work["src"] = place(d::SRC.get(words));
   work["dst"] = operand(static_cast<std::uint32_t>(d::DST_SPACE.get(words)), d::DST.get(words), place);
   if (opcode == dma::opcode::COPY || opcode == dma::opcode::FILL) work["bytes"] = d::LENGTH.get(words) + 1;
   if (d::NO_SNOOP.get(words) != 0) work["no_snoop"] = true;
@@ -116,7 +123,51 @@ std::string assemble(const json& work, const AddressOf& address, Descriptor& des
   return {};
 }
 
-std::optional<Rings::Work> Rings::write(std::uint64_t offset, std::uint64_t value) {
+json describe_list(const std::vector<std::uint64_t>& entries, const PlaceOf& place) {
+  json list = json::array();
+  std::uint64_t pages = 0;
+  json first;
+  const auto flush = [&] {
+    if (pages == 0) return;
+    first["pages"] = pages;
+    list.push_back(first);
+  };
+  for (const std::uint64_t entry : entries) {
+    json here = place(entry);
+    if (pages != 0 && here == shifted(first, pages * hw::kPageSize)) {
+      ++pages;
+      continue;
+    }
+    flush();
+    first = std::move(here);
+    pages = 1;
+  }
+  flush();
+  return list;
+}
+
+std::optional<std::vector<std::uint64_t>> assemble_list(const json& list, const AddressOf& address) {
+  std::vector<std::uint64_t> entries;
+  for (json run : list) {
+    const auto pages = run.value("pages", std::uint64_t{1});
+    run.erase("pages");
+    for (std::uint64_t i = 0; i < pages; ++i) {
+      const auto entry = address(shifted(run, i * hw::kPageSize));
+      if (!entry) return std::nullopt;
+      entries.push_back(*entry);
+    }
+  }
+  return entries;
+}
+
+std::uint64_t list_pages(const Descriptor& descriptor) {
+  namespace d = dma::descriptor;
+  if (d::OPCODE.get(descriptor.data()) != dma::opcode::MAP_APERTURE_LIST) return 0;
+  return d::LENGTH.get(descriptor.data()) + 1;
+}
+
+std::optional<Rings::Work> Rings::write(std::uint64_t offset, std::uint64_t value,
+                                        std::optional<unsigned>* reset) {
   constexpr std::uint64_t kFirst = dma::CH_CTRL::kOffset;
   constexpr std::uint64_t kStride = dma::CH_CTRL::kStride;
   if (offset < kFirst || offset >= kFirst + kChannels * kStride) return std::nullopt;
@@ -131,7 +182,9 @@ std::optional<Rings::Work> Rings::write(std::uint64_t offset, std::uint64_t valu
       ring.space = static_cast<std::uint32_t>(dma::CH_RING_CFG::SPACE.get(value));
       break;
     case dma::CH_CTRL::kOffset:
-      if (dma::CH_CTRL::RESET.get(value) != 0) ring.tail = 0;
+      if (dma::CH_CTRL::RESET.get(value) == 0) break;
+      ring.tail = 0;
+      if (reset != nullptr) *reset = channel;
       break;
     case dma::CH_TAIL::kOffset: {
       const auto tail = static_cast<std::uint32_t>(dma::CH_TAIL::INDEX.get(value));
@@ -158,6 +211,14 @@ void DmaEnds::reset() {
   for (auto& adapter : requests_)
     for (auto& direction : adapter) direction.clear();
   work_.clear();
+}
+
+void DmaEnds::cut(unsigned adapter, unsigned channel) {
+  for (auto work = work_.begin(); work != work_.end();) {
+    const bool ends = work->adapter == adapter && work->channel == channel;
+    if (ends) ended_(work->id, work->fenced ? "dropped" : "", false, 0);
+    work = ends ? work_.erase(work) : std::next(work);
+  }
 }
 
 // A channel works in order: what stands before the fence is done as well.

@@ -34,6 +34,14 @@ using AddressOf = std::function<std::optional<std::uint64_t>(const nlohmann::jso
 [[nodiscard]] std::string to_hex(const Descriptor& descriptor);
 [[nodiscard]] std::optional<Descriptor> from_hex(const std::string& text);
 
+/// Entries of a page list in words: places, each with "pages".
+[[nodiscard]] nlohmann::json describe_list(const std::vector<std::uint64_t>& entries, const PlaceOf& place);
+/// The other way; nullopt: one of the places is not there.
+[[nodiscard]] std::optional<std::vector<std::uint64_t>> assemble_list(const nlohmann::json& list,
+                                                                      const AddressOf& address);
+/// Whether a descriptor has a page list behind its source; its pages.
+[[nodiscard]] std::uint64_t list_pages(const Descriptor& descriptor);
+
 /// Where an operand lies, as a trace says it.
 [[nodiscard]] nlohmann::json operand(std::uint32_t space, std::uint64_t address, const PlaceOf& place);
 
@@ -45,8 +53,9 @@ class Rings {
     std::uint32_t space = 0;               ///< of the ring
     std::vector<std::uint64_t> addresses;  ///< of the new descriptors, in it
   };
-  /// A register write; what a doorbell hands to the engine.
-  [[nodiscard]] std::optional<Work> write(std::uint64_t offset, std::uint64_t value);
+  /// A register write; what a doorbell hands to the engine. `reset` gets the channel that it resets.
+  [[nodiscard]] std::optional<Work> write(std::uint64_t offset, std::uint64_t value,
+                                          std::optional<unsigned>* reset = nullptr);
 
  private:
   struct Ring {
@@ -67,8 +76,10 @@ class DmaEnds final : public CycleObserver {
     unsigned channel = 0;
     std::vector<std::uint64_t> fences;                              ///< device addresses
     std::vector<std::pair<std::uint64_t, std::uint64_t>> operands;  ///< device addresses, bytes
+    bool fenced = false;                                            ///< it has a fence whose answer is seen
   };
-  /// "done"; "blocked" with the failed request; "dropped": behind one that was.
+  /// "done"; "blocked" with the failed request; "dropped": behind one that was, or its channel was reset.
+  /// Empty: nobody knows.
   using Ended =
       std::function<void(std::size_t id, const std::string& result, bool write, std::uint64_t address)>;
 
@@ -76,7 +87,12 @@ class DmaEnds final : public CycleObserver {
   ~DmaEnds() override;
   DmaEnds(const DmaEnds&) = delete;
   DmaEnds& operator=(const DmaEnds&) = delete;
-  void watch(Watched work) { work_.push_back(std::move(work)); }
+  void watch(Watched work) {
+    work.fenced = !work.fences.empty();
+    work_.push_back(std::move(work));
+  }
+  /// The driver resets a channel: what it was given is gone.
+  void cut(unsigned adapter, unsigned channel);
 
   void observe(const CycleView& view) override;
   void reset() override;

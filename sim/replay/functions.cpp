@@ -51,6 +51,11 @@ const NameTable kCaches{{"DXGK_MEMORY_CACHING_TYPE_NON_CACHED", DXGK_MEMORY_CACH
 const NameTable kModes{{"DXGK_ACCESS_MODE_KERNEL_MODE", DXGK_ACCESS_MODE_KERNEL_MODE},
                        {"DXGK_ACCESS_MODE_USER_MODE", DXGK_ACCESS_MODE_USER_MODE}};
 
+const NameTable kInterrupts{{"DXGK_INTERRUPT_DMA_COMPLETED", DXGK_INTERRUPT_DMA_COMPLETED},
+                            {"DXGK_INTERRUPT_DMA_PREEMPTED", DXGK_INTERRUPT_DMA_PREEMPTED},
+                            {"DXGK_INTERRUPT_DMA_FAULTED", DXGK_INTERRUPT_DMA_FAULTED},
+                            {"DXGK_INTERRUPT_DMA_PAGE_FAULTED", DXGK_INTERRUPT_DMA_PAGE_FAULTED}};
+
 // Where a member stands in its structure, and how long it is.
 // NOLINTBEGIN(bugprone-macro-parentheses): the names of a type and of its member
 #define GPUDMAR_MEMBER(type, member) offsetof(type, member), sizeof(std::declval<type&>().member)
@@ -74,6 +79,11 @@ Field changed(const char* name, std::size_t offset, std::size_t bytes) {
   return {name, FieldKind::kNumber, offset, bytes, true, true, true, nullptr, "", -1};
 }
 
+Function selected(const char* selector, Function function) {
+  function.selector = selector;
+  return function;
+}
+
 constexpr auto kNumber = FieldKind::kNumber;
 constexpr auto kAddress = FieldKind::kAddress;
 constexpr auto kHandle = FieldKind::kHandle;
@@ -81,6 +91,14 @@ constexpr int kMdl = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
 constexpr int kContiguous = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;
 constexpr int kSection = DXGK_PHYSICAL_MEMORY_TYPE_SECTION;
 constexpr int kIoSpace = DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE;
+constexpr int kCompleted = DXGK_INTERRUPT_DMA_COMPLETED;
+constexpr int kPreempted = DXGK_INTERRUPT_DMA_PREEMPTED;
+constexpr int kFaulted = DXGK_INTERRUPT_DMA_FAULTED;
+
+/// A number that goes with one type of interrupt.
+Field notice(const char* name, int type, std::size_t offset, std::size_t bytes) {
+  return optional(given(name, kNumber, offset, bytes, type));
+}
 
 /// A callback of the family of memory objects.
 template <typename Args, typename Member>
@@ -120,30 +138,33 @@ Function lead_call(const char* name, Member member, std::vector<Field> fields) {
 }
 
 void add_object_calls(std::vector<Function>& all) {
-  all.push_back(object_call<Create>(
-      "DxgkCbCreatePhysicalMemoryObject", &DXGKRNL_INTERFACE::DxgkCbCreatePhysicalMemoryObject,
-      {given("hAdapter", kHandle, GPUDMAR_MEMBER(Create, hAdapter)),
-       given("Size", kNumber, GPUDMAR_MEMBER(Create, Size)),
-       optional(given("Context", FieldKind::kName, GPUDMAR_MEMBER(Create, Context))),
-       named("Type", kTypes, GPUDMAR_MEMBER(Create, Type)),
-       named("CacheType", kCaches, GPUDMAR_MEMBER(Create, CacheType)),
-       given("Mdl.LowAddress", kAddress, GPUDMAR_MEMBER(Create, Mdl.LowAddress), kMdl),
-       given("Mdl.HighAddress", kAddress, GPUDMAR_MEMBER(Create, Mdl.HighAddress), kMdl),
-       optional(given("Mdl.SkipBytes", kAddress, GPUDMAR_MEMBER(Create, Mdl.SkipBytes), kMdl)),
-       optional(given("Mdl.Flags", kAddress, GPUDMAR_MEMBER(Create, Mdl.Flags), kMdl)),
-       given("ContiguousMemory.LowestAcceptableAddress", kAddress,
-             GPUDMAR_MEMBER(Create, ContiguousMemory.LowestAcceptableAddress), kContiguous),
-       given("ContiguousMemory.HighestAcceptableAddress", kAddress,
-             GPUDMAR_MEMBER(Create, ContiguousMemory.HighestAcceptableAddress), kContiguous),
-       optional(given("ContiguousMemory.BoundaryAddressMultiple", kAddress,
-                      GPUDMAR_MEMBER(Create, ContiguousMemory.BoundaryAddressMultiple), kContiguous)),
-       given("Section.DesiredAccess", kAddress, GPUDMAR_MEMBER(Create, Section.DesiredAccess), kSection),
-       given("Section.PageProtection", kAddress, GPUDMAR_MEMBER(Create, Section.PageProtection), kSection),
-       optional(given("Section.AllocationAttributes", kAddress,
-                      GPUDMAR_MEMBER(Create, Section.AllocationAttributes), kSection)),
-       given("IOSpace.BaseAddress", kAddress, GPUDMAR_MEMBER(Create, IOSpace.BaseAddress), kIoSpace),
-       made("hPhysicalMemoryObject", "object", GPUDMAR_MEMBER(Create, hPhysicalMemoryObject)),
-       made("hAdapterMemoryObject", "opened", GPUDMAR_MEMBER(Create, hAdapterMemoryObject))}));
+  all.push_back(selected(
+      "Type",
+      object_call<Create>(
+          "DxgkCbCreatePhysicalMemoryObject", &DXGKRNL_INTERFACE::DxgkCbCreatePhysicalMemoryObject,
+          {given("hAdapter", kHandle, GPUDMAR_MEMBER(Create, hAdapter)),
+           given("Size", kNumber, GPUDMAR_MEMBER(Create, Size)),
+           optional(given("Context", FieldKind::kName, GPUDMAR_MEMBER(Create, Context))),
+           named("Type", kTypes, GPUDMAR_MEMBER(Create, Type)),
+           named("CacheType", kCaches, GPUDMAR_MEMBER(Create, CacheType)),
+           given("Mdl.LowAddress", kAddress, GPUDMAR_MEMBER(Create, Mdl.LowAddress), kMdl),
+           given("Mdl.HighAddress", kAddress, GPUDMAR_MEMBER(Create, Mdl.HighAddress), kMdl),
+           optional(given("Mdl.SkipBytes", kAddress, GPUDMAR_MEMBER(Create, Mdl.SkipBytes), kMdl)),
+           optional(given("Mdl.Flags", kAddress, GPUDMAR_MEMBER(Create, Mdl.Flags), kMdl)),
+           given("ContiguousMemory.LowestAcceptableAddress", kAddress,
+                 GPUDMAR_MEMBER(Create, ContiguousMemory.LowestAcceptableAddress), kContiguous),
+           given("ContiguousMemory.HighestAcceptableAddress", kAddress,
+                 GPUDMAR_MEMBER(Create, ContiguousMemory.HighestAcceptableAddress), kContiguous),
+           optional(given("ContiguousMemory.BoundaryAddressMultiple", kAddress,
+                          GPUDMAR_MEMBER(Create, ContiguousMemory.BoundaryAddressMultiple), kContiguous)),
+           given("Section.DesiredAccess", kAddress, GPUDMAR_MEMBER(Create, Section.DesiredAccess), kSection),
+           given("Section.PageProtection", kAddress, GPUDMAR_MEMBER(Create, Section.PageProtection),
+                 kSection),
+           optional(given("Section.AllocationAttributes", kAddress,
+                          GPUDMAR_MEMBER(Create, Section.AllocationAttributes), kSection)),
+           given("IOSpace.BaseAddress", kAddress, GPUDMAR_MEMBER(Create, IOSpace.BaseAddress), kIoSpace),
+           made("hPhysicalMemoryObject", "object", GPUDMAR_MEMBER(Create, hPhysicalMemoryObject)),
+           made("hAdapterMemoryObject", "opened", GPUDMAR_MEMBER(Create, hAdapterMemoryObject))})));
   all.push_back(object_call<Destroy>(
       "DxgkCbDestroyPhysicalMemoryObject", &DXGKRNL_INTERFACE::DxgkCbDestroyPhysicalMemoryObject,
       {given("hPhysicalMemoryObject", kHandle, GPUDMAR_MEMBER(Destroy, hPhysicalMemoryObject)),
@@ -289,15 +310,35 @@ void add_device_calls(std::vector<Function>& all) {
                               table.DxgkCbNotifyDpc(device);
                               return STATUS_SUCCESS;
                             }));
-  all.push_back(
+  all.push_back(selected(
+      "InterruptType",
       device_call("DxgkCbNotifyInterrupt", sizeof(NotifyInterrupt), false,
-                  {given("InterruptType", kNumber, GPUDMAR_MEMBER(NotifyInterrupt, InterruptType)),
-                   optional(given("SubmissionFenceId", kNumber,
-                                  GPUDMAR_MEMBER(NotifyInterrupt, DmaCompleted.SubmissionFenceId)))},
+                  {named("InterruptType", kInterrupts, GPUDMAR_MEMBER(NotifyInterrupt, InterruptType)),
+                   notice("DmaCompleted.SubmissionFenceId", kCompleted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaCompleted.SubmissionFenceId)),
+                   notice("DmaCompleted.NodeOrdinal", kCompleted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaCompleted.NodeOrdinal)),
+                   notice("DmaCompleted.EngineOrdinal", kCompleted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaCompleted.EngineOrdinal)),
+                   notice("DmaPreempted.PreemptionFenceId", kPreempted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaPreempted.PreemptionFenceId)),
+                   notice("DmaPreempted.LastCompletedFenceId", kPreempted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaPreempted.LastCompletedFenceId)),
+                   notice("DmaPreempted.NodeOrdinal", kPreempted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaPreempted.NodeOrdinal)),
+                   notice("DmaPreempted.EngineOrdinal", kPreempted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaPreempted.EngineOrdinal)),
+                   notice("DmaFaulted.FaultedFenceId", kFaulted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaFaulted.FaultedFenceId)),
+                   notice("DmaFaulted.Status", kFaulted, GPUDMAR_MEMBER(NotifyInterrupt, DmaFaulted.Status)),
+                   notice("DmaFaulted.NodeOrdinal", kFaulted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaFaulted.NodeOrdinal)),
+                   notice("DmaFaulted.EngineOrdinal", kFaulted,
+                          GPUDMAR_MEMBER(NotifyInterrupt, DmaFaulted.EngineOrdinal))},
                   [](const DXGKRNL_INTERFACE& table, HANDLE device, void* args) -> NTSTATUS {
                     table.DxgkCbNotifyInterrupt(device, static_cast<NotifyInterrupt*>(args));
                     return STATUS_SUCCESS;
-                  }));
+                  })));
   all.push_back(device_call(
       "DxgkCbSynchronizeExecution", sizeof(Synchronize), true,
       {optional(given("MessageNumber", kNumber, GPUDMAR_MEMBER(Synchronize, message_number)))},
@@ -311,6 +352,8 @@ void add_device_calls(std::vector<Function>& all) {
 // NOLINTEND(bugprone-sizeof-expression): the table ends
 
 #undef GPUDMAR_MEMBER
+
+constexpr std::size_t kMostBytes = 4096;  // of private data that a line shows
 
 /// A number for a text, the same each time (FNV-1a): names without a table are the driver's own values.
 std::uint64_t stand_in(const std::string& text) {
@@ -365,14 +408,42 @@ bool is_entry_point(const std::string& name) {
   return name.rfind("DxgkDdi", 0) == 0 || others.count(name) != 0;
 }
 
-bool applies(const Field& field, const nlohmann::json& in) {
+bool applies(const Function& function, const Field& field, const nlohmann::json& in) {
   if (field.type < 0) return true;
-  const auto it = in.find("Type");
+  const auto it = in.find(function.selector);
   if (it == in.end()) return false;
-  if (it->is_string())
-    if (const auto value = value_of(kTypes, it->get<std::string>()))
-      return static_cast<int>(*value) == field.type;
+  for (const Field& selector : function.fields)
+    if (selector.name == function.selector && selector.names != nullptr && it->is_string())
+      if (const auto value = value_of(*selector.names, it->get<std::string>()))
+        return static_cast<int>(*value) == field.type;
   return number_of(*it) == static_cast<std::uint64_t>(field.type);
+}
+
+const Field* find_field(const Function& function, const std::string& name, bool in,
+                        const nlohmann::json& given) {
+  for (const Field& field : function.fields)
+    if (field.name == name && (in ? field.in && applies(function, field, given) : field.out)) return &field;
+  return nullptr;
+}
+
+bool same_value(const nlohmann::json& a, const nlohmann::json& b) {
+  if (a == b) return true;
+  const auto number = [](const nlohmann::json& value) -> std::optional<std::uint64_t> {
+    if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+    return value.is_string() ? parse_number(value.get<std::string>()) : std::nullopt;
+  };
+  const auto x = number(a);
+  return x && x == number(b);
+}
+
+nlohmann::json words_of(const void* data, std::size_t bytes, const Handles& handles) {
+  nlohmann::json words = nlohmann::json::array();
+  for (std::size_t at = 0; data != nullptr && at < std::min(bytes, kMostBytes); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const std::uint8_t*>(data) + at, std::min<std::size_t>(8, bytes - at));
+    words.push_back(word == 0 ? nlohmann::json("0x0") : handles.show(word));
+  }
+  return words;
 }
 
 std::uint64_t number_of(const nlohmann::json& value) {
@@ -385,9 +456,9 @@ nlohmann::json show_in(const Function& function, const void* arguments, const Ha
   nlohmann::json in = nlohmann::json::object();
   if (arguments == nullptr) return in;
   for (const Field& field : function.fields)
-    if (field.name == "Type") in["Type"] = show(field, load(field, arguments));
+    if (field.name == function.selector) in[field.name] = show(field, load(field, arguments));
   for (const Field& field : function.fields) {
-    if (!field.in || !applies(field, in)) continue;
+    if (!field.in || field.by_hand || !applies(function, field, in)) continue;
     const std::uint64_t value = load(field, arguments);
     in[field.name] = field.kind == FieldKind::kHandle ? handles.show(value) : show(field, value);
   }
@@ -398,7 +469,7 @@ nlohmann::json show_out(const Function& function, const void* arguments, const N
   nlohmann::json out = nlohmann::json::object();
   if (arguments == nullptr) return out;
   for (const Field& field : function.fields) {
-    if (!field.out) continue;
+    if (!field.out || field.by_hand) continue;
     const std::uint64_t value = load(field, arguments);
     out[field.name] = field.kind == FieldKind::kHandle ? name(field, value) : show(field, value);
   }
@@ -434,6 +505,17 @@ bool fill_in(const Function& function, const nlohmann::json& in, const Handles& 
   return true;
 }
 
+void fill_out(const Function& function, const nlohmann::json& out, void* arguments) {
+  if (!out.is_object()) return;
+  for (const Field& field : function.fields) {
+    const auto it = out.find(field.name);
+    if (!field.out || field.by_hand || field.kind == FieldKind::kHandle || it == out.end()) continue;
+    std::uint64_t value = number_of(*it);
+    if (it->is_boolean()) value = it->get<bool>() ? 1 : 0;
+    std::memcpy(static_cast<std::uint8_t*>(arguments) + field.offset, &value, field.bytes);
+  }
+}
+
 std::string value_error(const Field& field, const nlohmann::json& value) {
   const bool number = value.is_number_unsigned() ||
                       (value.is_string() && parse_number(value.get_ref<const std::string&>()).has_value());
@@ -451,6 +533,27 @@ std::string value_error(const Field& field, const nlohmann::json& value) {
       for (const auto& [name, n] : *field.names) all += (all.empty() ? "" : ", ") + name;
       return value.dump() + " is none of " + all + ", and no number";
     }
+    case FieldKind::kPages: {
+      const auto run = [](const nlohmann::json& entry) {
+        const auto good = [](const nlohmann::json& n) {
+          return n.is_number_unsigned() || (n.is_string() && parse_number(n.get_ref<const std::string&>()));
+        };
+        return entry.is_array() && entry.size() == 2 && good(entry[0]) && good(entry[1]);
+      };
+      if (value.is_array() && std::all_of(value.begin(), value.end(), run)) return "";
+      return value.dump() + " is no list of [first, count]";
+    }
+    case FieldKind::kWords:
+      if (value.is_array() && std::all_of(value.begin(), value.end(), [](const nlohmann::json& word) {
+            return word.is_null() || word.is_string();
+          }))
+        return "";
+      return value.dump() + " is no list of texts";
+    case FieldKind::kObjects:
+      if (value.is_array() && std::all_of(value.begin(), value.end(),
+                                          [](const nlohmann::json& entry) { return entry.is_object(); }))
+        return "";
+      return value.dump() + " is no list of objects";
     default:
       break;
   }

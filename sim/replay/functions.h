@@ -20,7 +20,10 @@ enum class FieldKind {
   kAddress,  ///< the same, written as text
   kName,     ///< one of `names`, or a number
   kBool,
-  kHandle,  ///< what Handles::show() gives
+  kHandle,   ///< what Handles::show() gives
+  kPages,    ///< list of [first, count]
+  kWords,    ///< list of words of 64 bits: handles, or texts with a number
+  kObjects,  ///< list of objects
 };
 
 struct Field {
@@ -33,10 +36,11 @@ struct Field {
   bool required = false;             ///< of what goes in
   const NameTable* names = nullptr;  ///< kName
   std::string makes;                 ///< kHandle that comes out: kind of its name
-  int type = -1;                     ///< only with this Type of a memory object
+  int type = -1;                     ///< only with this value of the function's selector
+  bool by_hand = false;              ///< read and written beside the table
 };
 
-/// A callback.
+/// A callback, or an entry point.
 struct Function {
   std::string name;
   std::size_t bytes = 0;  ///< of its structure; 0: it takes none
@@ -47,7 +51,8 @@ struct Function {
   /// with its exact cycles only.
   bool always = true;
   std::vector<Field> fields;
-  std::function<NTSTATUS(const DXGKRNL_INTERFACE&, HANDLE device, void* arguments)> call;
+  std::function<NTSTATUS(const DXGKRNL_INTERFACE&, HANDLE device, void* arguments)> call;  ///< callbacks
+  std::string selector{};  ///< field that says which of the others there are
 };
 
 /// Null: there is no such callback, or none that traces can have.
@@ -71,7 +76,16 @@ using NameHandle = std::function<nlohmann::json(const Field& field, std::uint64_
 /// Why `value` cannot stand in the field; empty: it can.
 [[nodiscard]] std::string value_error(const Field& field, const nlohmann::json& value);
 /// Whether the field exists, given the fields that go in.
-[[nodiscard]] bool applies(const Field& field, const nlohmann::json& in);
+[[nodiscard]] bool applies(const Function& function, const Field& field, const nlohmann::json& in);
+/// The field of that name in this direction; null: there is none.
+[[nodiscard]] const Field* find_field(const Function& function, const std::string& name, bool in,
+                                      const nlohmann::json& given);
+/// Puts what came out into the structure: numbers only, handles are the caller's business.
+void fill_out(const Function& function, const nlohmann::json& out, void* arguments);
+/// Numbers are the same whether they stand as number or as text.
+[[nodiscard]] bool same_value(const nlohmann::json& a, const nlohmann::json& b);
+/// The bytes as words of 64 bits; those that are handles by their names.
+[[nodiscard]] nlohmann::json words_of(const void* data, std::size_t bytes, const Handles& handles);
 [[nodiscard]] std::uint64_t number_of(const nlohmann::json& value);
 
 }  // namespace gpudmar::sim::replay

@@ -89,6 +89,11 @@ void PageBook::end(const std::string& name) {
   if (it != by_name_.end()) entries_[it->second].live = false;
 }
 
+void PageBook::end_kept(const std::string& what) {
+  const auto it = kept_.find(what);
+  if (it != kept_.end()) end(it->second);
+}
+
 void PageBook::clear() { *this = PageBook(); }
 
 const PageBook::Entry* PageBook::find(std::size_t link, std::uint64_t number, std::size_t& index) const {
@@ -119,6 +124,19 @@ std::optional<std::uint64_t> PageBook::address(const json& place) const {
   const auto offset = place.value("offset", std::uint64_t{0});
   if (offset >> hw::kPageShift >= numbers.size()) return std::nullopt;
   return (numbers[offset >> hw::kPageShift] << hw::kPageShift) + offset % hw::kPageSize;
+}
+
+bool PageBook::is_live(std::size_t link, std::uint64_t address) const {
+  std::size_t index = 0;
+  const Entry* entry = find(link, address >> hw::kPageShift, index);
+  return entry != nullptr && entry->live;
+}
+
+std::optional<std::uint64_t> PageBook::frame_address(std::size_t link, std::uint64_t address) const {
+  std::size_t index = 0;
+  const Entry* entry = find(link, address >> hw::kPageShift, index);
+  if (entry == nullptr || !entry->live || index >= entry->frames.size()) return std::nullopt;
+  return (entry->frames[index] << hw::kPageShift) + address % hw::kPageSize;
 }
 
 std::uint64_t PageBook::physical(std::size_t link, std::uint64_t address) const {

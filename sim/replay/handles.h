@@ -52,13 +52,20 @@ class PageBook {
 
   void add(Entry entry);
   void end(const std::string& name);
+  /// What a call that does not name the list is to end: `what` says whose it is.
+  void keep(const std::string& what, const std::string& name) { kept_[what] = name; }
+  void end_kept(const std::string& what);
   void clear();
   /// {"adl": name, "offset": bytes}, of a live one before one that has ended; {"address": "0x..."} without
   /// one.
   [[nodiscard]] nlohmann::json place(std::size_t link, std::uint64_t address) const;
   /// The address that such a place means here; nullopt: no such ADL, or not so long.
   [[nodiscard]] std::optional<std::uint64_t> address(const nlohmann::json& place) const;
-  /// Where the byte behind a device address lies in memory; what no ADL names lies at its own address.
+  /// Whether a live ADL names it.
+  [[nodiscard]] bool is_live(std::size_t link, std::uint64_t address) const;
+  /// Where the byte behind a device address lies in memory; nullopt: no live ADL names it.
+  [[nodiscard]] std::optional<std::uint64_t> frame_address(std::size_t link, std::uint64_t address) const;
+  /// The same; what no ADL names lies at its own address.
   [[nodiscard]] std::uint64_t physical(std::size_t link, std::uint64_t address) const;
 
  private:
@@ -66,6 +73,7 @@ class PageBook {
 
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> by_name_;
+  std::map<std::string, std::string> kept_;
   /// All that name a page, the newest last: entry, index in it.
   std::map<std::pair<std::size_t, std::uint64_t>, std::vector<std::pair<std::size_t, std::size_t>>> by_page_;
 };

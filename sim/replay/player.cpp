@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "sim/replay/entry_points.h"
 #include "sim/scenario/run_result.h"
 
 namespace gpudmar::sim::replay {
@@ -21,7 +22,8 @@ using Kind = Event::Kind;
 constexpr int kStackBytes = 1 << 20;
 /// Within one cycle threads follow each other without time; more turns than this none of them waits.
 constexpr unsigned kTurns = 1000;
-constexpr std::uint64_t kStallCycles = 1'000'000;  // for something that comes of itself
+constexpr std::uint64_t kStallCycles = 1'000'000;   // for something that comes of itself
+constexpr std::uint64_t kSlackCycles = 20'000'000;  // while another thread is in the kernel, beside time-outs
 constexpr std::uint64_t kRunCycles = ~std::uint64_t{0} >> 1;
 
 const std::set<std::string> kPlayed{"DxgkDdiAddDevice",
@@ -33,6 +35,8 @@ const std::set<std::string> kPlayed{"DxgkDdiAddDevice",
                                     "DxgkDdiBeginExclusiveAccess",
                                     "DxgkDdiEndExclusiveAccess",
                                     "DxgkDdiSetPowerState",
+                                    "DxgkDdiNotifySurpriseRemoval",
+                                    "DxgkDdiQueryChildRelations",
                                     "DxgkDdiEscape",
                                     "DxgkDdiInterruptRoutine",
                                     "DxgkDdiDpcRoutine",
@@ -51,6 +55,14 @@ Event system_event(const char* name) {
   event.kind = Kind::kSystem;
   event.name = name;
   return event;
+}
+
+/// The ADL, or the memory's handle, that a call takes from the devices.
+json freed_by(const Event& event) {
+  if (event.name == "DxgkCbFreeAdl") return event.in.value("pAdl", json());
+  const bool block = event.name == "DxgkCbFreeContiguousMemory" || event.name == "DxgkCbFreePagesFromMdl" ||
+                     event.name == "DxgkCbUnmapMdlFromIoMmu";
+  return block ? event.in.value("hMemoryHandle", json()) : json();
 }
 
 Player* g_player = nullptr;  // the driver's entry points carry no pointer to it
@@ -74,6 +86,7 @@ std::string kind_of(const PlayResult& result) {
 Player::Player(Machine& machine, const Trace& trace, const PlayOptions& options)
     : machine_(machine), trace_(trace), options_(options), platform_(machine.platform()) {
   if (g_player != nullptr) throw std::logic_error("replay: a second player");
+  bars_ = make_removable(platform_);
   if (options.cycles && !trace.exact)
     throw TraceError(
         trace.file +
@@ -95,20 +108,28 @@ bool Player::is_active(const Event& event) const {
     case Kind::kRegister:
       return options_.cycles;
     case Kind::kCallback:
-      return options_.cycles || find_function(event.name)->always;
+      return options_.cycles || find_function(event.name)->always ||
+             (paging_ && is_paging_notice(event.name, event.in));
     case Kind::kEntryPoint:
-      return kPlayed.count(event.name) != 0 && trace_.has_actions &&
-             (options_.cycles || !from_interrupt(event.name));
+      if (!trace_.has_actions || is_orphan(event)) return false;
+      if (is_paging_entry_point(event.name)) return true;
+      return kPlayed.count(event.name) != 0 && (options_.cycles || !from_interrupt(event.name));
     default:
       return true;
   }
 }
 
-// Entry points that nobody calls here leave what was done inside them to whoever did it.
+// The system calls these while it pages; without what it did, they do not come.
+bool Player::is_orphan(const Event& event) const {
+  return is_paging_entry_point(event.name) && !event.parent;
+}
+
+// Entry points that nobody calls here, and callbacks that are not made, leave what was done inside them to
+// whoever did it.
 void Player::hoist() {
   const auto stays = [&](const Event& event) {
-    if (event.kind != Kind::kEntryPoint) return true;
-    return trace_.has_actions && (kPlayed.count(event.name) != 0 || event.name.rfind("DxgkDdi", 0) != 0);
+    if (event.kind == Kind::kEntryPoint && event.name.rfind("DxgkDdi", 0) != 0) return true;
+    return (event.kind != Kind::kEntryPoint && event.kind != Kind::kCallback) || is_active(event);
   };
   for (auto& event : events_) {
     while (event.parent && !stays(events_[*event.parent])) event.parent = events_[*event.parent].parent;
@@ -120,6 +141,14 @@ void Player::hoist() {
 
 void Player::prepare() {
   events_ = trace_.events;
+  const auto has = [&](const char* name) {
+    return trace_.has_actions && std::any_of(events_.begin(), events_.end(), [&](const Event& event) {
+             return event.kind == Kind::kEntryPoint && event.name == name;
+           });
+  };
+  paging_ = has("DxgkDdiSubmitCommand");
+  timeouts_ = has("DxgkDdiQueryCurrentFence") || has("DxgkDdiPreemptCommand") || has("DxgkDdiResetEngine") ||
+              has("DxgkDdiResetFromTimeout");
   hoist();
   std::uint64_t last = ~std::uint64_t{0};
   if (options_.until != 0) {
@@ -132,11 +161,6 @@ void Player::prepare() {
   }
   active_.resize(events_.size());
   consumed_.resize(events_.size());
-  const bool paging = std::any_of(events_.begin(), events_.end(), [](const Event& event) {
-    return event.kind == Kind::kEntryPoint && event.name == "DxgkDdiBuildPagingBuffer";
-  });
-  if (options_.cycles && paging)
-    throw TraceError(trace_.file + ": --cycles: the driver takes part in paging, which is not made again");
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
   for (std::size_t i = 0; i < events_.size(); ++i) {
     const Event& event = events_[i];
@@ -166,8 +190,8 @@ void Player::find_races() {
     if (work.kind != Kind::kDma || work.end == 0) continue;
     const auto names = names_used(work);
     for (const Event& event : events_) {
-      if (event.name != "DxgkCbFreeAdl" || event.begin < work.begin || event.begin > work.end) continue;
-      const std::string adl = Handles::name_in(event.in.value("pAdl", json()));
+      if (event.kind != Kind::kCallback || event.begin < work.begin || event.begin > work.end) continue;
+      const std::string adl = Handles::name_in(freed_by(event));
       if (std::find(names.begin(), names.end(), adl) != names.end()) raced_.insert(adl);
     }
   }
@@ -226,12 +250,11 @@ void Player::take_turn(const Event& event, std::uint64_t seq, const std::optiona
     (void)engine.run_until(due, kRunCycles);
     for (unsigned i = 0; i < kTurns && !done(); ++i) sc_core::wait(sc_core::SC_ZERO_TIME);
   }
-  const auto working = [&] {
-    return !options_.cycles &&
-           std::any_of(working_.begin(), working_.end(), [](const Event* work) { return work != nullptr; });
-  };
+  ++waiting_;
   bool came = engine.run_until(done, kStallCycles);
-  while (!came && working()) came = engine.run_until(done, kStallCycles);
+  for (std::uint64_t waited = kStallCycles; !came && may_come(waited); waited += kStallCycles)
+    came = engine.run_until(done, kStallCycles);
+  --waiting_;
   if (!came) {
     const Event& missing = events_[order_.front().second];
     differ(&missing, order_.front().first == missing.begin ? "call" : "return", "comes",
@@ -239,6 +262,14 @@ void Player::take_turn(const Event& event, std::uint64_t seq, const std::optiona
   }
   if (stopped_) stop();
   check_cycle(event, cycle, when);
+}
+
+// Work is under way, or another thread is in the kernel: in a wait for the GPU, which may end in a time-out.
+bool Player::may_come(std::uint64_t waited) const {
+  const bool works = !options_.cycles && std::any_of(working_.begin(), working_.end(),
+                                                     [](const Event* work) { return work != nullptr; });
+  if (works) return true;
+  return waiting_ < running_ && waited < kSlackCycles + 4 * trace_.system.start.tdr_delay;
 }
 
 void Player::spawn(const char* name, std::function<void()> body) {

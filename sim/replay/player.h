@@ -10,13 +10,17 @@
 #include <set>
 #include <string>
 #include <systemc>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "sim/replay/engine.h"
+#include "sim/replay/places.h"
 #include "sim/replay/trace.h"
 #include "sim/scenario/guarantees.h"
+#include "sim/scenario/system_actions.h"
 
 namespace gpudmar::sim::replay {
 
@@ -68,10 +72,11 @@ class Player {
   [[nodiscard]] static Player& active();
   NTSTATUS add_device(PVOID* context);
   NTSTATUS link_device(const Device& device, LINKED_DEVICE& link);
-  NTSTATUS start_device(const Device& device);
+  NTSTATUS start_device(const Device& device, dxgkrnl::StartDeviceArguments& args);
   NTSTATUS query(const Device& device, const DXGKARG_QUERYADAPTERINFO& query);
-  /// Any other: its status.
-  NTSTATUS entry(const char* name, const Device& device);
+  NTSTATUS submit(const Device& device, const DXGKARG_SUBMITCOMMAND& args);
+  /// Any other: its status, and its answer in the structures.
+  NTSTATUS entry(const char* name, const Device& device, void* arguments = nullptr);
   BOOLEAN interrupt(const Device& device);
   void dpc(const Device& device);
 
@@ -84,8 +89,11 @@ class Player {
   void prepare();
   void hoist();
   void find_races();
+  [[nodiscard]] bool may_come(std::uint64_t waited) const;
   /// A bugcheck ended it, and what was inside.
   void over(std::size_t index);
+  /// Nobody makes it of his own accord here.
+  [[nodiscard]] bool is_orphan(const Event& event) const;
   [[nodiscard]] bool is_active(const Event& event) const;
   void run_thread(const std::vector<std::size_t>& roots);
   void spawn(const char* name, std::function<void()> body);
@@ -106,6 +114,9 @@ class Player {
   void entry_root(std::size_t index);
   void action(std::size_t index);
   NTSTATUS act(const Event& event);
+  NTSTATUS page(const Event& event);
+  NTSTATUS allocate(const Event& event);
+  NTSTATUS power(const Event& event);
   void access(const Event& event);
   void work(const Event& event);
   void finish_work(const Event& event, const Engine::Result& result);
@@ -114,7 +125,11 @@ class Player {
   void compare_bugcheck(const Event& event, const wdk::BugCheck& bugcheck);
   void children(const Event& event, bool entry_points);
   [[nodiscard]] std::optional<std::string> fill(const Event& event, const Function& function, void* arguments,
-                                                HANDLE& device) const;
+                                                HANDLE& device);
+  /// Which page frames stand here for those of the trace.
+  void note_frames(const Event& event, const nlohmann::json& out);
+  [[nodiscard]] std::vector<Descriptor> descriptors(const Event& event, std::size_t link);
+  [[nodiscard]] std::size_t link_of(const Event& event) const;
   void fault(const vtd::FaultRecord& record);
   void boot();
   void shut();
@@ -122,7 +137,10 @@ class Player {
 
   // Entry points, player_driver.cpp.
   /// The event behind a call of the kernel's, begun; null: the trace says nothing of it.
-  [[nodiscard]] const Event* begin_entry(const char* name, std::size_t adapter);
+  [[nodiscard]] const Event* begin_entry(const char* name, std::size_t adapter,
+                                         const void* arguments = nullptr);
+  void compare_arguments(const Event& event, const void* arguments);
+  [[nodiscard]] std::uint64_t driver_handle(const nlohmann::json& name);
   NTSTATUS end_entry(const Event* event);
   void answer(const Device& device, const Event* event, const DXGKARG_QUERYADAPTERINFO& query) const;
 
@@ -140,12 +158,16 @@ class Player {
   std::set<std::uint64_t> early_;                            ///< that happened before their turn
   sc_core::sc_event progress_;
   std::size_t running_ = 0;
+  std::size_t waiting_ = 0;  ///< of those, for their turn
+  bool paging_ = false;      ///< the driver takes part in paging
+  bool timeouts_ = false;    ///< and its work was late
   bool stopped_ = false;
   bool down_ = false;  ///< a bugcheck stopped the system
   unsigned epoch_ = 0;
   std::map<std::uintptr_t, std::vector<std::size_t>> contexts_;
 
   hw::Platform platform_;
+  RemovableBars bars_;
   std::unique_ptr<dxgkrnl::Kernel> kernel_;
   std::unique_ptr<Guarantees> guarantees_;
   std::map<std::string, std::uint64_t> checked_;
@@ -153,9 +175,12 @@ class Player {
   DXGKRNL_INTERFACE callbacks_{};
   std::deque<Device> devices_;
   Handles handles_;
-  PageBook pages_;
+  Places places_;
   std::vector<std::size_t> links_;
   std::map<std::string, dxgkrnl::ProcessId> processes_;
+  std::map<std::string, std::vector<std::uint64_t>> mdls_;  ///< of the driver's own, by name
+  std::unordered_map<std::uint64_t, std::uint64_t> frames_;
+  std::uint64_t driver_handles_ = 0;  ///< given out
   std::vector<std::unique_ptr<Engine>> engines_;
   std::vector<const Event*> working_;  ///< by adapter: the newest work
   std::set<std::string> raced_;        ///< ADLs that were freed while work on them was under way

@@ -6,10 +6,13 @@
 #include <array>
 
 #include "driver-model/dxgkrnl/interface_calls.h"
+#include "driver-model/hw/regs/dma_regs.h"
+#include "sim/replay/entry_points.h"
+#include "sim/replay/mdl.h"
 #include "sim/replay/player.h"
 #include "sim/replay/player_driver.h"
 #include "sim/replay/recorder.h"
-#include "sim/scenario/system.h"
+#include "sim/scenario/system_start.h"
 
 namespace gpudmar::sim::replay {
 namespace {
@@ -19,22 +22,8 @@ using Kind = Event::Kind;
 
 constexpr std::size_t kMostArguments = 1024;
 constexpr std::uint64_t kPage = hw::kPageSize;
-
-/// Numbers are the same whether they stand as number or as text.
-bool same(const json& a, const json& b) {
-  if (a == b) return true;
-  const auto number = [](const json& value) -> std::optional<std::uint64_t> {
-    if (value.is_number_unsigned()) return value.get<std::uint64_t>();
-    return value.is_string() ? parse_number(value.get<std::string>()) : std::nullopt;
-  };
-  const auto x = number(a);
-  return x && x == number(b);
-}
-
-/// What depends on everything that was allocated before.
-bool is_placement(const std::string& field) {
-  return field == "PageFrames" || field == "Pages" || field == "VirtualAddress";
-}
+constexpr std::uint64_t kMostPages = 1U << 20;
+constexpr std::uint64_t kPatience = 400'000'000;  // cycles, where the trace has no time-out
 
 /// Context of a routine under SynchronizeExecution, which gets the address of the first member.
 struct Routine {
@@ -80,11 +69,20 @@ dxgkrnl::ProcessId Player::process(const std::string& name) {
 }
 
 std::optional<std::string> Player::fill(const Event& event, const Function& function, void* arguments,
-                                        HANDLE& device) const {
+                                        HANDLE& device) {
   if (function.device) {
     const auto value = handles_.read(event.in[function.device_name]);
     if (!value) return event.in[function.device_name].dump();
     device = reinterpret_cast<HANDLE>(*value);
+  }
+  if (event.in.contains("Mdl")) {
+    const std::string name = Handles::name_in(event.in["pMdl"]);
+    auto& storage = mdls_[name];
+    storage = build_mdl(event.in["Mdl"], [this](std::uint64_t frame) {
+      const auto here = frames_.find(frame);
+      return here == frames_.end() ? frame : here->second;
+    });
+    handles_.bind(name, reinterpret_cast<std::uintptr_t>(storage.data()));
   }
   std::string missing;
   if (!event.null && !fill_in(function, event.in, handles_, arguments, missing)) return missing;
@@ -150,7 +148,7 @@ void Player::callback(std::size_t index) {
     a.address = &mapped;
   }
   const json out = call_result(
-      {kernel_.get(), &handles_, &pages_}, function, arguments.data(), event.in,
+      {kernel_.get(), &handles_, &places_.pages()}, function, arguments.data(), event.in,
       [&](const Field& field, std::uint64_t value) -> json {
         if (value == 0) return nullptr;
         const json told =
@@ -162,7 +160,31 @@ void Player::callback(std::size_t index) {
         handles_.bind(name, value, bytes);
         return name;
       });
+  note_frames(event, out);
   compare_out(event, out);
+}
+
+void Player::note_frames(const Event& event, const json& out) {
+  if (!event.out.is_object()) return;
+  for (const char* const key : {"PageFrames", "Pages"}) {
+    // Where requests are translated, an ADL's pages are no frames.
+    const bool numbers =
+        trace_.system.start.iommu == ScenarioStart::Iommu::kLogical && event.out.contains("PageCount");
+    const auto told = event.out.find(key);
+    const auto here = out.find(key);
+    if (numbers || told == event.out.end() || here == out.end() || !told->is_array()) continue;
+    const auto all = [](const json& list) {
+      std::vector<std::uint64_t> pages;
+      for (const json& run : list)
+        for (std::uint64_t i = 0;
+             run.is_array() && run.size() == 2 && i < number_of(run[1]) && i < kMostPages; ++i)
+          pages.push_back(number_of(run[0]) + i);
+      return pages;
+    };
+    const auto from = all(*told);
+    const auto to = all(*here);
+    for (std::size_t i = 0; i < std::min(from.size(), to.size()); ++i) frames_[from[i]] = to[i];
+  }
 }
 
 void Player::compare_status(const Event& event, NTSTATUS status) {
@@ -176,7 +198,7 @@ void Player::compare_out(const Event& event, const json& out) {
   for (const auto& [field, expected] : event.out.items()) {
     if (is_placement(field) && !options_.cycles) continue;
     const auto got = out.find(field);
-    if (got != out.end() && same(*got, expected)) continue;
+    if (got != out.end() && same_value(*got, expected)) continue;
     differ(&event, field, expected.dump(), got == out.end() ? "nothing" : got->dump());
     stop();
   }
@@ -200,8 +222,10 @@ void Player::access(const Event& event) {
   take_turn(event, event.begin, event.begin_cycle, "cycle");
   happened(event.begin);
   const json& data = event.data;
-  hw::Mmio& window = event.adapter < 0 ? *platform_.iommu
-                                       : *platform_.functions[static_cast<std::size_t>(event.adapter)].bar0;
+  // Told is what reached the hardware, whether its software still did or not.
+  const hw::Platform& hardware = machine_.platform();
+  hw::Mmio& window = event.adapter < 0 ? *hardware.iommu
+                                       : *hardware.functions[static_cast<std::size_t>(event.adapter)].bar0;
   const std::uint64_t offset = number_of(data["offset"]);
   const bool wide = number_of(data["bytes"]) == 8;
   std::uint64_t value = data.contains("value") ? number_of(data["value"]) : 0;
@@ -217,15 +241,35 @@ void Player::access(const Event& event) {
   stop();
 }
 
-void Player::work(const Event& event) {
-  take_turn(event, event.begin, event.begin_cycle, "cycle");
+std::size_t Player::link_of(const Event& event) const {
   const auto adapter = static_cast<std::size_t>(event.adapter);
-  const std::size_t link = adapter < links_.size() ? links_[adapter] : adapter;
-  const auto address = [this](const json& place) { return pages_.address(place); };
+  return adapter < links_.size() ? links_[adapter] : adapter;
+}
+
+// The descriptors of a piece of work with addresses as they are here, and what lies in memory behind them.
+std::vector<Descriptor> Player::descriptors(const Event& event, std::size_t link) {
+  const auto address = [&](const json& place) { return places_.address(link, place); };
+  const auto write = [&](SparseMemory& memory, std::uint64_t at, const void* data, std::size_t bytes) {
+    if (memory.write(at, data, bytes)) return;
+    differ(&event, "work.at", hex(at), "no memory there");
+    stop();
+  };
+  SparseMemory& host = machine_.board().memory().device();
   std::vector<Descriptor> list;
   for (const json& item : event.data["work"]) {
     Descriptor descriptor{};
-    if (const std::string missing = assemble(item, address, descriptor); !missing.empty()) {
+    std::string missing = assemble(item, address, descriptor);
+    if (missing.empty() && item.contains("list")) {
+      const auto entries = assemble_list(item["list"], address);
+      if (!entries) missing = "list " + item["list"].dump();
+      std::uint64_t at = 0;
+      for (std::size_t i = 0; entries && i < entries->size(); ++i) {
+        const std::uint64_t entry = regs::dma::descriptor::SRC.get(descriptor.data()) + 8 * i;
+        at = i == 0 || entry % kPage == 0 ? places_.physical(link, entry) : at + 8;
+        write(host, at, &(*entries)[i], 8);
+      }
+    }
+    if (!missing.empty()) {
       differ(&event, "work", missing, "no such place");
       stop();
     }
@@ -233,16 +277,19 @@ void Player::work(const Event& event) {
     if (!options_.cycles || !item.contains("at")) continue;
     // As the driver did: into the ring, and the doorbell follows.
     const json& at = item["at"];
-    const bool vram = at.contains("vram");
-    const std::uint64_t place =
-        vram ? at["vram"].get<std::uint64_t>() : pages_.physical(link, pages_.address(at).value_or(0));
-    SparseMemory& memory = vram ? machine_.board().vram(static_cast<unsigned>(adapter)).device()
-                                : machine_.board().memory().device();
-    if (!memory.write(place, descriptor.data(), kDescriptorBytes)) {
-      differ(&event, "work.at", at.dump(), "no memory there");
-      stop();
-    }
+    if (at.contains("vram"))
+      write(machine_.board().vram(static_cast<unsigned>(event.adapter)).device(),
+            at["vram"].get<std::uint64_t>(), descriptor.data(), kDescriptorBytes);
+    else
+      write(host, places_.physical(link, address(at).value_or(0)), descriptor.data(), kDescriptorBytes);
   }
+  return list;
+}
+
+void Player::work(const Event& event) {
+  take_turn(event, event.begin, event.begin_cycle, "cycle");
+  const auto adapter = static_cast<std::size_t>(event.adapter);
+  const std::vector<Descriptor> list = descriptors(event, link_of(event));
   const bool told = event.data.contains("result");
   if (options_.cycles || (told && event.data["result"] == "dropped")) {
     happened(event.begin);
@@ -264,12 +311,11 @@ void Player::work(const Event& event) {
 
 void Player::finish_work(const Event& event, const Engine::Result& result) {
   const bool told = event.data.contains("result");
-  const auto adapter = static_cast<std::size_t>(event.adapter);
-  const std::size_t link = adapter < links_.size() ? links_[adapter] : adapter;
+  const std::size_t link = link_of(event);
   const std::string got = result.done ? "done" : result.timeout ? "no end" : "blocked";
-  const json place = pages_.place(link, result.address & ~(kPage - 1));
+  const json place = places_.place(link, result.address & ~(kPage - 1));
   const std::string words =
-      fmt::format("gpu{} {} blocked at {}", adapter, result.write ? "write" : "read", place.dump());
+      fmt::format("gpu{} {} blocked at {}", event.adapter, result.write ? "write" : "read", place.dump());
   if (got == "blocked" && result_.blocked.empty()) result_.blocked = words;
   const auto names = names_used(event);
   const bool raced = std::any_of(names.begin(), names.end(),
@@ -280,8 +326,9 @@ void Player::finish_work(const Event& event, const Engine::Result& result) {
   } else if (!raced) {
     if (event.data["result"] != got) {
       differ(&event, "result", event.data["result"].get<std::string>(), got == "blocked" ? words : got);
-    } else if (got == "blocked" && event.data.contains("address") && pages_.address(event.data["address"]) &&
-               *pages_.address(event.data["address"]) != (result.address & ~(kPage - 1))) {
+    } else if (got == "blocked" && event.data.contains("address") &&
+               places_.address(link, event.data["address"]).value_or(result.address & ~(kPage - 1)) !=
+                   (result.address & ~(kPage - 1))) {
       differ(&event, "address", event.data["address"].dump(), place.dump());
     }
   }
@@ -299,7 +346,7 @@ void Player::fault(const vtd::FaultRecord& record) {
   const std::size_t link = adapter < links_.size() ? links_[adapter] : adapter;
   const json got{{"adapter", adapter},
                  {"write", record.is_write},
-                 {"address", pages_.place(link, record.address)},
+                 {"address", places_.place(link, record.address)},
                  {"reason", fmt::format("{:02x}", record.reason)}};
   if (options_.cycles) {
     if (faults_.empty()) return differ(nullptr, "fault", "none", got.dump());
@@ -313,7 +360,8 @@ void Player::fault(const vtd::FaultRecord& record) {
   // How many requests a stopped engine had under way is a matter of timing; what is said of a page is not.
   for (const Event& event : events_) {
     if (event.kind != Kind::kFault || event.adapter != static_cast<int>(adapter) ||
-        event.data["write"] != record.is_write || pages_.address(event.data["address"]) != record.address)
+        event.data["write"] != record.is_write ||
+        places_.address(link, event.data["address"]) != record.address)
       continue;
     if (event.data["reason"] != got["reason"])
       differ(&event, "reason", event.data["reason"].dump(), got["reason"].dump());
@@ -325,28 +373,28 @@ void Player::fault(const vtd::FaultRecord& record) {
 
 void Player::boot() {
   const ScenarioStart& start = trace_.system.start;
-  dxgkrnl::KernelConfig config = kernel_config(machine_.config().seed);
+  dxgkrnl::KernelConfig config = kernel_config(start, machine_.config().seed);
   config.runtime.debug_output = [](std::string_view) {};
-  config.placement = start.placement;
-  if (start.page_file) config.page_file_pages = *start.page_file / kPage;
-  config.shuffle_logical = start.shuffle_logical;
-  config.force_logical = start.iommu == ScenarioStart::Iommu::kLogical;
-  config.isolation = start.iommu == ScenarioStart::Iommu::kIsolation;
+  // Another memory, or another machine, may be slower.
+  if (!options_.cycles && !timeouts_) config.paging.tdr_delay = std::max(config.paging.tdr_delay, kPatience);
+  insert_all(bars_);
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
+  places_.attach(kernel_.get());
   if (trace_.call_cycles != 0)
     kernel_->calls().watch([this](const dxgkrnl::CallRecord& record, bool finished) {
       const bool entry = record.name.rfind("DxgkDdi", 0) == 0 || record.name == "DriverEntry";
       if (!finished && !entry && !stopped_) machine_.engine().wait_cycles(trace_.call_cycles);
     });
   kernel_->on_fault([this](const vtd::FaultRecord& record) { fault(record); });
-  guarantees_ =
-      std::make_unique<Guarantees>(machine_, *kernel_, checked_, visible_addresses(machine_, trace_.system));
+  guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, checked_,
+                                             visible_addresses(machine_, trace_.system), attaches(start));
 }
 
 void Player::shut() {
   if (guarantees_ != nullptr && !stopped_ && !down_) guarantees_->sweep();
   if (guarantees_ != nullptr) guarantees_->finish();
   guarantees_.reset();
+  places_.attach(nullptr);
   kernel_.reset();
 }
 
@@ -370,48 +418,6 @@ void Player::action(std::size_t index) {
   if (event.end != 0) happened(event.end);
   if (event.name != "reboot") check_cycle(event, event.end_cycle, "return cycle");
   compare_status(event, status);
-}
-
-NTSTATUS Player::act(const Event& event) {
-  if (event.name == "load") {
-    driver_ = played_driver(event.out);
-    return kernel_->load(&driver_entry);
-  }
-  if (event.name == "start") {
-    devices_.clear();
-    if (guarantees_ == nullptr)
-      guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, checked_,
-                                                 visible_addresses(machine_, trace_.system));
-    const NTSTATUS status = kernel_->start();
-    if (NT_SUCCESS(status)) guarantees_->system_started();
-    return status;
-  }
-  if (event.name == "stop") {
-    guarantees_->sweep();
-    // As with `gpu-dmar kmd`: each link is detached before the next one's driver is done.
-    if (trace_.head.value("source", "") == "kmd" && kernel_->adapters().size() > 1) guarantees_.reset();
-    return kernel_->stop();
-  }
-  if (event.name == "unload") kernel_->unload();
-  if (event.name == "reattach") return kernel_->reattach();
-  if (event.name == "trim") kernel_->trim(number_of(event.in["pages"]));
-  if (event.name == "exit_process") {
-    const std::string name = event.in["process"].get<std::string>();
-    kernel_->exit_process(process(name));
-    processes_.erase(name);
-  }
-  if (event.name == "reboot") {
-    guarantees_.reset();
-    kernel_.reset();
-    processes_.clear();
-    pages_.clear();
-    machine_.reset(true);
-    down_ = false;
-    result_.bugcheck.clear();
-    boot();
-    ++epoch_;
-  }
-  return STATUS_SUCCESS;
 }
 
 }  // namespace gpudmar::sim::replay

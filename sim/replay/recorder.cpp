@@ -11,6 +11,7 @@
 
 #include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
+#include "sim/replay/mdl.h"
 
 namespace gpudmar::sim::replay {
 namespace {
@@ -132,7 +133,7 @@ hw::Platform Recorder::watch_bench(const hw::Platform& platform) {
 
 void Recorder::attach(dxgkrnl::Kernel& kernel) {
   kernel_ = &kernel;
-  pages_.clear();
+  places_.attach(&kernel);
   rings_.assign(machine_.config().adapters, Rings());
   links_.clear();
   kernel.calls().watch([this](const dxgkrnl::CallRecord& record, bool finished) {
@@ -143,7 +144,20 @@ void Recorder::attach(dxgkrnl::Kernel& kernel) {
   });
 }
 
-void Recorder::detach() { kernel_ = nullptr; }
+void Recorder::detach() {
+  kernel_ = nullptr;
+  places_.attach(nullptr);
+}
+
+std::string Recorder::name_allocation(std::size_t adapter, dxgkrnl::AllocationId id) {
+  std::string name = fmt::format("allocation{}", ++allocations_);
+  places_.name_allocation(name, {link_of(static_cast<unsigned>(adapter)), id});
+  return name;
+}
+
+std::string Recorder::allocation_name(std::size_t adapter, dxgkrnl::AllocationId id) const {
+  return places_.name_of({link_of(static_cast<unsigned>(adapter)), id});
+}
 
 std::size_t Recorder::link_of(unsigned adapter) const {
   return adapter < links_.size() ? links_[adapter] : adapter;
@@ -151,8 +165,11 @@ std::size_t Recorder::link_of(unsigned adapter) const {
 
 void Recorder::access(const std::string& window, unsigned adapter, std::uint64_t offset, unsigned bytes,
                       bool write_access, std::uint64_t& value, const std::function<void()>& run) {
-  if (write_access && window != "iommu")
-    if (const auto work = rings_.at(adapter).write(offset, value)) doorbell(adapter, *work);
+  if (write_access && window != "iommu") {
+    std::optional<unsigned> reset;
+    if (const auto work = rings_.at(adapter).write(offset, value, &reset)) doorbell(adapter, *work);
+    if (reset) ends_.cut(adapter, *reset);
+  }
   json line = begin();
   line["register"] = {{"window", window}, {"offset", hex(offset)}, {"bytes", bytes}, {"write", write_access}};
   run();
@@ -161,10 +178,25 @@ void Recorder::access(const std::string& window, unsigned adapter, std::uint64_t
   write(line);
 }
 
+// The list behind a descriptor that has one, where it lies in the system's memory.
+json Recorder::page_list(const Descriptor& descriptor, std::size_t link) {
+  namespace d = dma::descriptor;
+  if (d::SRC_SPACE.get(descriptor.data()) != dma::space::LOGICAL) return {};
+  std::vector<std::uint64_t> entries(list_pages(descriptor));
+  const std::uint64_t list = d::SRC.get(descriptor.data());
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::uint64_t address = list + 8 * i;
+    at = i == 0 || address % hw::kPageSize == 0 ? places_.physical(link, address) : at + 8;
+    if (!machine_.board().memory().device().read(at, &entries[i], 8)) return {};
+  }
+  return describe_list(entries, [&](std::uint64_t address) { return places_.place(link, address); });
+}
+
 // The descriptors as they stand in memory now; what the engine fetches later is not looked at.
 void Recorder::doorbell(unsigned adapter, const Rings::Work& work) {
   const std::size_t link = link_of(adapter);
-  const auto place = [&](std::uint64_t address) { return pages_.place(link, address); };
+  const auto place = [&](std::uint64_t address) { return places_.place(link, address); };
   json line = begin();
   json list = json::array();
   DmaEnds::Watched watched{next_dma_++, adapter, work.channel, {}, {}};
@@ -172,9 +204,10 @@ void Recorder::doorbell(unsigned adapter, const Rings::Work& work) {
     Descriptor descriptor{};
     SparseMemory& memory = work.space == dma::space::VRAM ? machine_.board().vram(adapter).device()
                                                           : machine_.board().memory().device();
-    const std::uint64_t at = work.space == dma::space::VRAM ? address : pages_.physical(link, address);
+    const std::uint64_t at = work.space == dma::space::VRAM ? address : places_.physical(link, address);
     if (!memory.read(at, descriptor.data(), kDescriptorBytes)) continue;
     json item = describe(descriptor, place);
+    if (const json list = page_list(descriptor, link); !list.empty()) item["list"] = list;
     item["at"] = operand(work.space, address, place);
     list.push_back(std::move(item));
     namespace d = dma::descriptor;
@@ -200,11 +233,11 @@ void Recorder::dma_ended(std::size_t id, const std::string& result, bool write_a
   if (it == dma_.end() || closed_) return;
   json line = std::move(it->second);
   dma_.erase(it);
-  line["dma"]["result"] = result;
+  if (!result.empty()) line["dma"]["result"] = result;
   if (result == "blocked") {
     line["dma"]["write"] = write_access;
     line["dma"]["address"] =
-        pages_.place(link_of(line["dma"]["adapter"].get<unsigned>()), address & ~(hw::kPageSize - 1));
+        places_.place(link_of(line["dma"]["adapter"].get<unsigned>()), address & ~(hw::kPageSize - 1));
   }
   end(line);
   write(line);
@@ -219,7 +252,7 @@ void Recorder::fault(const vtd::FaultRecord& record) {
   json line{{"seq", {next_seq_++}}, {"cycle", {machine_.board().cycles()}}};
   line["fault"] = {{"adapter", adapter},
                    {"write", record.is_write},
-                   {"address", pages_.place(link_of(adapter), record.address)},
+                   {"address", places_.place(link_of(adapter), record.address)},
                    {"reason", fmt::format("{:02x}", record.reason)}};
   write(line);
 }
@@ -261,11 +294,31 @@ void Recorder::call_begins(const dxgkrnl::CallRecord& record) {
       const bool named = Handles::name_in(known) == known.get<std::string>();
       *context = named ? known : json(handles_.make("context", value));
     }
-  } else if (record.name == "DxgkDdiQueryAdapterInfo" && record.arguments != nullptr) {
-    in["Type"] = static_cast<const DXGKARG_QUERYADAPTERINFO*>(record.arguments)->Type;
+    if (record.name == "DxgkCbMapMdlToIoMmu" && record.arguments != nullptr) note_mdl(record, in);
+  } else {
+    open.begin = entry_point_begins(record.name, record.arguments, handles_);
+    in = entry_point_arguments(record.name, record.arguments, handles_);
+    note_submission(record);
   }
   if (!in.empty()) open.line["in"] = in;
   open_[record.id] = std::move(open);
+}
+
+// An MDL of the driver's own is told in full, and has a name from here on.
+void Recorder::note_mdl(const dxgkrnl::CallRecord& record, json& in) {
+  PMDL const mdl = static_cast<const DXGKARGCB_MAPMDLTOIOMMU*>(record.arguments)->pMdl;
+  if (mdl == nullptr || !Handles::name_in(in["pMdl"]).empty()) return;
+  in["pMdl"] = handles_.make("made", reinterpret_cast<std::uintptr_t>(mdl));
+  in["Mdl"] = describe_mdl(*mdl);
+}
+
+void Recorder::note_submission(const dxgkrnl::CallRecord& record) {
+  if (record.name != "DxgkDdiSubmitCommand" || record.arguments == nullptr || kernel_ == nullptr) return;
+  const auto& args = *static_cast<const DXGKARG_SUBMITCOMMAND*>(record.arguments);
+  const dxgkrnl::PhysicalAdapter* const lead = kernel_->find_adapter(record.adapter);
+  if (lead == nullptr) return;
+  places_.submitted(link_of(static_cast<unsigned>(lead->index())), record.engine,
+                    static_cast<std::uint64_t>(args.DmaBufferPhysicalAddress.QuadPart), args.DmaBufferSize);
 }
 
 void Recorder::call_ends(const dxgkrnl::CallRecord& record) {
@@ -279,18 +332,16 @@ void Recorder::call_ends(const dxgkrnl::CallRecord& record) {
     line["bugcheck"] = bugcheck_line(handles_);
   } else {
     if (open.function == nullptr || open.function->status) line["status"] = status_name(record.status);
-    json out;
-    if (open.function != nullptr)
-      out = call_result(
-          {kernel_, &handles_, &pages_}, *open.function, record.arguments, in,
-          [&](const Field& field, std::uint64_t value) -> json {
-            if (value == 0) return nullptr;
-            const auto size = in.find("Size");
-            const bool view = field.makes == "view";
-            return handles_.make(field.makes, value, !view ? 0 : size == in.end() ? 1 : number_of(*size));
-          });
-    else
-      out = entry_result(record.name, record.arguments, handles_, record.status);
+    const auto name = [&](const Field& field, std::uint64_t value) -> json {
+      if (value == 0) return nullptr;
+      const auto size = in.find("Size");
+      const bool view = field.makes == "view";
+      return handles_.make(field.makes, value, !view ? 0 : size == in.end() ? 1 : number_of(*size));
+    };
+    const json out =
+        open.function != nullptr
+            ? call_result({kernel_, &handles_, &places_.pages()}, *open.function, record.arguments, in, name)
+            : entry_point_result(record.name, record.arguments, open.begin, handles_, record.status, name);
     if (!out.empty()) line["out"] = out;
   }
   end(line);
@@ -323,6 +374,8 @@ NTSTATUS Recorder::Action::done(NTSTATUS status) {
   if (recorder_ != nullptr) line_["status"] = status_name(status);
   return status;
 }
+
+void Recorder::Action::out(const json& values) { line_["out"] = values; }
 
 Recorder::Action::~Action() {
   if (recorder_ == nullptr || recorder_->closed_) return;

@@ -15,7 +15,9 @@
 #include "driver-model/dxgkrnl/kernel.h"
 #include "sim/bench/machine.h"
 #include "sim/replay/dma_log.h"
+#include "sim/replay/entry_points.h"
 #include "sim/replay/functions.h"
+#include "sim/replay/places.h"
 
 namespace gpudmar::sim::replay {
 
@@ -43,6 +45,10 @@ class Recorder {
   /// run.
   void close(const std::vector<std::string>& failures);
 
+  /// A new name for an allocation of an adapter's link, and the newest one.
+  std::string name_allocation(std::size_t adapter, dxgkrnl::AllocationId id);
+  [[nodiscard]] std::string allocation_name(std::size_t adapter, dxgkrnl::AllocationId id) const;
+
   /// What the system does of its own accord, as long as this lives: "load", "start", ... `recorder` may be
   /// null.
   class Action {
@@ -53,6 +59,8 @@ class Recorder {
     Action& operator=(const Action&) = delete;
     /// Its result, and hands it on.
     NTSTATUS done(NTSTATUS status);
+    /// What came of it.
+    void out(const nlohmann::json& values);
 
    private:
     Recorder* recorder_;
@@ -65,6 +73,7 @@ class Recorder {
   struct Open {
     nlohmann::json line;
     const Function* function = nullptr;
+    EntryPointBegin begin;  ///< of an entry point
   };
 
   void write(const nlohmann::json& line);
@@ -79,6 +88,9 @@ class Recorder {
   void access(const std::string& window, unsigned adapter, std::uint64_t offset, unsigned bytes, bool write,
               std::uint64_t& value, const std::function<void()>& run);
   void doorbell(unsigned adapter, const Rings::Work& work);
+  [[nodiscard]] nlohmann::json page_list(const Descriptor& descriptor, std::size_t link);
+  void note_mdl(const dxgkrnl::CallRecord& record, nlohmann::json& in);
+  void note_submission(const dxgkrnl::CallRecord& record);
   void dma_ended(std::size_t id, const std::string& result, bool write, std::uint64_t address);
   [[nodiscard]] std::size_t link_of(unsigned adapter) const;
 
@@ -89,7 +101,7 @@ class Recorder {
   std::vector<std::unique_ptr<Window>> windows_;
   DmaEnds ends_;
   Handles handles_;
-  PageBook pages_;
+  Places places_;
   std::vector<Rings> rings_;
   std::vector<std::size_t> links_;  ///< by adapter, as last seen
   std::uint64_t next_seq_ = 1;
@@ -97,6 +109,7 @@ class Recorder {
   std::map<std::uint64_t, Open> open_;         ///< calls under way, by the log's id
   std::map<std::size_t, nlohmann::json> dma_;  ///< work under way, by number
   std::size_t next_dma_ = 0;
+  unsigned allocations_ = 0;  ///< named
   bool closed_ = false;
 };
 
@@ -112,13 +125,9 @@ struct CallView {
 [[nodiscard]] nlohmann::json call_result(const CallView& view, const Function& function,
                                          const void* arguments, const nlohmann::json& in,
                                          const NameHandle& name);
-/// The driver's answer to QueryAdapterInfo and the like: fields by name; empty for those that say nothing
-/// here.
-[[nodiscard]] nlohmann::json entry_result(const std::string& name, const void* arguments,
-                                          const Handles& handles, std::int32_t status);
+/// The driver's answer to QueryAdapterInfo: fields by name; empty for types that say nothing here.
+[[nodiscard]] nlohmann::json query_result(const DXGKARG_QUERYADAPTERINFO& query, const Handles& handles);
 /// "out" of the action "load".
 [[nodiscard]] nlohmann::json entry_points(const DRIVER_INITIALIZATION_DATA& driver);
-/// The index of a link in Kernel::adapters(), by adapter.
-[[nodiscard]] std::vector<std::size_t> links_by_adapter(const dxgkrnl::Kernel& kernel, std::size_t adapters);
 
 }  // namespace gpudmar::sim::replay

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "driver-model/dxgkrnl/interface_calls.h"
+#include "sim/replay/places.h"
 #include "sim/replay/recorder.h"
 
 namespace gpudmar::sim::replay {
@@ -30,29 +32,53 @@ json memory_to_json(const AxiMemoryConfig& memory) {
           {"write_at_wlast", memory.write_at_wlast}};
 }
 
-void add_adl(const CallView& view, const DXGK_ADL& adl, HANDLE opened, const json& name, json& out) {
+std::vector<std::uint64_t> pages_of(const MDL* mdl) {
+  const auto* const list = MmGetMdlPfnArray(mdl);
+  return {list, list + ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(mdl), MmGetMdlByteCount(mdl))};
+}
+
+/// What devices reach from here on, by its name.
+void add_pages(const CallView& view, const json& name, std::size_t link, std::vector<std::uint64_t> numbers,
+               std::vector<std::uint64_t> frames) {
+  if (!name.is_string()) return;
+  view.pages->add({name.get<std::string>(), link, std::move(numbers), std::move(frames), true});
+}
+
+std::size_t link_of(const CallView& view, const json& in) {
+  const auto handle = view.handles->read(in.value("hAdapter", json()));
+  const dxgkrnl::PhysicalAdapter* const adapter =
+      view.kernel->find_adapter(reinterpret_cast<HANDLE>(handle.value_or(0)));
+  if (adapter == nullptr) return 0;
+  return links_by_adapter(*view.kernel, adapter->index() + 1).back();
+}
+
+void add_adl(const CallView& view, const DXGK_ADL& adl, HANDLE opened, std::size_t link, json& out) {
   std::vector<std::uint64_t> numbers;
   for (UINT32 i = 0; i < adl.PageCount; ++i)
     numbers.push_back(adl.Flags.Contiguous != 0 ? adl.BasePageNumber + i : adl.Pages[i]);
   out["PageCount"] = adl.PageCount;
   out["Contiguous"] = adl.Flags.Contiguous != 0;
   out["Pages"] = runs(numbers);
-  PageBook::Entry entry{name.get<std::string>(), 0, std::move(numbers), {}, true};
-  if (const auto object = view.kernel->memory().object(opened)) {
-    const auto adapters = view.kernel->adapters();
-    for (std::size_t i = 0; i < adapters.size(); ++i)
-      if (adapters[i].name == object->adapter) entry.link = i;
+  std::vector<std::uint64_t> frames;
+  if (const auto object = opened == nullptr ? std::nullopt : view.kernel->memory().object(opened)) {
+    for (const dxgkrnl::AdapterView& adapter : view.kernel->adapters())
+      if (adapter.name == object->adapter) link = link_number(adapter);
     for (const dxgkrnl::AdlView& other : object->adls)
-      if (other.adl == &adl) entry.frames = other.page_frames;
+      if (other.adl == &adl) frames = other.page_frames;
   }
-  view.pages->add(std::move(entry));
+  add_pages(view, out["pAdl"], link, std::move(numbers), std::move(frames));
 }
 
-void add_mdl(const MDL* mdl, json& out) {
-  const auto* const list = MmGetMdlPfnArray(mdl);
-  const std::size_t count =
-      ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(mdl), MmGetMdlByteCount(mdl));
-  out["Pages"] = runs(std::vector<std::uint64_t>(list, list + count));
+std::string save_area(std::size_t link, const json& in) {
+  return fmt::format("save area {} of link {}", number_of(in.value("PhysicalAdapterIndex", json(0))), link);
+}
+
+/// Memory that devices reach at its own addresses, as long as its handle lives.
+void add_block(const CallView& view, HANDLE handle, const char* shown, const json& in, json& out) {
+  const auto block = view.kernel->memory().object(handle);
+  if (!block) return;
+  out[shown] = runs(block->page_frames);
+  add_pages(view, out["hMemoryHandle"], link_of(view, in), block->page_frames, block->page_frames);
 }
 
 template <typename T>
@@ -61,6 +87,17 @@ const T* output(const DXGKARG_QUERYADAPTERINFO& query) {
              ? static_cast<const T*>(query.pOutputData)
              : nullptr;
 }
+
+json segment(const DXGK_SEGMENTDESCRIPTOR4& descriptor) {
+  return {
+      {"Flags", hex(descriptor.Flags.Value)},
+      {"BaseAddress", hex(static_cast<std::uint64_t>(descriptor.BaseAddress.QuadPart))},
+      {"Size", descriptor.Size},
+      {"CommitLimit", descriptor.CommitLimit},
+      {"CpuTranslatedAddress", hex(static_cast<std::uint64_t>(descriptor.CpuTranslatedAddress.QuadPart))}};
+}
+
+}  // namespace
 
 json query_result(const DXGKARG_QUERYADAPTERINFO& query, const Handles& handles) {
   json out = json::object();
@@ -84,6 +121,27 @@ json query_result(const DXGKARG_QUERYADAPTERINFO& query, const Handles& handles)
             caps->MemoryManagementCaps.IoMmuSecureModeRequired != 0;
         out["MemoryManagementCaps.MapAperture2Supported"] =
             caps->MemoryManagementCaps.MapAperture2Supported != 0;
+        out["MemoryManagementCaps.Value"] = hex(caps->MemoryManagementCaps.Value);
+        out["MemoryManagementCaps.PagingNode"] = caps->MemoryManagementCaps.PagingNode;
+        out["SchedulingCaps.Value"] = hex(caps->SchedulingCaps.Value);
+        out["SupportPerEngineTDR"] = caps->SupportPerEngineTDR != FALSE;
+      }
+      break;
+    case DXGKQAITYPE_QUERYSEGMENT4:
+      if (const auto* answer = output<DXGK_QUERYSEGMENTOUT4>(query)) {
+        out = {{"NbSegment", answer->NbSegment},
+               {"PagingBufferSegmentId", answer->PagingBufferSegmentId},
+               {"PagingBufferSize", answer->PagingBufferSize},
+               {"PagingBufferPrivateDataSize", answer->PagingBufferPrivateDataSize}};
+        if (answer->pSegmentDescriptor == nullptr) break;
+        json list = json::array();
+        for (UINT i = 0; i < answer->NbSegment; ++i) {
+          DXGK_SEGMENTDESCRIPTOR4 descriptor{};
+          std::memcpy(&descriptor, answer->pSegmentDescriptor + i * answer->SegmentDescriptorStride,
+                      sizeof descriptor);
+          list.push_back(segment(descriptor));
+        }
+        out["pSegmentDescriptor"] = list;
       }
       break;
     case DXGKQAITYPE_PHYSICALADAPTERCAPS:
@@ -111,8 +169,6 @@ json query_result(const DXGKARG_QUERYADAPTERINFO& query, const Handles& handles)
   return out;
 }
 
-}  // namespace
-
 json machine_to_json(const MachineConfig& machine, bool linked) {
   json links = json::array();
   for (unsigned i = 0; i < machine.adapters; ++i) {
@@ -135,15 +191,6 @@ json machine_to_json(const MachineConfig& machine, bool linked) {
           {"links", links}};
 }
 
-std::vector<std::size_t> links_by_adapter(const dxgkrnl::Kernel& kernel, std::size_t adapters) {
-  std::vector<std::size_t> links(adapters);
-  const auto views = kernel.adapters();
-  for (std::size_t i = 0; i < views.size(); ++i)
-    for (const std::size_t member : views[i].members)
-      if (member < links.size()) links[member] = i;
-  return links;
-}
-
 json call_result(const CallView& view, const Function& function, const void* arguments, const json& in,
                  const NameHandle& name) {
   json out = json::object();
@@ -155,64 +202,83 @@ json call_result(const CallView& view, const Function& function, const void* arg
     arguments = &mapped;
   }
   out = show_out(function, arguments, name);
-  if (function.name == "DxgkCbCreatePhysicalMemoryObject") {
+  const std::string& called = function.name;
+  if (called == "DxgkCbCreatePhysicalMemoryObject") {
     const auto& args = *static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments);
     // Pages of a section come and go.
     if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_MDL ||
         args.Type == DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY)
       if (const auto object = view.kernel->memory().object(args.hPhysicalMemoryObject))
         out["PageFrames"] = runs(object->page_frames);
-  } else if (function.name == "DxgkCbAllocateAdl") {
+  } else if (called == "DxgkCbAllocateAdl") {
     const auto& args = *static_cast<const DXGKARGCB_ALLOCATE_ADL*>(arguments);
-    if (args.pAdl != nullptr) add_adl(view, *args.pAdl, args.hAdapterMemoryObject, out["pAdl"], out);
-  } else if (function.name == "DxgkCbPinFrameBufferForSave2") {
+    if (args.pAdl != nullptr) add_adl(view, *args.pAdl, args.hAdapterMemoryObject, 0, out);
+  } else if (called == "DxgkCbPinFrameBufferForSave2") {
     const auto& args = *static_cast<const DXGKARGCB_PINFRAMEBUFFERFORSAVE2*>(arguments);
-    if (args.pAdl != nullptr) add_adl(view, *args.pAdl, nullptr, out["pAdl"], out);
-  } else if (function.name == "DxgkCbAllocatePagesForMdl") {
-    const auto& args = *static_cast<const DXGKARGCB_ALLOCATEPAGESFORMDL*>(arguments);
-    if (args.pMdl != nullptr) add_mdl(args.pMdl, out);
-  } else if (function.name == "DxgkCbPinFrameBufferForSave") {
+    if (args.pAdl == nullptr) return out;
+    const std::size_t link = link_of(view, in);
+    add_adl(view, *args.pAdl, nullptr, link, out);
+    view.pages->keep(save_area(link, in), out["pAdl"].get<std::string>());
+  } else if (called == "DxgkCbPinFrameBufferForSave") {
     const auto& args = *static_cast<const DXGKARGCB_PINFRAMEBUFFERFORSAVE*>(arguments);
-    if (args.pMdl != nullptr) add_mdl(args.pMdl, out);
-  } else if (function.name == "DxgkCbFreeAdl" && in.contains("pAdl") && in["pAdl"].is_string()) {
-    view.pages->end(in["pAdl"].get<std::string>());
-  }
-  return out;
-}
-
-json entry_result(const std::string& name, const void* arguments, const Handles& handles,
-                  std::int32_t status) {
-  json out = json::object();
-  if (arguments == nullptr || !NT_SUCCESS(status)) return out;
-  if (name == "DxgkDdiAddDevice") {
-    out["taken"] = *static_cast<PVOID const*>(arguments) != nullptr;
-  } else if (name == "DxgkDdiLinkDevice") {
-    const auto& link = *static_cast<const LINKED_DEVICE*>(arguments);
-    out = {{"ChainUid", link.ChainUid},
-           {"NumberOfLinksInChain", link.NumberOfLinksInChain},
-           {"LeadLink", link.LeadLink != FALSE}};
-  } else if (name == "DxgkDdiInterruptRoutine") {
-    out["claimed"] = *static_cast<const BOOLEAN*>(arguments) != FALSE;
-  } else if (name == "DxgkDdiQueryAdapterInfo") {
-    out = query_result(*static_cast<const DXGKARG_QUERYADAPTERINFO*>(arguments), handles);
+    if (args.pMdl == nullptr) return out;
+    const std::size_t link = link_of(view, in);
+    const std::vector<std::uint64_t> pages = pages_of(args.pMdl);
+    out["Pages"] = runs(pages);
+    add_pages(view, out["pMdl"], link, pages, pages);
+    view.pages->keep(save_area(link, in), out["pMdl"].get<std::string>());
+  } else if (called == "DxgkCbUnpinFrameBufferForSave") {
+    view.pages->end_kept(save_area(link_of(view, in), in));
+  } else if (called == "DxgkCbAllocateContiguousMemory") {
+    add_block(view, static_cast<const DXGKARGCB_ALLOCATECONTIGUOUSMEMORY*>(arguments)->hMemoryHandle,
+              "PageFrames", in, out);
+  } else if (called == "DxgkCbAllocatePagesForMdl") {
+    add_block(view, static_cast<const DXGKARGCB_ALLOCATEPAGESFORMDL*>(arguments)->hMemoryHandle, "Pages", in,
+              out);
+  } else if (called == "DxgkCbMapMdlToIoMmu") {
+    const auto& args = *static_cast<const DXGKARGCB_MAPMDLTOIOMMU*>(arguments);
+    if (args.hMemoryHandle == nullptr || args.pMdl == nullptr) return out;
+    const std::vector<std::uint64_t> pages = pages_of(args.pMdl);
+    add_pages(view, out["hMemoryHandle"], link_of(view, in), pages, pages);
+  } else {
+    for (const auto& [name, field] :
+         {std::pair("DxgkCbFreeAdl", "pAdl"), std::pair("DxgkCbFreeContiguousMemory", "hMemoryHandle"),
+          std::pair("DxgkCbFreePagesFromMdl", "hMemoryHandle"),
+          std::pair("DxgkCbUnmapMdlFromIoMmu", "hMemoryHandle")})
+      if (called == name && in.contains(field) && in[field].is_string())
+        view.pages->end(in[field].get<std::string>());
   }
   return out;
 }
 
 json entry_points(const DRIVER_INITIALIZATION_DATA& driver) {
   json names = json::array();
-  const auto add = [&](const char* name, bool there) {
-    if (there) names.push_back(name);
-  };
-  add("DxgkDdiLinkDevice", driver.DxgkDdiLinkDevice != nullptr);
-  add("DxgkDdiInterruptRoutine", driver.DxgkDdiInterruptRoutine != nullptr);
-  add("DxgkDdiDpcRoutine", driver.DxgkDdiDpcRoutine != nullptr);
-  add("DxgkDdiSetPowerState", driver.DxgkDdiSetPowerState != nullptr);
-  add("DxgkDdiEscape", driver.DxgkDdiEscape != nullptr);
-  add("DxgkDdiBeginExclusiveAccess", driver.DxgkDdiBeginExclusiveAccess != nullptr);
-  add("DxgkDdiEndExclusiveAccess", driver.DxgkDdiEndExclusiveAccess != nullptr);
-  add("DxgkDdiUnload", driver.DxgkDdiUnload != nullptr);
-  add("DxgkDdiBuildPagingBuffer", driver.DxgkDdiBuildPagingBuffer != nullptr);
+#define GPUDMAR_ENTRY_POINT(name) \
+  if (driver.name != nullptr) names.push_back(#name)
+  GPUDMAR_ENTRY_POINT(DxgkDdiLinkDevice);
+  GPUDMAR_ENTRY_POINT(DxgkDdiInterruptRoutine);
+  GPUDMAR_ENTRY_POINT(DxgkDdiDpcRoutine);
+  GPUDMAR_ENTRY_POINT(DxgkDdiSetPowerState);
+  GPUDMAR_ENTRY_POINT(DxgkDdiEscape);
+  GPUDMAR_ENTRY_POINT(DxgkDdiBeginExclusiveAccess);
+  GPUDMAR_ENTRY_POINT(DxgkDdiEndExclusiveAccess);
+  GPUDMAR_ENTRY_POINT(DxgkDdiUnload);
+  GPUDMAR_ENTRY_POINT(DxgkDdiNotifySurpriseRemoval);
+  GPUDMAR_ENTRY_POINT(DxgkDdiQueryChildRelations);
+  GPUDMAR_ENTRY_POINT(DxgkDdiCreateAllocation);
+  GPUDMAR_ENTRY_POINT(DxgkDdiDestroyAllocation);
+  GPUDMAR_ENTRY_POINT(DxgkDdiBuildPagingBuffer);
+  GPUDMAR_ENTRY_POINT(DxgkDdiSubmitCommand);
+  GPUDMAR_ENTRY_POINT(DxgkDdiPatch);
+  GPUDMAR_ENTRY_POINT(DxgkDdiPreemptCommand);
+  GPUDMAR_ENTRY_POINT(DxgkDdiQueryCurrentFence);
+  GPUDMAR_ENTRY_POINT(DxgkDdiResetFromTimeout);
+  GPUDMAR_ENTRY_POINT(DxgkDdiRestartFromTimeout);
+  GPUDMAR_ENTRY_POINT(DxgkDdiResetEngine);
+  GPUDMAR_ENTRY_POINT(DxgkDdiQueryEngineStatus);
+  GPUDMAR_ENTRY_POINT(DxgkDdiQueryDependentEngineGroup);
+  GPUDMAR_ENTRY_POINT(DxgkDdiCollectDbgInfo);
+#undef GPUDMAR_ENTRY_POINT
   return {{"Version", hex(driver.Version)}, {"entry_points", names}};
 }
 

@@ -4,13 +4,23 @@
 #include "sim/replay/shrinker.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+
+#include "sim/replay/entry_points.h"
 
 namespace gpudmar::sim::replay {
 namespace {
 
 using nlohmann::json;
 using Kind = Event::Kind;
+
+/// An action that consists of what the driver is called for.
+bool is_paging_action(const Event& event) {
+  static const std::set<std::string> names{"allocate", "deallocate", "resident", "evict",  "fill",
+                                           "discard",  "access",     "power",    "remove", "isolate"};
+  return event.kind == Kind::kSystem && names.count(event.name) != 0;
+}
 
 class Shrinker {
  public:
@@ -42,7 +52,8 @@ class Shrinker {
     return all;
   }
   bool accept(const Events& candidate);
-  /// Those for which `keep` holds, without what uses handles of those that go.
+  /// Those for which `keep` holds, without what uses handles of those that go, and without what the system's
+  /// actions that go had the driver do.
   template <typename Keep>
   [[nodiscard]] static Events only(const Events& events, Keep keep);
   void plain();
@@ -72,11 +83,16 @@ template <typename Keep>
 Shrinker::Events Shrinker::only(const Events& events, Keep keep) {
   Events kept;
   std::set<std::string> gone;
+  std::map<std::string, std::uint64_t> cut;  // by thread: the end of the newest action that goes
   for (std::size_t i = 0; i < events.size(); ++i) {
     const auto used = names_used(events[i]);
     const bool orphan =
         std::any_of(used.begin(), used.end(), [&](const std::string& name) { return gone.count(name) != 0; });
-    if (!orphan && keep(i)) {
+    const auto action = cut.find(events[i].thread);
+    const bool inside = action != cut.end() && events[i].begin < action->second;
+    const bool stays = !orphan && !inside && keep(i);
+    if (!stays && is_paging_action(events[i])) cut[events[i].thread] = events[i].end;
+    if (stays) {
       kept.push_back(events[i]);
       for (const std::string& name : names_made(events[i])) gone.erase(name);
       continue;
@@ -90,7 +106,8 @@ Shrinker::Events Shrinker::only(const Events& events, Keep keep) {
 // points and the system's start, which a replay makes of itself.
 void Shrinker::plain() {
   const auto hardware = [](const Event& event) {
-    if (event.kind == Kind::kCallback) return !find_function(event.name)->always;
+    if (event.kind == Kind::kCallback)
+      return !find_function(event.name)->always && !is_paging_notice(event.name, event.in);
     if (event.kind == Kind::kEntryPoint)
       return event.name == "DxgkDdiInterruptRoutine" || event.name == "DxgkDdiDpcRoutine";
     return event.kind == Kind::kRegister || event.kind == Kind::kFault || event.kind == Kind::kEnd;

@@ -11,6 +11,8 @@
 #include <sstream>
 
 #include "sim/replay/dma_log.h"
+#include "sim/replay/entry_points.h"
+#include "sim/replay/mdl.h"
 #include "sim/replay/recorder.h"
 
 namespace gpudmar::sim::replay {
@@ -19,8 +21,16 @@ namespace {
 using nlohmann::json;
 using Kind = Event::Kind;
 
-const std::set<std::string> kActions{"load",     "start",  "stop",         "unload",
-                                     "reattach", "reboot", "exit_process", "trim"};
+const std::set<std::string> kActions{"load",     "start",        "stop",    "unload",     "reattach",
+                                     "reboot",   "exit_process", "trim",    "allocate",   "deallocate",
+                                     "resident", "evict",        "fill",    "discard",    "access",
+                                     "power",    "remove",       "isolate", "reset_unit", "fail"};
+/// Those that name an allocation.
+const std::set<std::string> kOfAllocation{"deallocate", "resident", "evict", "fill", "discard", "access"};
+/// Those that name an adapter besides.
+const std::set<std::string> kOfAdapter{"allocate", "power", "remove", "isolate"};
+constexpr std::uint64_t kMostPrivateData = 1U << 16;
+constexpr std::uint64_t kMostAccess = 1U << 30;
 const std::set<std::string> kKinds{"call", "system", "register", "dma", "fault", "end"};
 
 class Reader {
@@ -43,10 +53,12 @@ class Reader {
   void call(const json& line, Event& event) const;
   void callback(const Function& function, Event& event) const;
   void system(const json& line, Event& event) const;
+  void action_in(const Event& event) const;
   void access(const json& line, Event& event) const;
   void work(const json& line, Event& event) const;
   void fault(const json& line, Event& event) const;
   void place(const json& value, const std::string& field) const;
+  void page_list(const json& list, const std::string& field) const;
   void names(const Event& event);
   void order();
   void nest();
@@ -247,6 +259,8 @@ void Reader::call(const json& line, Event& event) const {
          fmt::format("'{}' is no function of the driver interface that a trace can have", event.name));
   event.kind = Kind::kEntryPoint;
   if (line.contains("adapter")) event.adapter = static_cast<int>(number(line, "", "adapter", adapters() - 1));
+  if (const std::string error = entry_point_error(event.name, event.in, event.out); !error.empty())
+    fail(error);
 }
 
 void Reader::callback(const Function& function, Event& event) const {
@@ -256,23 +270,25 @@ void Reader::callback(const Function& function, Event& event) const {
   device.kind = FieldKind::kHandle;
   const auto find = [&](const std::string& name, bool in) -> const Field* {
     if (in && function.device && name == device.name) return &device;
-    for (const Field& field : function.fields)
-      if (field.name == name && (in ? field.in && applies(field, event.in) : field.out)) return &field;
-    return nullptr;
+    return find_field(function, name, in, event.in);
   };
+  const bool maps = event.name == "DxgkCbMapMdlToIoMmu";
+  if (maps && event.in.contains("Mdl"))
+    if (const std::string error = mdl_error(event.in["Mdl"]); !error.empty()) fail("in.Mdl", error);
   for (const auto& [name, value] : event.in.items()) {
+    if (maps && name == "Mdl") continue;
     const Field* field = find(name, true);
     if (field == nullptr) fail("in." + name, fmt::format("no field that goes into {}", function.name));
     if (const std::string error = value_error(*field, value); !error.empty()) fail("in." + name, error);
   }
   if (function.device && !event.in.contains(device.name))
     fail("in." + device.name, fmt::format("is missing: {} takes it", function.name));
-  if (event.name == "DxgkCbMapMdlToIoMmu" && event.in.contains("pMdl") && !event.in["pMdl"].is_null() &&
+  if (maps && event.in.contains("pMdl") && !event.in["pMdl"].is_null() &&
       Handles::name_in(event.in["pMdl"]).empty())
-    fail("in.pMdl", "an MDL that the driver made itself cannot be made again");
+    fail("in.pMdl", "an MDL of the driver's own needs a name, and 'in.Mdl'");
   if (event.null) return;
   for (const Field& field : function.fields)
-    if (field.in && field.required && applies(field, event.in) && !event.in.contains(field.name))
+    if (field.in && field.required && applies(function, field, event.in) && !event.in.contains(field.name))
       fail("in." + field.name, fmt::format("is missing: {} takes it", function.name));
   if (!event.out.is_object()) return;
   static const std::set<std::string> more{"PageFrames", "PageCount", "Contiguous", "Pages"};
@@ -291,9 +307,40 @@ void Reader::system(const json& line, Event& event) const {
   event.name = line["system"].get<std::string>();
   if (line.contains("in")) event.in = line["in"];
   if (line.contains("out")) event.out = line["out"];
+  if (!event.in.is_object()) fail("in", "must be an object");
   if (event.name == "trim") (void)number(event.in, "in", "pages");
+  action_in(event);
   if (event.name == "exit_process" && !member(event.in, "in", "process").is_string())
     fail("in.process", "a text");
+}
+
+void Reader::action_in(const Event& event) const {
+  const bool of_allocation = kOfAllocation.count(event.name) != 0;
+  if (of_allocation || kOfAdapter.count(event.name) != 0)
+    (void)number(event.in, "in", "adapter", adapters() - 1);
+  if (of_allocation && !member(event.in, "in", "allocation").is_string()) fail("in.allocation", "a name");
+  if (event.name == "allocate") {
+    (void)number(event.in, "in", "bytes", kMostPrivateData);
+    Field words;
+    words.kind = FieldKind::kWords;
+    if (const std::string error = value_error(words, member(event.in, "in", "private_data")); !error.empty())
+      fail("in.private_data", error);
+    if (event.out.is_object() && event.out.contains("allocation") && !event.out["allocation"].is_string())
+      fail("out.allocation", "a name");
+  }
+  if (event.name == "fill") (void)number(event.in, "in", "pattern", 0xFFFF'FFFF);
+  if (event.name == "access") {
+    (void)number(event.in, "in", "offset");
+    (void)number(event.in, "in", "bytes", kMostAccess);
+    (void)boolean(event.in, "in", "write");
+  }
+  if (event.name == "power") {
+    (void)number(event.in, "in", "state", PowerDeviceD3);
+    (void)number(event.in, "in", "action", PowerActionShutdownOff);
+  }
+  if (event.name != "fail") return;
+  if (event.in.contains("after")) (void)number(event.in, "in", "after");
+  if (event.in.contains("sticky")) (void)boolean(event.in, "in", "sticky");
 }
 
 void Reader::access(const json& line, Event& event) const {
@@ -317,21 +364,38 @@ void Reader::access(const json& line, Event& event) const {
 }
 
 void Reader::place(const json& value, const std::string& field) const {
-  static const char* const wanted = R"(must be {"adl", "offset"}, {"vram"}, {"aperture"} or {"address"})";
+  static const char* const wanted =
+      R"(must be {"adl", "offset"}, {"allocation", "offset"}, {"vram"}, {"aperture"}, {"buffer", "offset"}, {"dummy", "offset"} or {"address"})";
   if (!value.is_object()) fail(field, wanted);
   unsigned kinds = 0;
-  for (const char* const key : {"adl", "vram", "aperture", "address"}) kinds += value.contains(key) ? 1 : 0;
+  for (const char* const key : {"adl", "allocation", "vram", "aperture", "buffer", "dummy", "address"})
+    kinds += value.contains(key) ? 1 : 0;
   if (kinds != 1) fail(field, wanted);
-  only(value, field, {"adl", "offset", "vram", "aperture", "address"});
+  only(value, field, {"adl", "allocation", "offset", "vram", "aperture", "buffer", "dummy", "address"});
   for (const auto& [key, entry] : value.items()) {
-    if (key == "adl") {
-      if (!entry.is_string()) fail(field + ".adl", "a name");
+    if (key == "adl" || key == "allocation") {
+      if (!entry.is_string()) fail(full(field, key), "a name");
     } else if (key == "address") {
       if (!entry.is_string() || !parse_number(entry.get<std::string>()))
         fail(field + ".address", entry.dump() + " is no text with a number");
     } else if (!entry.is_number_unsigned()) {
       fail(full(field, key), entry.dump() + " is no number");
     }
+  }
+}
+
+void Reader::page_list(const json& list, const std::string& field) const {
+  if (!list.is_array()) fail(field, "must be a list");
+  for (const json& entry : list) {
+    json where = entry;
+    if (where.is_object() && where.contains("pages")) {
+      if (!entry["pages"].is_number_unsigned())
+        fail(field + ".pages", entry["pages"].dump() + " is no number");
+      (void)number(entry, field, "pages", 1U << 20);
+      where.erase("pages");
+    }
+    place(where, field);
+    if (where.contains("vram") || where.contains("aperture")) fail(field, "pages of the system's memory");
   }
 }
 
@@ -344,7 +408,7 @@ void Reader::work(const json& line, Event& event) const {
   if (!list.is_array()) fail("dma.work", "must be a list");
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string prefix = fmt::format("dma.work[{}]", i);
-    only(list[i], prefix, {"op", "src", "dst", "bytes", "no_snoop", "raw", "at"});
+    only(list[i], prefix, {"op", "src", "dst", "bytes", "no_snoop", "raw", "at", "list"});
     const json& op = member(list[i], prefix, "op");
     if (!op.is_number_unsigned() && op != "copy" && op != "fill" && op != "fence")
       fail(prefix + ".op", op.dump() + " is none of copy, fill, fence, and no opcode");
@@ -362,6 +426,7 @@ void Reader::work(const json& line, Event& event) const {
     if (list[i].contains("no_snoop")) (void)boolean(list[i], prefix, "no_snoop");
     for (const char* const key : {"src", "dst", "at"})
       if (list[i].contains(key)) place(list[i][key], full(prefix, key));
+    if (list[i].contains("list")) page_list(list[i]["list"], prefix + ".list");
   }
   if (!event.data.contains("result")) return;
   const json& result = event.data["result"];
@@ -441,50 +506,7 @@ void Reader::nest() {
   }
 }
 
-void add_places(const json& place, std::vector<std::string>& names) {
-  if (place.is_object() && place.contains("adl")) names.push_back(place["adl"].get<std::string>());
-}
-
 }  // namespace
-
-std::optional<unsigned> adapter_named(const std::string& name) {
-  if (name.rfind("gpu", 0) != 0) return std::nullopt;
-  const auto number = parse_number(name.substr(3));
-  return number && *number < kMaxAdapters ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
-}
-
-std::vector<std::string> names_made(const Event& event) {
-  std::vector<std::string> names;
-  const Function* function = event.kind == Event::Kind::kCallback ? find_function(event.name) : nullptr;
-  if (function == nullptr || !event.out.is_object()) return names;
-  for (const Field& field : function->fields)
-    if (field.out && field.kind == FieldKind::kHandle && event.out.contains(field.name))
-      if (const std::string name = Handles::name_in(event.out[field.name]); !name.empty())
-        names.push_back(name);
-  return names;
-}
-
-std::vector<std::string> names_used(const Event& event) {
-  std::vector<std::string> names;
-  if (event.kind == Event::Kind::kDma) {
-    for (const json& work : event.data["work"])
-      for (const char* const key : {"src", "dst", "at"})
-        if (work.contains(key)) add_places(work[key], names);
-    if (event.data.contains("address")) add_places(event.data["address"], names);
-  }
-  if (event.kind == Event::Kind::kFault) add_places(event.data["address"], names);
-  const Function* function = event.kind == Event::Kind::kCallback ? find_function(event.name) : nullptr;
-  if (function == nullptr) return names;
-  for (const auto& [key, value] : event.in.items()) {
-    const auto field = std::find_if(function->fields.begin(), function->fields.end(),
-                                    [&, &name = key](const Field& f) { return f.name == name; });
-    const bool handle = key == function->device_name ||
-                        (field != function->fields.end() && field->kind == FieldKind::kHandle);
-    if (!handle) continue;
-    if (const std::string name = Handles::name_in(value); !name.empty()) names.push_back(name);
-  }
-  return names;
-}
 
 Trace parse_trace(const std::string& text, const std::string& file) {
   Trace trace;

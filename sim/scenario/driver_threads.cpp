@@ -4,31 +4,13 @@
 #ifndef SC_INCLUDE_DYNAMIC_PROCESSES
 #define SC_INCLUDE_DYNAMIC_PROCESSES
 #endif
-#include "sim/scenario/driver_threads.h"
-
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <stdexcept>
 #include <systemc>
 
-#include "driver-model/kmd/allocation.h"
-#include "driver-model/kmd/escape.h"
 #include "driver-model/kmd/parameters.h"
-#include "sim/random/pattern.h"
-#include "sim/random/proposals.h"
-#include "sim/scenario/guarantees.h"
-#include "sim/scenario/names.h"
-#include "sim/scenario/system.h"
+#include "sim/scenario/driver_threads_inside.h"
 
 namespace gpudmar::sim {
 namespace {
-
-using random::Dice;
 
 constexpr std::uint64_t kPage = hw::kPageSize;
 constexpr std::uint64_t kLocalBytes = 1ULL << 20;  // of VRAM, for each thread
@@ -37,104 +19,9 @@ constexpr std::size_t kMaxOwn = 5;                 // objects of a thread
 constexpr std::size_t kMaxShared = 6;
 constexpr int kStackBytes = 1 << 20;
 constexpr std::uint64_t kRunCycles = 400'000'000;  // a run that lasts longer hangs
+constexpr SIZE_T kSaved = 64U << 10;               // of local memory, through power states
 
-/// An object, as far as the thread that made it has come with it.
-struct Piece {
-  std::uint32_t object = 0;
-  std::uint64_t size = 0;
-  bool open = false;
-  std::uint32_t adl = 0;      ///< 0: none
-  std::uint64_t address = 0;  ///< mapped there; 0: not
-  std::uint64_t pattern = 0;  ///< what it holds
-};
-
-struct Allocation {
-  dxgkrnl::AllocationId id = 0;
-  std::uint64_t size = 0;
-  std::uint64_t pattern = 0;
-};
-
-class DriverThreads {
- public:
-  DriverThreads(Machine& machine, const ThreadsOptions& options, ScenarioResult& result)
-      : machine_(machine), options_(options), result_(result), kernel_(machine.platform(), config(options)) {}
-  void run();
-
- private:
-  struct Thread {
-    unsigned index = 0;
-    Dice dice;
-    std::vector<Piece> own;
-    std::optional<Allocation> allocation;
-    std::uint64_t step = 0;
-  };
-  /// One thing that a thread may do; false: there was nothing to do it with.
-  using Action = bool (DriverThreads::*)(Thread&);
-
-  static dxgkrnl::KernelConfig config(const ThreadsOptions& options) {
-    dxgkrnl::KernelConfig config = kernel_config(options.seed);
-    config.runtime.debug_output = [](std::string_view) {};
-    config.force_logical = !options.isolation;
-    config.isolation = options.isolation;
-    return config;
-  }
-
-  template <typename Args>
-  NTSTATUS send(std::uint32_t command, Args& args) {
-    args.header = {GDM_ESCAPE_MAGIC, command, sizeof(Args), 0};
-    const NTSTATUS status = kernel_.escape(&args, sizeof(Args));
-    return NT_SUCCESS(status) ? args.header.status : status;
-  }
-  template <typename Args>
-  void must(const char* what, std::uint32_t command, Args& args) {
-    if (const NTSTATUS status = send(command, args); !NT_SUCCESS(status))
-      throw std::runtime_error(fmt::format("{}: {}", what, status_name(status)));
-  }
-  static void must(const char* what, NTSTATUS status) {
-    if (!NT_SUCCESS(status)) throw std::runtime_error(fmt::format("{}: {}", what, status_name(status)));
-  }
-
-  void body(Thread& thread);
-  void pause(Thread& thread);
-  [[nodiscard]] Piece* pick(Thread& thread, const std::function<bool(const Piece&)>& test);
-  [[nodiscard]] std::uint64_t fresh_pattern() { return ++patterns_; }
-  void map(Piece& piece, bool user);
-  void unmap(Piece& piece);
-  void write(Piece& piece, std::uint64_t pattern);
-  void compare(Piece& piece, const std::string& what);
-  void open(Piece& piece, Thread& thread);
-  void allocate_adl(Piece& piece, Thread& thread);
-  void free_adl(Piece& piece);
-  void destroy(Piece& piece, Thread& thread);
-  NTSTATUS copy(unsigned gpu, const GdmOperand& from, const GdmOperand& to, std::uint64_t size);
-
-  bool create(Thread& thread);
-  bool open_one(Thread& thread);
-  bool map_one(Thread& thread);
-  bool unmap_one(Thread& thread);
-  bool adl_one(Thread& thread);
-  bool free_one(Thread& thread);
-  bool close_one(Thread& thread);
-  bool destroy_one(Thread& thread);
-  bool copy_own(Thread& thread);
-  bool copy_shared(Thread& thread);
-  bool publish(Thread& thread);
-  bool withdraw(Thread& thread);
-  bool page(Thread& thread);
-  bool reattach(Thread& thread);
-
-  [[nodiscard]] unsigned gpus() const { return static_cast<unsigned>(machine_.platform().functions.size()); }
-  [[nodiscard]] std::string digest();
-
-  Machine& machine_;
-  ThreadsOptions options_;
-  ScenarioResult& result_;
-  dxgkrnl::Kernel kernel_;
-  std::unique_ptr<Guarantees> guarantees_;  // ends before the kernel
-  std::deque<Piece> shared_;
-  std::uint64_t patterns_ = 0;
-  unsigned running_ = 0;
-};
+}  // namespace
 
 // ---- Single calls
 
@@ -224,6 +111,7 @@ NTSTATUS DriverThreads::copy(unsigned gpu, const GdmOperand& from, const GdmOper
   args.destination = to;
   args.size = size;
   const NTSTATUS status = send(GDM_ESCAPE_COPY, args);
+  if (gone_) throw Gone();
   if (args.error.code != 0)
     throw std::runtime_error(fmt::format("a copy that was accepted failed: GPU {}, device error {} at {:#x}",
                                          gpu, args.error.code, args.error.address));
@@ -247,7 +135,12 @@ bool DriverThreads::create(Thread& thread) {
   piece.object = args.object;
   piece.size = args.size;
   piece.open = args.with_adapter != 0;
-  write(piece, fresh_pattern());
+  try {
+    write(piece, fresh_pattern());
+  } catch (const Refused&) {
+    destroy(piece, thread);
+    throw;
+  }
   thread.own.push_back(piece);
   return true;
 }
@@ -309,7 +202,8 @@ bool DriverThreads::destroy_one(Thread& thread) {
 bool DriverThreads::copy_own(Thread& thread) {
   Piece* from = pick(thread, [](const Piece& p) { return p.adl != 0; });
   Piece* to = pick(thread, [&](const Piece& p) { return p.adl != 0 && &p != from; });
-  if (from == nullptr || to == nullptr || from->size < to->size) return false;
+  if (turn_ || from == nullptr || to == nullptr || from->size < to->size) return false;
+  const Use use(copying_);
   const auto gpu = static_cast<unsigned>(thread.dice.below(gpus()));
   const GdmOperand local{GDM_OPERAND_VRAM, 0, thread.index * kLocalBytes};
   must("copy to local memory", copy(gpu, {GDM_OPERAND_ADL, from->adl, 0}, local, to->size));
@@ -322,9 +216,10 @@ bool DriverThreads::copy_own(Thread& thread) {
 // Somebody else's ADL, which its owner, or any other thread, may be about to free.
 bool DriverThreads::copy_shared(Thread& thread) {
   Piece* to = pick(thread, [](const Piece& p) { return p.adl != 0; });
-  if (to == nullptr || shared_.empty()) return false;
+  if (turn_ || to == nullptr || shared_.empty()) return false;
   const Piece from = shared_[thread.dice.below(shared_.size())];
   if (from.size < to->size) return false;
+  const Use use(copying_);
   const auto gpu = static_cast<unsigned>(thread.dice.below(gpus()));
   const NTSTATUS status = copy(gpu, {GDM_OPERAND_ADL, from.adl, 0}, {GDM_OPERAND_ADL, to->adl, 0}, to->size);
   if (status == STATUS_INVALID_HANDLE) return true;  // it was gone
@@ -352,49 +247,6 @@ bool DriverThreads::withdraw(Thread& thread) {
   return true;
 }
 
-// An allocation of the thread's own goes round.
-bool DriverThreads::page(Thread& thread) {
-  dxgkrnl::Paging& paging = *kernel_.paging();
-  if (!thread.allocation) {
-    GdmAllocationData data{};
-    data.magic = GDM_ALLOCATION_MAGIC;
-    data.adapter_index = static_cast<std::uint32_t>(thread.dice.below(gpus()));
-    data.size = (1 + thread.dice.below(kMaxPages)) * kPage;
-    const bool aperture = thread.dice.chance(0.5);
-    data.segments = 1U << ((aperture ? GDM_SEGMENT_APERTURE : GDM_SEGMENT_VRAM) - 1);
-    data.flags = aperture ? GDM_ALLOCATION_ACCESSED_PHYSICALLY : 0;
-    Allocation made;
-    made.size = data.size;
-    must("create allocation", paging.create(&data, sizeof data, made.id));
-    made.pattern = fresh_pattern();
-    std::vector<std::uint8_t> bytes(made.size);
-    for (std::uint64_t i = 0; i < made.size; ++i) bytes[i] = random::pattern_byte(made.pattern, i);
-    must("write allocation", paging.access(made.id, 0, bytes.data(), made.size, true));
-    thread.allocation = made;
-    return true;
-  }
-  const Allocation target = *thread.allocation;
-  must("make resident", paging.make_resident(target.id));
-  pause(thread);
-  must("evict", paging.evict(target.id));
-  std::vector<std::uint8_t> bytes(target.size);
-  must("read allocation", paging.access(target.id, 0, bytes.data(), target.size, false));
-  for (std::uint64_t i = 0; i < target.size; ++i)
-    if (bytes[i] != random::pattern_byte(target.pattern, i))
-      throw std::runtime_error(fmt::format("byte {:#x} of an allocation is {:#04x}", i, bytes[i]));
-  result_.bytes_verified += target.size;
-  if (!thread.dice.chance(0.3)) return true;
-  must("destroy allocation", paging.destroy(target.id));
-  thread.allocation.reset();
-  return true;
-}
-
-// The system has the adapters to itself for a while, whatever the others do.
-bool DriverThreads::reattach(Thread& /*thread*/) {
-  must("reattach", kernel_.reattach());
-  return true;
-}
-
 // ---- The run
 
 void DriverThreads::pause(Thread& thread) {
@@ -403,7 +255,7 @@ void DriverThreads::pause(Thread& thread) {
   machine_.engine().wait_cycles(1 + thread.dice.below(limit));
 }
 
-void DriverThreads::body(Thread& thread) {
+void DriverThreads::work(Thread& thread) {
   struct Choice {
     Action action;
     unsigned weight;
@@ -413,16 +265,43 @@ void DriverThreads::body(Thread& thread) {
       {&DriverThreads::unmap_one, 2},   {&DriverThreads::adl_one, 4},     {&DriverThreads::free_one, 1},
       {&DriverThreads::close_one, 1},   {&DriverThreads::destroy_one, 2}, {&DriverThreads::copy_own, 3},
       {&DriverThreads::copy_shared, 6}, {&DriverThreads::publish, 3},     {&DriverThreads::withdraw, 3},
-      {&DriverThreads::page, 2},        {&DriverThreads::reattach, 1}};
+      {&DriverThreads::page, 2},        {&DriverThreads::reattach, 1},    {&DriverThreads::power, 1},
+      {&DriverThreads::run_short, 1}};
   std::vector<Action> bag;
   for (const Choice& choice : choices) bag.insert(bag.end(), choice.weight, choice.action);
   while (thread.step < options_.steps && result_.failures.empty()) {
     pause(thread);
-    if ((this->*thread.dice.of(bag))(thread)) ++thread.step;
+    if (gone_) return;
+    if (options_.removal && thread.index == 0 && 2 * thread.step >= options_.steps) return remove(thread);
+    try {
+      if ((this->*thread.dice.of(bag))(thread)) ++thread.step;
+    } catch (const Refused&) {
+      ++thread.step;  // memory ran out, and everything is as it was
+    }
   }
-  if (!result_.failures.empty()) return;
-  while (!thread.own.empty()) (void)destroy_one(thread);
+  if (!result_.failures.empty() || gone_) return;
+  // With removal the others stay busy until it comes.
+  while (!thread.own.empty()) clean_up(thread);
   if (thread.allocation) must("destroy allocation", kernel_.paging()->destroy(thread.allocation->id));
+}
+
+// Not while memory runs out: it is to succeed.
+void DriverThreads::clean_up(Thread& thread) {
+  while (armed_) pause(thread);
+  if (gone_) throw Gone();
+  try {
+    (void)destroy_one(thread);
+  } catch (const Refused&) {
+    // It began meanwhile.
+  }
+}
+
+void DriverThreads::body(Thread& thread) {
+  try {
+    work(thread);
+  } catch (const Gone&) {
+    // So is everything that it had.
+  }
 }
 
 std::string DriverThreads::digest() {
@@ -461,10 +340,12 @@ void DriverThreads::run() {
   if (!machine_.engine().run_until([&] { return running_ == 0; }, kRunCycles))
     throw std::runtime_error(fmt::format("the threads did not end within {} cycles", kRunCycles));
   if (result_.failures.empty()) {
+    if (options_.removal && !gone_) throw std::runtime_error("nothing was removed");
+    if (gone_) shared_.clear();
     while (!shared_.empty()) (void)withdraw(*threads.front());
     guarantees_->settle();
     guarantees_->sweep();
-    must("stop", kernel_.stop());
+    if (!gone_) must("stop", kernel_.stop());
     kernel_.unload();
   }
   guarantees_->finish();
@@ -475,12 +356,15 @@ void DriverThreads::run() {
   for (const auto& [name, count] : result_.ddi_calls) result_.total.calls += count;
 }
 
+namespace {
+
 /// The driver's parameters, put back at the end.
 class Parameters {
  public:
   explicit Parameters(bool race) {
     GdmParameters = GdmDefaultParameters;
     GdmParameters.UnmarkedCopies = race ? TRUE : FALSE;
+    GdmParameters.FrameBufferSave = kSaved;
   }
   ~Parameters() { GdmParameters = GdmDefaultParameters; }
   Parameters(const Parameters&) = delete;
@@ -496,6 +380,7 @@ ScenarioResult run_driver_threads(Machine& machine, const ThreadsOptions& option
                              options.threads, options.steps, machine.config().pipe,
                              options.isolation ? " --iommu isolation" : "",
                              options.planted_race ? " --planted-race" : "");
+  if (options.removal) result.again += " --removal";
   const Parameters parameters(options.planted_race);
   try {
     DriverThreads threads(machine, options, result);

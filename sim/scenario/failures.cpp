@@ -19,11 +19,17 @@ bool Failures::set(dxgkrnl::Kernel& kernel, std::optional<std::uint64_t> after, 
   return failed;
 }
 
+nlohmann::json Failures::told(std::optional<std::uint64_t> after, bool sticky, Of of) {
+  if (!after || of == Of::kPool) return nlohmann::json::object();
+  return {{"after", *after}, {"sticky", sticky}};
+}
+
 void ScenarioRunner::fail(const Call& call) {
   const auto after = call.has("after") ? std::optional<std::uint64_t>(call.number("after")) : std::nullopt;
   const bool sticky = call.has("sticky") && call.args["sticky"].get<bool>();
-  const bool failed = Failures::set(*kernel_, after, sticky,
-                                    call.text("of") == "pool" ? Failures::Of::kPool : Failures::Of::kMemory);
+  const auto of = call.text("of") == "pool" ? Failures::Of::kPool : Failures::Of::kMemory;
+  const replay::Recorder::Action action(choices_.recorder, "fail", Failures::told(after, sticky, of));
+  const bool failed = Failures::set(*kernel_, after, sticky, of);
   if (call.has("failed") && call.args["failed"].get<bool>() != failed)
     throw StepFailure(failed ? "an allocation has failed" : "no allocation has failed");
 }

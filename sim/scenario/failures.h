@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "driver-model/dxgkrnl/kernel.h"
@@ -16,6 +17,8 @@ struct Failures {
   };
   /// So many more succeed, then one fails, or with `sticky` each; nullopt: nothing fails any more. Pool is
   /// always sticky. Whether anything has failed since the last call; of the pool that is not known: false.
+  /// `in` of the action "fail" in a trace: the driver's pool is no business of the system's.
+  [[nodiscard]] static nlohmann::json told(std::optional<std::uint64_t> after, bool sticky, Of of);
   static bool set(dxgkrnl::Kernel& kernel, std::optional<std::uint64_t> after, bool sticky, Of of);
 };
 

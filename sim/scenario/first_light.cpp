@@ -371,7 +371,6 @@ FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_
   FirstLightResult result;
   try {
     // A replay answers for the driver, but not for the paging buffers that it builds.
-    GdmParameters.NoPaging = recorder != nullptr ? TRUE : GdmDefaultParameters.NoPaging;
     FirstLight scenario(machine, data, seed, recorder);
     scenario.run(result);
   } catch (const std::exception& error) {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <stdexcept>
 #include <systemc>
 
@@ -31,14 +30,13 @@ constexpr std::uint64_t kMaxWait = 1'000'000'000;
 /// The driver's parameters, put back at the end.
 class Parameters {
  public:
-  Parameters(const Scenario& scenario, std::size_t adapters, bool recorded) {
+  Parameters(const Scenario& scenario, std::size_t adapters) {
     GdmParameters = GdmDefaultParameters;
     const auto& bits = scenario.start.visible_bits;
     for (std::size_t i = 0; i < std::min<std::size_t>(adapters, GDM_MAX_ADAPTERS) && !bits.empty(); ++i)
       GdmParameters.HighestVisibleAddress[i] = (1ULL << bits[std::min(i, bits.size() - 1)]) - 1;
     GdmParameters.Unlinked = scenario.linked ? FALSE : TRUE;
-    // A replay answers for the driver, but not for what it builds.
-    GdmParameters.NoPaging = scenario.start.paging && !recorded ? FALSE : TRUE;
+    GdmParameters.NoPaging = scenario.start.paging ? FALSE : TRUE;
     GdmParameters.PagingBufferSize = scenario.start.paging_buffer;
     GdmParameters.PerEngineTdr = scenario.start.engine_reset ? TRUE : FALSE;
     GdmParameters.FrameBufferSave = scenario.start.save;
@@ -71,39 +69,20 @@ std::string again(const Scenario& scenario, const MachineConfig& machine, std::u
   return line;
 }
 
-// What the kernel does in these steps has no line in a trace.
-void require_recordable(const std::string& file, const std::vector<ScenarioStep>& steps) {
-  static const std::set<std::string> none{"allocate",      "deallocate", "resident", "evict",
-                                          "fill_resident", "discard",    "hang",     "power",
-                                          "remove",        "isolate",    "fail"};
-  for (const ScenarioStep& step : steps) {
-    if (none.count(step.act) != 0)
-      throw std::invalid_argument(
-          fmt::format("{}:{}: a run with the step '{}' cannot be recorded", file, step.line, step.act));
-    require_recordable(file, step.steps);
-    for (const auto& thread : step.threads) require_recordable(file, thread);
-  }
-}
-
 }  // namespace
-
-void require_recordable(const Scenario& scenario) {
-  const ScenarioStart plain;
-  const ScenarioStart& start = scenario.start;
-  if (start.iommu == ScenarioStart::Iommu::kPhysical || start.iommu_flags != plain.iommu_flags ||
-      start.save != plain.save)
-    throw std::invalid_argument(scenario.file +
-                                ": a trace cannot tell of its start (iommu physical, iommu_flags, save)");
-  require_recordable(scenario.file, scenario.steps);
-}
 
 json start_to_json(const ScenarioStart& start) {
   json value{{"iommu", start.iommu == ScenarioStart::Iommu::kLogical     ? "logical"
                        : start.iommu == ScenarioStart::Iommu::kIsolation ? "isolation"
+                       : start.iommu == ScenarioStart::Iommu::kPhysical  ? "physical"
                                                                          : "off"},
              {"placement", start.placement == mm::Placement::kAscending ? "ascending" : "scattered"},
              {"shuffle_logical", start.shuffle_logical}};
   if (start.page_file) value["page_file"] = *start.page_file;
+  const ScenarioStart plain;
+  if (start.iommu_flags != 0) value["iommu_flags"] = start.iommu_flags;
+  if (start.operation_pages != plain.operation_pages) value["operation_pages"] = start.operation_pages;
+  if (start.tdr_delay != plain.tdr_delay) value["tdr_delay"] = start.tdr_delay;
   if (!start.visible_bits.empty()) value["visible_bits"] = start.visible_bits;
   return value;
 }
@@ -132,10 +111,7 @@ ScenarioRunner::ScenarioRunner(Machine& machine, const Scenario& scenario, std::
       seed_(seed),
       choices_(choices),
       result_(result) {
-  for (hw::Function& function : kernel_platform_.functions) {
-    bars_.push_back(std::make_unique<RemovableBar>(*function.bar0));
-    function.bar0 = bars_.back().get();
-  }
+  bars_ = make_removable(kernel_platform_);
 }
 
 ScenarioRunner::~ScenarioRunner() = default;
@@ -176,7 +152,7 @@ void ScenarioRunner::boot() {
   config.verifier = choices_.verifier;
   config.faults_are_fatal = choices_.strict;
   config.runtime.debug_output = choices_.debug_output ? choices_.debug_output : [](std::string_view) {};
-  for (const auto& bar : bars_) bar->insert();
+  insert_all(bars_);
   kernel_ = std::make_unique<dxgkrnl::Kernel>(kernel_platform_, config);
   if (choices_.recorder != nullptr) choices_.recorder->attach(*kernel_);
   if (choices_.on_kernel) choices_.on_kernel(*kernel_);
@@ -191,7 +167,7 @@ void ScenarioRunner::boot() {
 }
 
 NTSTATUS ScenarioRunner::start_system() {
-  for (const auto& bar : bars_) bar->insert();
+  insert_all(bars_);
   allocations_.clear();
   asleep_.clear();
   const NTSTATUS status = Action(choices_.recorder, "start").done(kernel_->start());
@@ -340,7 +316,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   if (act == "trim") return trim(call);
   if (act == "exit_process") return exit_process(call);
   if (act == "fail") return fail(call);
-  if (dispatch_system(call)) return;
+  if (dispatch_legacy(call) || dispatch_system(call)) return;
   if (act == "repeat") return repeat(call, variables);
   if (act == "parallel") return parallel(call.step, variables);
   if (act == "wait") {
@@ -377,6 +353,7 @@ void ScenarioRunner::dispatch(const Call& call, const Variables& variables) {
   objects_.clear();
   views_.clear();
   adls_.clear();
+  blocks_.clear();
   processes_.clear();
   {
     const Action action(choices_.recorder, "reboot");
@@ -434,7 +411,7 @@ void ScenarioRunner::steps(const std::vector<ScenarioStep>& list, const Variable
 }
 
 void ScenarioRunner::run() {
-  const Parameters parameters(scenario_, platform_.functions.size(), choices_.recorder != nullptr);
+  const Parameters parameters(scenario_, platform_.functions.size());
   const ScenarioStep begin{"start", json::object(), 1, {}, {}};
   const ScenarioStep end{"end", json::object(), 1, {}, {}};
   const ScenarioStep* now = &begin;

@@ -85,19 +85,21 @@ void ScenarioRunner::allocate(const Call& call) {
     data.flags = static_cast<std::uint32_t>(flags(call.args["flags"], allocation_flag_names()));
   if (call.has("segments"))
     data.segments = static_cast<std::uint32_t>(flags(call.args["segments"], segment_names()));
-  const NTSTATUS status = expect(call, [&] { return paging(made.gpu).create(&data, sizeof data, made.id); });
+  (void)paging(made.gpu);
+  const NTSTATUS status =
+      expect(call, [&] { return system_calls().allocate(made.gpu, &data, sizeof data, made.id); });
   if (!down_ && NT_SUCCESS(status)) allocations_[call.text("name")] = made;
 }
 
 void ScenarioRunner::deallocate(const Call& call) {
   const Allocation target = allocation(call.text("name"));
-  const NTSTATUS status = expect(call, [&] { return paging(target.gpu).destroy(target.id); });
+  const NTSTATUS status = expect(call, [&] { return system_calls().deallocate(target.gpu, target.id); });
   if (!down_ && NT_SUCCESS(status)) allocations_.erase(call.text("name"));
 }
 
 void ScenarioRunner::resident(const Call& call) {
   const Allocation target = allocation(call.text("name"));
-  const NTSTATUS status = expect(call, [&] { return paging(target.gpu).make_resident(target.id); });
+  const NTSTATUS status = expect(call, [&] { return system_calls().resident(target.gpu, target.id); });
   if (down_ || !NT_SUCCESS(status) || !call.has("where")) return;
   const auto view = allocation_view(call.text("name"));
   if (call.text("where") != residency_name(view.residency))
@@ -107,18 +109,18 @@ void ScenarioRunner::resident(const Call& call) {
 
 void ScenarioRunner::evict(const Call& call) {
   const Allocation target = allocation(call.text("name"));
-  expect(call, [&] { return paging(target.gpu).evict(target.id); });
+  expect(call, [&] { return system_calls().evict(target.gpu, target.id); });
 }
 
 void ScenarioRunner::fill_resident(const Call& call) {
   const Allocation target = allocation(call.text("name"));
   const auto word = static_cast<UINT>(call.number("word"));
-  expect(call, [&] { return paging(target.gpu).fill(target.id, word); });
+  expect(call, [&] { return system_calls().fill(target.gpu, target.id, word); });
 }
 
 void ScenarioRunner::discard(const Call& call) {
   const Allocation target = allocation(call.text("name"));
-  expect(call, [&] { return paging(target.gpu).discard(target.id); });
+  expect(call, [&] { return system_calls().discard(target.gpu, target.id); });
 }
 
 // The CPU's access to a backing store.
@@ -130,7 +132,7 @@ void ScenarioRunner::touch_allocation(const Call& call, bool write) {
   const std::uint64_t size = call.number("size", all - offset);
   std::vector<std::uint8_t> bytes(size);
   if (write) touch_bytes(call, bytes.data(), size, true);
-  const NTSTATUS status = paging(target.gpu).access(target.id, offset, bytes.data(), size, write);
+  const NTSTATUS status = system_calls().access(target.gpu, target.id, offset, bytes.data(), size, write);
   if (!NT_SUCCESS(status)) throw StepFailure("the backing store: " + status_name(status));
   if (!write) touch_bytes(call, bytes.data(), size, false);
 }
@@ -204,10 +206,9 @@ void ScenarioRunner::power(const Call& call) {
   const auto action = static_cast<POWER_ACTION>(*value_of(actions, call.text("action", "none")));
   const unsigned gpu = gpu_of(call);
   wait_jobs(std::nullopt);
-  const std::size_t link = link_of(gpu);
-  const NTSTATUS status = expect(call, [&] { return kernel_->set_power_state(state, action, link); });
+  const auto members = kernel_->adapters()[link_of(gpu)].members;
+  const NTSTATUS status = expect(call, [&] { return system_calls().power(gpu, state, action); });
   if (down_ || !NT_SUCCESS(status)) return;
-  const auto members = kernel_->adapters()[link].members;
   for (const std::size_t member : members) {
     asleep_.erase(member);
     if (state != PowerDeviceD0) asleep_.insert(member);
@@ -217,40 +218,25 @@ void ScenarioRunner::power(const Call& call) {
     for (const std::size_t member : members) lose_local_memory(machine_, static_cast<unsigned>(member));
   if ((action == PowerActionSleep || action == PowerActionHibernate) &&
       asleep_.size() == kernel_->functions().size())
-    lose_remapping_unit(machine_);
+    system_calls().reset_unit([this] { lose_remapping_unit(machine_); });
 }
 
 // ---- Links
 
 void ScenarioRunner::remove(const Call& call) {
   const unsigned gpu = gpu_of(call);
-  const std::size_t link = link_of(gpu);
-  const dxgkrnl::AdapterView adapter = kernel_->adapters()[link];
+  const std::vector<std::size_t> members = kernel_->adapters()[link_of(gpu)].members;
   wait_jobs(std::nullopt);
   guarantees_->settle();
-  guarantees_->sweep();
-  guarantees_->rules().link_is_removed(adapter.name);
-  for (const std::size_t member : adapter.members) {
-    bars_[member]->remove();
+  for (const std::size_t member : members)
     for (auto it = allocations_.begin(); it != allocations_.end();)
       it = it->second.gpu == member ? allocations_.erase(it) : std::next(it);
-  }
-  expect(call, [&] { return kernel_->surprise_remove(link); });
+  expect(call, [&] { return remove_link(*kernel_, *guarantees_, bars_, gpu, choices_.recorder); });
   if (kernel_->adapters().empty()) started_ = false;
 }
 
 void ScenarioRunner::isolate(const Call& call) {
-  const std::size_t link = link_of(gpu_of(call));
-  const dxgkrnl::AdapterView before = kernel_->adapters()[link];
-  // Nothing changes for one that is isolated already.
-  const bool changes = before.source_ids.empty();
-  if (changes) guarantees_->rules().link_is_isolated(before.name, true);
-  const NTSTATUS status = expect(call, [&] { return kernel_->enable_isolation(link); });
-  if (!changes || down_) return;
-  if (kernel_->adapters()[link].source_ids.empty())
-    guarantees_->rules().link_is_isolated(before.name, false);
-  else if (!NT_SUCCESS(status))
-    throw StepFailure("it failed and the adapters are attached");
+  expect(call, [&] { return isolate_link(*kernel_, *guarantees_, gpu_of(call), choices_.recorder); });
 }
 
 }  // namespace gpudmar::sim

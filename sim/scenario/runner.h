@@ -12,8 +12,8 @@
 
 #include "driver-model/kmd/escape.h"
 #include "sim/scenario/guarantees.h"
-#include "sim/scenario/removable.h"
 #include "sim/scenario/scenario.h"
+#include "sim/scenario/system_actions.h"
 
 namespace gpudmar::sim {
 
@@ -65,6 +65,13 @@ class ScenarioRunner {
     std::string object;
     DXGK_ADL* adl = nullptr;
     std::vector<std::uint64_t> pages;
+  };
+  /// Memory of the callbacks of WDDM 2.4.
+  struct Block {
+    HANDLE handle = nullptr;  ///< stays, so that misuse can be shown
+    PMDL mdl = nullptr;       ///< the system's, or `own`
+    bool own = false;         ///< the step made the MDL
+    bool live = false;
   };
   struct Allocation {
     unsigned gpu = 0;
@@ -147,9 +154,28 @@ class ScenarioRunner {
   void isolate(const Call& call);
   [[nodiscard]] std::size_t link_of(unsigned gpu) const;  ///< index among the links that there are
   [[nodiscard]] dxgkrnl::Paging& paging(unsigned gpu) const;
+  [[nodiscard]] replay::SystemCalls system_calls() const { return {*kernel_, choices_.recorder}; }
   [[nodiscard]] Allocation& allocation(const std::string& name);
   [[nodiscard]] dxgkrnl::AllocationView allocation_view(const std::string& name);
   [[nodiscard]] Place allocation_place(const std::string& name, std::uint64_t offset, std::uint64_t size);
+
+  // The callbacks of WDDM 2.4 and of save areas, run_legacy.cpp.
+  bool dispatch_legacy(const Call& call);  ///< false: no such step
+  void contiguous(const Call& call);
+  void free_contiguous(const Call& call);
+  void pages_for_mdl(const Call& call);
+  void free_pages(const Call& call);
+  void map_mdl(const Call& call);
+  void unmap_mdl(const Call& call);
+  void pin(const Call& call);
+  void unpin(const Call& call);
+  void map_frame_buffer(const Call& call);
+  void unmap_frame_buffer(const Call& call);
+  [[nodiscard]] Block& block(const std::string& name);
+  [[nodiscard]] HANDLE block_handle(const Call& call);
+  [[nodiscard]] PMDL make_mdl(const Call& call);
+  void require_new(const std::string& name);
+  void drop_view(const std::string& name);
 
   // GPUs, run_gpu.cpp.
   void copy(const Call& call);
@@ -165,7 +191,7 @@ class ScenarioRunner {
   Machine& machine_;
   hw::Platform kernel_platform_;  ///< registers watched by the recorder, devices that can be removed
   hw::Platform platform_;         ///< the bench's
-  std::vector<std::unique_ptr<RemovableBar>> bars_;
+  RemovableBars bars_;
   const Scenario& scenario_;
   std::uint64_t seed_;
   const RunChoices& choices_;
@@ -181,6 +207,7 @@ class ScenarioRunner {
   std::map<std::string, Object> objects_;
   std::map<std::string, View> views_;
   std::map<std::string, Adl> adls_;
+  std::map<std::string, Block> blocks_;
   std::map<std::string, dxgkrnl::ProcessId> processes_;
   std::map<std::string, Allocation> allocations_;
   std::set<std::size_t> asleep_;  ///< functions below D0

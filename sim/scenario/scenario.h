@@ -76,6 +76,7 @@ struct ScenarioResult : RunResult {
   std::string digest;  ///< of all calls with their cycles; empty: not taken
   /// Guarantee to how often it was checked.
   std::map<std::string, std::uint64_t> guarantees;
+  std::uint64_t refusals = 0;  ///< of driver threads: allocations that were made to fail
 };
 
 /// Choices of a run that are not the scenario's.
@@ -88,12 +89,10 @@ struct RunChoices {
   bool strict = false;  ///< a fault of a device is a bugcheck
   /// Called with each kernel after it was made, before the driver is loaded.
   std::function<void(dxgkrnl::Kernel&)> on_kernel;
-  /// Writes the trace of the run, in which the driver takes no part in paging; null: nobody does.
+  /// Writes the trace of the run; null: nobody does.
   replay::Recorder* recorder = nullptr;
 };
 
-/// Throws std::invalid_argument, with the place, when a trace cannot tell of a start or step of it.
-void require_recordable(const Scenario& scenario);
 /// "start" of a trace's head.
 [[nodiscard]] nlohmann::json start_to_json(const ScenarioStart& start);
 

@@ -13,6 +13,7 @@ struct ThreadsOptions {
   bool isolation = false;    ///< 1:1 instead of logical remapping; all memory must be within the GPUs' reach
   /// A driver whose copies do not hold the ADLs that they use: the run is to fail.
   bool planted_race = false;
+  bool removal = false;  ///< half-way the adapters are pulled out
 };
 
 }  // namespace gpudmar::sim

@@ -147,12 +147,6 @@ __declspec(noinline) static VOID Unload(VOID) { if (Seh() != 111) KeBugCheckEx(0
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
             self.assertIn(reason, done.stderr)
 
-    def test_what_a_trace_cannot_tell_is_refused(self):
-        done = self.run_program(EXAMPLE, "--scenario", self.plan({"do": "hang"}), "--dir", self.dir, "--record",
-                                self.dir / "trace.jsonl")
-        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-        self.assertIn("step 2: a run with the step 'hang' cannot be recorded", done.stderr)
-
     def test_bad_plans(self):
         for steps, reason in (([{"do": "fly"}], "step 1: there is no step 'fly'"),
                               ([{"do": "start"}, {"do": "wait"}], "step 2: wait needs 'cycles'"),

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run several threads in the driver at once, by seed, as a CTest entry, results in GoogleTest's XML.
 
-usage: run_threads.py --gtest_output=xml:FILE --program PROGRAM [--threads N] [--steps N] [--pipes 0,1] [--seeds N]
+usage: run_threads.py --gtest_output=xml:FILE --program PROGRAM [--threads N] [--steps N] [--pipes 0,1] [--iommu MODES] [--seeds N]
 
-On each variant of the RTL: some seeds pass and differ; the same seed gives the same run, cycle by cycle; and a driver whose copies
+On each variant of the RTL, in logical mode and in 1:1 isolation: some seeds pass and differ, with power states and memory pressure
+among the calls; the same seed gives the same run, cycle by cycle; the adapters may be pulled out meanwhile; and a driver whose copies
 do not hold what they use is found out. GPUDMAR_SEED sets the first seed.
 """
 import argparse
@@ -20,8 +21,8 @@ import results
 
 
 class Runs:
-    def __init__(self, args, pipe):
-        self.command = [args.program, "threads", "--threads", args.threads, "--pipe", pipe]
+    def __init__(self, args, pipe, iommu):
+        self.command = [args.program, "threads", "--threads", args.threads, "--pipe", pipe, "--iommu", iommu]
         self.steps = args.steps
 
     def run(self, seed, steps, *more):
@@ -37,6 +38,7 @@ class Runs:
     def clean(self, first, seeds):
         """Seeds pass, and no two are the same run; the first one again is."""
         digests = {}
+        powered = refused = 0
         for seed in range(first, first + seeds):
             status, summary, tail = self.run(seed, self.steps)
             if status != 0:
@@ -44,11 +46,25 @@ class Runs:
             for rule in ("G2", "G5", "G6", "G12", "G14", "G15", "G16"):
                 if summary["guarantees"].get(rule, 0) == 0:
                     return f"seed {seed}: {rule} was never checked"
+            powered += summary["ddi_calls"].get("DxgkDdiSetPowerState", 0)
+            refused += summary["refusals"]
             if summary["digest"] in digests:
                 return f"seeds {digests[summary['digest']]} and {seed} are the same run"
             digests[summary["digest"]] = seed
+        if powered == 0 or refused == 0:
+            return f"the adapters slept {powered} times, memory ran out {refused} times"
         again = self.run(first, self.steps)[1].get("digest")
         return None if digests.get(again) == first else f"seed {first} is another run the second time: {again}"
+
+    def removal(self, first, seeds):
+        """The adapters are pulled out under the threads' hands: nobody hangs, nothing is left behind, nothing moves afterwards."""
+        for seed in range(first, first + seeds):
+            status, summary, tail = self.run(seed, self.steps, "--removal")
+            if status != 0:
+                return f"seed {seed}: exit status {status}\n{tail}"
+            if summary["ddi_calls"].get("DxgkDdiRemoveDevice", 0) == 0:
+                return f"seed {seed}: no adapter went"
+        return None
 
     def race(self, first, seeds):
         """The planted race is found."""
@@ -68,16 +84,22 @@ def main(argv):
     parser.add_argument("--threads", default="4")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--pipes", default="0")
+    parser.add_argument("--iommu", default="logical,isolation")
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args(argv)
     first = int(os.environ.get("GPUDMAR_SEED", "1"))
     cases = []
+    rules = ["R136", "R142", "R181", "R182", "G5", "G6", "G14"]
     for pipe in args.pipes.split(","):
-        runs = Runs(args, pipe)
-        for name, action, covers in (("clean", runs.clean, ["R136", "R142", "R181", "R182", "G5", "G6", "G14"]), ("race", runs.race, ["G5"])):
-            begin = time.monotonic()
-            failure = action(first, args.seeds)
-            cases.append(results.Case(f"{name}_pipe{pipe}", time.monotonic() - begin, covers, failure))
+        for iommu in args.iommu.split(","):
+            runs = Runs(args, pipe, iommu)
+            mode = "" if iommu == "logical" else f"_{iommu}"
+            for name, action, covers in (("clean", runs.clean, rules), ("removal", runs.removal, ["G5", "G21"]), ("race", runs.race, ["G5"])):
+                if name == "race" and iommu != "logical":
+                    continue
+                begin = time.monotonic()
+                failure = action(first, args.seeds)
+                cases.append(results.Case(f"{name}{mode}_pipe{pipe}", time.monotonic() - begin, covers, failure))
     return results.write(Path(args.gtest_output.partition("xml:")[2]), "Threads", cases)
 
 

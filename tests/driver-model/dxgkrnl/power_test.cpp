@@ -265,6 +265,37 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(name_of_mode(info.param.mode)) + (info.param.legacy ? "Legacy" : "");
     });
 
+TEST(PowerState, ChildrenAreThoseOfQueryChildRelations) {
+  test::covers("E6");
+  ModeSystem s(RemappingMode::kPhysical);
+  s.script.children = {7, 0x8000'0001};
+  ASSERT_EQ(s.start(), STATUS_SUCCESS);
+  const auto asked = [&](const std::string& name) {
+    return std::count(s.script.calls.begin(), s.script.calls.end(), name);
+  };
+  EXPECT_EQ(asked("QueryChildRelations 0"), 1);
+  EXPECT_EQ(asked("QueryChildRelations 1"), 1);
+  s.script.calls.clear();
+  // Children sleep first and wake last.
+  ASSERT_EQ(s.kernel->set_power_state(PowerDeviceD3, PowerActionNone), STATUS_SUCCESS);
+  ASSERT_EQ(s.kernel->set_power_state(PowerDeviceD0, PowerActionNone), STATUS_SUCCESS);
+  std::vector<std::string> of_lead;
+  for (const std::string& call : s.script.calls)
+    if (call.rfind("SetPowerState 0", 0) == 0) of_lead.push_back(call);
+  EXPECT_EQ(of_lead,
+            (std::vector<std::string>{"SetPowerState 0 D3 child 7", "SetPowerState 0 D3 child 2147483649",
+                                      "SetPowerState 0 D3", "SetPowerState 0 D0",
+                                      "SetPowerState 0 D0 child 7", "SetPowerState 0 D0 child 2147483649"}));
+}
+
+TEST(PowerState, WithoutChildrenNobodyAsks) {
+  test::covers("E6");
+  ModeSystem s(RemappingMode::kPhysical);
+  ASSERT_EQ(s.start(), STATUS_SUCCESS);
+  for (const std::string& call : s.script.calls)
+    EXPECT_EQ(call.rfind("QueryChildRelations", 0), std::string::npos);
+}
+
 TEST(PowerState, MustNotFail) {
   test::covers("E3");
   ModeSystem s(RemappingMode::kLogical);

@@ -121,10 +121,20 @@ NTSTATUS start_device(const PVOID context, PDXGK_START_INFO, PDXGKRNL_INTERFACE 
   const std::size_t index = device_of(context).index;
   Script::active().interfaces[index] = *table;
   *sources = 0;
-  *children = 0;
+  *children = static_cast<ULONG>(Script::active().children.size());
   const NTSTATUS status = note("StartDevice", context);
   if (NT_SUCCESS(status) && Script::active().on_start) Script::active().on_start(index, *table);
   return status;
+}
+
+NTSTATUS query_child_relations(const PVOID context, PDXGK_CHILD_DESCRIPTOR list, ULONG size) {
+  const auto& children = Script::active().children;
+  EXPECT_EQ(size, (children.size() + 1) * sizeof(DXGK_CHILD_DESCRIPTOR));
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    list[i].ChildDeviceType = TypeOther;
+    list[i].ChildUid = children[i];
+  }
+  return note("QueryChildRelations", context);
 }
 
 NTSTATUS begin_exclusive_access(const HANDLE context, IN_PDXGKARG_BEGINEXCLUSIVEACCESS args) {
@@ -147,9 +157,14 @@ NTSTATUS stop_device(const PVOID context) {
 }
 
 NTSTATUS set_power_state(const PVOID context, ULONG uid, DEVICE_POWER_STATE state, POWER_ACTION action) {
-  EXPECT_EQ(uid, DISPLAY_ADAPTER_HW_ID);
   const std::size_t index = device_of(context).index;
-  note("SetPowerState " + std::to_string(index) + " D" + std::to_string(state - PowerDeviceD0));
+  const std::string what =
+      "SetPowerState " + std::to_string(index) + " D" + std::to_string(state - PowerDeviceD0);
+  if (uid != DISPLAY_ADAPTER_HW_ID) {
+    note(what + " child " + std::to_string(uid));
+    return STATUS_SUCCESS;
+  }
+  note(what);
   return Script::active().on_power ? Script::active().on_power(index, state, action) : STATUS_SUCCESS;
 }
 
@@ -205,6 +220,7 @@ NTSTATUS scripted_driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING path) {
   data.DxgkDdiDpcRoutine = dpc_routine;
   data.DxgkDdiEscape = escape;
   data.DxgkDdiSetPowerState = set_power_state;
+  data.DxgkDdiQueryChildRelations = query_child_relations;
   if (Script::active().surprise_removal)
     data.DxgkDdiNotifySurpriseRemoval =
         reinterpret_cast<decltype(data.DxgkDdiNotifySurpriseRemoval)>(notify_surprise_removal);

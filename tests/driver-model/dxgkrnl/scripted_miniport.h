@@ -42,6 +42,7 @@ struct Script {
   std::map<UINT, SIZE_T> save_size;                                    ///< QueryAdapterInfo 21
   std::map<UINT, std::vector<DXGK_PHYSICAL_MEMORY_RANGE>> reserved;    ///< QueryAdapterInfo 22
   std::function<void(UINT, DXGK_PHYSICALADAPTERCAPS&)> physical_caps;  ///< QueryAdapterInfo 15
+  std::vector<ULONG> children;                                         ///< ChildUids, of each device
   bool surprise_removal = true;                                        ///< has DxgkDdiNotifySurpriseRemoval
   bool exclusive_access = true;                                        ///< has the two
   bool link_device = true;                                             ///< has DxgkDdiLinkDevice

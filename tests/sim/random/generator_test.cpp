@@ -42,6 +42,31 @@ TEST(RandomGenerator, StepsAndThreadsAsAsked) {
   EXPECT_TRUE(parallel);
 }
 
+// Threads that started in one cycle would meet in few of the ways in which they can.
+TEST(RandomGenerator, ThreadsStartApart) {
+  std::set<std::uint64_t> starts;
+  std::size_t threads = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed)
+    for (const Section& section : generate(options(seed, 3)).sections) {
+      if (section.threads.size() == 1) {
+        for (const Step& step : section.threads[0]) EXPECT_NE(step.what, Do::kWait) << "seed " << seed;
+        continue;
+      }
+      for (const auto& thread : section.threads) {
+        ASSERT_EQ(thread.front().what, Do::kWait) << "seed " << seed;
+        EXPECT_GE(thread.front().size, 1U);
+        starts.insert(thread.front().size);
+        ++threads;
+      }
+    }
+  EXPECT_GE(threads, 30U);
+  EXPECT_GE(starts.size(), threads / 2);
+  Step step;
+  step.what = Do::kWait;
+  step.size = 17;
+  EXPECT_EQ(to_json(step).dump(), R"({"cycles":17,"do":"wait"})");
+}
+
 TEST(RandomGenerator, JudgingAnewChangesNothing) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Stream stream = generate(options(seed, 1 + seed % 3));

@@ -128,6 +128,8 @@ HANDLE ModelRunner::handle(const Step& step, bool adapter) const {
 void ModelRunner::step(const Step& step) {
   if (sabotage_.lose && sabotage_.lose(step)) return;
   switch (step.what) {
+    case Do::kWait:
+      return;  // one thread after the other
     case Do::kFill:
     case Do::kCheck:
       return data(step);
