@@ -264,14 +264,12 @@ extern "C" NTSTATUS IoGetDeviceProperty(PDEVICE_OBJECT device, DEVICE_REGISTRY_P
   runtime.require_at_most(PASSIVE_LEVEL, "IoGetDeviceProperty");
   if (result_length == nullptr) return STATUS_INVALID_PARAMETER;
   *result_length = 0;
-  for (const auto& function : gpudmar::dxgkrnl::Kernel::active().functions()) {
-    if (function->device_object() != device) continue;
-    const auto bytes = property_of(*function, property);
-    if (bytes.empty()) return STATUS_OBJECT_NAME_NOT_FOUND;
-    *result_length = static_cast<ULONG>(bytes.size());
-    if (buffer == nullptr || buffer_length < bytes.size()) return STATUS_BUFFER_TOO_SMALL;
-    std::memcpy(buffer, bytes.data(), bytes.size());
-    return STATUS_SUCCESS;
-  }
-  return STATUS_INVALID_DEVICE_REQUEST;
+  const auto* function = gpudmar::dxgkrnl::Kernel::active().find_device(device);
+  if (function == nullptr) return STATUS_INVALID_DEVICE_REQUEST;
+  const auto bytes = property_of(*function, property);
+  if (bytes.empty()) return STATUS_OBJECT_NAME_NOT_FOUND;
+  *result_length = static_cast<ULONG>(bytes.size());
+  if (buffer == nullptr || buffer_length < bytes.size()) return STATUS_BUFFER_TOO_SMALL;
+  std::memcpy(buffer, bytes.data(), bytes.size());
+  return STATUS_SUCCESS;
 }

@@ -151,6 +151,13 @@ NTSTATUS Kernel::call_driver(const char* name, const std::string& args, const Ca
   return scope.done(status);
 }
 
+const PhysicalAdapter* Kernel::find_device(PDEVICE_OBJECT device) const {
+  if (adding_ != nullptr && adding_->device_object() == device) return adding_;
+  for (const auto& function : functions_)
+    if (function->device_object() == device) return function.get();
+  return nullptr;
+}
+
 AdapterSpace* Kernel::space_of_lead(HANDLE device_handle) const {
   const PhysicalAdapter* adapter = find_adapter(device_handle);
   for (const auto& link : links_)

@@ -184,6 +184,8 @@ class Kernel {
   [[nodiscard]] AdapterSpace* space_of_lead(HANDLE device_handle) const;
   /// The function whose DeviceHandle it is, or null.
   [[nodiscard]] PhysicalAdapter* find_adapter(HANDLE device_handle) const;
+  /// The function whose device object it is, from its AddDevice on, or null.
+  [[nodiscard]] const PhysicalAdapter* find_device(PDEVICE_OBJECT device) const;
   [[nodiscard]] hw::Platform& platform() { return platform_; }
   NTSTATUS register_driver(const DRIVER_INITIALIZATION_DATA& data);
   /// What the driver registered; all zero without one.
@@ -260,6 +262,7 @@ class Kernel {
   std::vector<InterruptNotification> notifications_;
   std::vector<std::string> warnings_;
   std::optional<vtd::FaultRecord> fatal_fault_;
+  PhysicalAdapter* adding_ = nullptr;  // its AddDevice runs
 };
 
 /// Fill the callback table that a driver gets at StartDevice, as long as its version's.

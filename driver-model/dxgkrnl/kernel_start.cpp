@@ -40,8 +40,12 @@ NTSTATUS Kernel::add_devices() {
   for (std::size_t i = 0; i < platform_.functions.size(); ++i) {
     auto adapter = std::make_unique<PhysicalAdapter>(i, platform_.functions[i], platform_, calls_, driver_);
     NTSTATUS status = call_driver(
-        "DxgkDdiAddDevice", adapter->function().name, {&adapter->context, nullptr, index_of(*adapter)},
-        [&] { return driver_.DxgkDdiAddDevice(adapter->device_object(), &adapter->context); });
+        "DxgkDdiAddDevice", adapter->function().name, {&adapter->context, nullptr, index_of(*adapter)}, [&] {
+          adding_ = adapter.get();
+          const std::unique_ptr<PhysicalAdapter*, void (*)(PhysicalAdapter**)> until_then(
+              &adding_, [](PhysicalAdapter** adding) { *adding = nullptr; });
+          return driver_.DxgkDdiAddDevice(adapter->device_object(), &adapter->context);
+        });
     if (!NT_SUCCESS(status))
       return fail(status, fmt::format("AddDevice of {} failed: {:#x}", adapter->function().name,
                                       static_cast<std::uint32_t>(status)));
