@@ -43,6 +43,7 @@ static NTSTATUS CopyOnce(ISOLATED* Device) {
   volatile ULONG64* FenceWord = (volatile ULONG64*)(Device->Target + PAGES * PAGE_SIZE);
   if (Source == NULL) return STATUS_INSUFFICIENT_RESOURCES;
   RtlFillMemory(Source, PAGES * PAGE_SIZE, 0x3C);
+  RtlZeroMemory(Device->Target, (PAGES + 1) * PAGE_SIZE);
   WRITE_REGISTER_ULONG64((volatile ULONG64*)Device->Control + (RING_BASE - CONTROL / 8),
                          (ULONG64)MmGetPhysicalAddress(Device->Ring).QuadPart);
   WRITE_REGISTER_ULONG(Device->Control + (RING_CONFIG - CONTROL / 4), 6 | 2 << 8);
@@ -182,6 +183,28 @@ static NTSTATUS QueryAdapterInfo(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_QUE
   return STATUS_SUCCESS;
 }
 
+// Isolation begins after StartDevice: between the two the device is silent, as it is whenever the ring is
+// empty.
+static NTSTATUS BeginExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_BEGINEXCLUSIVEACCESS Begin) {
+  ISOLATED* Device = (ISOLATED*)hAdapter;
+  UNREFERENCED_PARAMETER(Begin);
+  WRITE_REGISTER_ULONG(Device->Control, 0);
+  while (!(READ_REGISTER_ULONG(Device->Control + 1) & 1)) KeStallExecutionProcessor(1);
+  return STATUS_SUCCESS;
+}
+
+static NTSTATUS EndExclusiveAccess(IN_CONST_HANDLE hAdapter, IN_PDXGKARG_ENDEXCLUSIVEACCESS End) {
+  UNREFERENCED_PARAMETER(End);
+  WRITE_REGISTER_ULONG(((ISOLATED*)hAdapter)->Control, 1);
+  return STATUS_SUCCESS;
+}
+
+// After EndExclusiveAccess, by an escape: the same copy once more, now translated.
+static NTSTATUS Escape(IN_CONST_HANDLE hAdapter, IN_CONST_PDXGKARG_ESCAPE Args) {
+  UNREFERENCED_PARAMETER(Args);
+  return CopyOnce((ISOLATED*)hAdapter);
+}
+
 static VOID Unload(VOID) {}
 static NTSTATUS APIENTRY IsSupportedVidPn(IN_CONST_HANDLE hAdapter, PVOID Argument) {
   return hAdapter == Argument ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED;
@@ -196,6 +219,9 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) 
   Data.DxgkDdiRemoveDevice = RemoveDevice;
   Data.DxgkDdiQueryAdapterInfo = QueryAdapterInfo;
   Data.DxgkDdiIsSupportedVidPn = IsSupportedVidPn;
+  Data.DxgkDdiBeginExclusiveAccess = BeginExclusiveAccess;
+  Data.DxgkDdiEndExclusiveAccess = EndExclusiveAccess;
+  Data.DxgkDdiEscape = Escape;
   Data.DxgkDdiUnload = Unload;
   return DxgkInitialize(DriverObject, RegistryPath, &Data);
 }
