@@ -145,7 +145,8 @@ void ChildRun::power(const Step& step) {
     }
   }
   const bool sleeps = action == PowerActionSleep || action == PowerActionHibernate;
-  if (!up && sleeps && asleep_.size() == kernel_->functions().size()) system_calls().reset_unit([this] { lose_remapping_unit(machine_); });
+  if (!up && sleeps && asleep_.size() == kernel_->functions().size())
+    system_calls().reset_unit([this] { lose_remapping_unit(machine_); });
 }
 
 // Only a driver that gives exclusive access can be asked.
@@ -210,7 +211,8 @@ void ChildRun::allocate(const Step& step) {
   if (step.optional && kernel_->paging() == nullptr) return;
   const auto link = link_of(step);
   if (!link) return;
-  if (kernel_->paging(*link) == nullptr) return problem(name_of(step) + ": the driver takes no part in paging");
+  if (kernel_->paging(*link) == nullptr)
+    return problem(name_of(step) + ": the driver takes no part in paging");
   Allocation made{kernel_->adapters()[*link].name};
   const NTSTATUS status = system_calls().allocate(adapter_of(*link), step.bytes.data(),
                                                   static_cast<UINT>(step.bytes.size()), made.id);
@@ -229,7 +231,8 @@ void ChildRun::touch(const Step& step, std::size_t link, Allocation& target) {
   const std::vector<std::uint8_t> wanted = content_of(step, view->size);
   std::vector<std::uint8_t> data = wanted;
   const bool write = step.kind == Step::Kind::kWrite;
-  const NTSTATUS status = system_calls().access(adapter_of(link), target.id, 0, data.data(), data.size(), write);
+  const NTSTATUS status =
+      system_calls().access(adapter_of(link), target.id, 0, data.data(), data.size(), write);
   if (!NT_SUCCESS(status)) return outcome(step, status);
   if (write || data == wanted) return;
   const auto at = std::mismatch(data.begin(), data.end(), wanted.begin()).first - data.begin();
@@ -262,8 +265,8 @@ void ChildRun::page(const Step& step) {
     case Step::Kind::kEvict:
       return outcome(step, system_calls().evict(adapter_of(*link), target.id));
     case Step::Kind::kFill: {
-      const NTSTATUS status = system_calls().fill(adapter_of(*link), target.id,
-                                                     static_cast<UINT>(step.number));
+      const NTSTATUS status =
+          system_calls().fill(adapter_of(*link), target.id, static_cast<UINT>(step.number));
       target.filled = NT_SUCCESS(status);
       // System memory without an aperture has no place to be filled in.
       if (!step.optional || status != STATUS_INVALID_DEVICE_STATE) outcome(step, status);

@@ -224,8 +224,8 @@ void Player::access(const Event& event) {
   const json& data = event.data;
   // Told is what reached the hardware, whether its software still did or not.
   const hw::Platform& hardware = machine_.platform();
-  hw::Mmio& window = event.adapter < 0 ? *hardware.iommu
-                                       : *hardware.functions[static_cast<std::size_t>(event.adapter)].bar0;
+  hw::Mmio& window =
+      event.adapter < 0 ? *hardware.iommu : *hardware.functions[static_cast<std::size_t>(event.adapter)].bar0;
   const std::uint64_t offset = number_of(data["offset"]);
   const bool wide = number_of(data["bytes"]) == 8;
   std::uint64_t value = data.contains("value") ? number_of(data["value"]) : 0;
