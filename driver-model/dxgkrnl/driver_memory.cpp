@@ -196,6 +196,7 @@ std::uint64_t number(const PHYSICAL_ADDRESS& address) {  // E20
 
 }  // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): the kit's names
 extern "C" {
 
 PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
@@ -244,3 +245,4 @@ VOID MmUnlockPages(PMDL MemoryDescriptorList) {
 }
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)

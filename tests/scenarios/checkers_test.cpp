@@ -310,13 +310,14 @@ TEST_F(WithSystem, TheSameLogicalPageWorksAfterItsFault) {
 }
 
 TEST_F(Checkers, AMemoryThatHangsFailsTheRun) {
-  covers("axi.hang");
+  covers("axi.hang", "watchdog.stalled");
   machine().board().data_port().set_latency(kHangCycles + 100);
   const sim::FirstLightResult result = sim::run_first_light(machine(), pattern(), 1);
   EXPECT_EQ(result.bytes_verified, 2 * kBytes);  // all data is right, and still
   EXPECT_FALSE(result.passed);
   EXPECT_THAT(rules(), Contains("axi.hang"));
-  EXPECT_THAT(result.failures, Contains(HasSubstr("axi.hang: m_axi_data")));
+  EXPECT_THAT(rules(), Contains("watchdog.stalled"));
+  EXPECT_THAT(result.failures, Contains(HasSubstr("watchdog.stalled: the IOMMU waits at m_axi_data")));
   EXPECT_THAT(sim::run_table(result, 1), HasSubstr("\nFAIL\n"));
 }
 

@@ -340,7 +340,7 @@ TEST_F(MachineOperations, TranslationFaultsAreReportedByTheEngineAndByTheUnit) {
     unsigned polls = 0;
     while ((status(0, 0) & 2) == 0 && ++polls < 500) p.time->wait(10);
     ASSERT_LT(polls, 500U) << "the channel goes on";
-    const auto& record = unit->faults().records()[records];
+    const vtd::FaultRecord record = unit->faults().records().at(records);
     EXPECT_EQ(record.reason, refusal.reason);
     EXPECT_EQ(record.address, refusal.address & ~(kPage - 1));
     EXPECT_EQ(record.source_id, p.functions[0].source_id);
