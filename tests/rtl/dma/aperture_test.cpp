@@ -128,22 +128,23 @@ TYPED_TEST(ApertureTable, RandomRequestsSeeTheLastUpdate) {
       due.pop_front();
     }
     due.emplace_back(~0ULL, ~0ULL);
+    // A request sees the update of its own cycle.
     for (unsigned c = 0; c < kChannels; ++c) {
-      waited[c] = r.src[c] < 0 ? 0 : waited[c] + 1;
       waited_update[c] = r.update[c] < 0 ? 0 : waited_update[c] + 1;
-      ASSERT_LE(waited[c], kChannels) << "channel " << c << " starves";
       ASSERT_LE(waited_update[c], kChannels) << "channel " << c << " starves";
-      if (table.lookups_taken >> c & 1) {
-        due.back() = {model[static_cast<unsigned>(r.src[c])], model[static_cast<unsigned>(r.dst[c])]};
-        r.src[c] = -1;
-        waited[c] = 0;
-      }
-    }
-    for (unsigned c = 0; c < kChannels; ++c) {
       if (table.updates_taken >> c & 1) {
         model[static_cast<unsigned>(r.update[c])] = r.entry[c];
         r.update[c] = -1;
         waited_update[c] = 0;
+      }
+    }
+    for (unsigned c = 0; c < kChannels; ++c) {
+      waited[c] = r.src[c] < 0 ? 0 : waited[c] + 1;
+      ASSERT_LE(waited[c], kChannels) << "channel " << c << " starves";
+      if (table.lookups_taken >> c & 1) {
+        due.back() = {model[static_cast<unsigned>(r.src[c])], model[static_cast<unsigned>(r.dst[c])]};
+        r.src[c] = -1;
+        waited[c] = 0;
       }
     }
   }
