@@ -245,4 +245,4 @@ VOID MmUnlockPages(PMDL MemoryDescriptorList) {
 }
 
 }  // extern "C"
-// NOLINTEND(readability-identifier-naming)
+// NOLINTEND(readability-identifier-naming): the kit's names

@@ -86,6 +86,7 @@ void ChildRun::system_use(const dxgkrnl::CallRecord& record, bool finished) {
 
 dxgkrnl::KernelConfig ChildRun::kernel_config() const {
   dxgkrnl::KernelConfig config = sim::kernel_config(request_.plan.system.start, machine_.config().seed);
+  if (recorder_ != nullptr) config.pool_in_ram = false;  // a replay has no driver whose pool would take pages
   config.verifier = request_.verifier;
   config.faults_are_fatal = request_.strict;
   const_cast<ChildRun*>(this)->hook_runtime(config.runtime);

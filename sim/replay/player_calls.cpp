@@ -374,6 +374,7 @@ void Player::fault(const vtd::FaultRecord& record) {
 void Player::boot() {
   const ScenarioStart& start = trace_.system.start;
   dxgkrnl::KernelConfig config = kernel_config(start, machine_.config().seed);
+  config.pool_in_ram = false;
   config.runtime.debug_output = [](std::string_view) {};
   // Another memory, or another machine, may be slower.
   if (!options_.cycles && !timeouts_) config.paging.tdr_delay = std::max(config.paging.tdr_delay, kPatience);

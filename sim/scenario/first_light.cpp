@@ -41,13 +41,18 @@ class FirstLight {
         kernel_platform_(recorder != nullptr ? recorder->watch(machine.platform()) : machine.platform()),
         platform_(recorder != nullptr ? recorder->watch_bench(kernel_platform_) : kernel_platform_),
         data_(data),
-        kernel_(kernel_platform_, kernel_config(seed)) {
+        kernel_(kernel_platform_, config(seed, recorder != nullptr)) {
     if (recorder != nullptr) recorder->attach(kernel_);
   }
 
   void run(FirstLightResult& result);
 
  private:
+  [[nodiscard]] static dxgkrnl::KernelConfig config(std::uint64_t seed, bool recorded) {
+    dxgkrnl::KernelConfig config = kernel_config(seed);
+    if (recorded) config.pool_in_ram = false;  // a replay has no driver whose pool would take pages
+    return config;
+  }
   void step(const std::string& name, const std::function<void()>& body);
   [[nodiscard]] StepCounts counters();
 

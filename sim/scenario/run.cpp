@@ -151,6 +151,8 @@ void ScenarioRunner::boot() {
   dxgkrnl::KernelConfig config = kernel_config(scenario_.start, seed_);
   config.verifier = choices_.verifier;
   config.faults_are_fatal = choices_.strict;
+  // A replay has no driver whose pool would take pages.
+  if (choices_.recorder != nullptr) config.pool_in_ram = false;
   config.runtime.debug_output = choices_.debug_output ? choices_.debug_output : [](std::string_view) {};
   insert_all(bars_);
   kernel_ = std::make_unique<dxgkrnl::Kernel>(kernel_platform_, config);

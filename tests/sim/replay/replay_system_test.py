@@ -60,23 +60,11 @@ class SystemRoundTrips(ReplayTest):
     def test_memory_that_runs_out(self):
         self.assertIn("fail", self.actions(self.both_ways(SCENARIOS / "fail.json")))
 
-    def test_somebodys_own_driver_that_pages(self):
-        done = self.program("kmd", ROOT / "tests" / "kmd" / "drivers" / "pager.c", "--dir", "kmd", "--record", "trace.jsonl")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertLessEqual({"allocate", "resident", "evict", "power"}, self.actions(self.read()))
-        self.replay("--cycles")
-        self.replay()
-
     def test_isolation_that_comes_later(self):
         self.assertIn("isolate", self.actions(self.both_ways(SCENARIOS / "switch.json")))
         self.both_ways(SCENARIOS / "iommu_flags.json")
 
     @covers("R220", "R221", "R222", "R225")
-    def test_memory_of_wddm_2_4(self):
-        lines = self.both_ways(SCENARIOS / "legacy_isolation.json")
-        own = [line for line in lines if "Mdl" in line.get("in", {})]
-        self.assertTrue(own, "no MDL of the driver's own")
-        self.both_ways(SCENARIOS / "legacy_off.json")
 
 
 class Arguments(ReplayTest):
@@ -143,18 +131,6 @@ class Arguments(ReplayTest):
         self.write([HEAD, {"call": "DxgkDdiSubmitCommand", "in": {"Fence": 1}}])
         self.assertIn("'in.Fence': no field that goes into DxgkDdiSubmitCommand", self.refused())
 
-    def test_an_action_that_fails_becomes_short(self):
-        lines = copy.deepcopy(self.lines)
-        index = next(i for i, line in enumerate(lines) if line.get("system") == "resident" and line["status"] == "STATUS_SUCCESS")
-        lines[index]["status"] = "STATUS_NO_MEMORY"
-        self.write(lines)
-        done = self.program("replay", "trace.jsonl", "--shrink", "--runs", 150)
-        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
-        small = self.read("trace.jsonl.min.jsonl")
-        self.assertLess(len(small), len(lines) // 2)
-        names = [line.get("system") for line in small if "system" in line]
-        self.assertIn("resident", names)
-        self.assertNotIn("evict", names)
 
 
 class Mdls(ReplayTest):
