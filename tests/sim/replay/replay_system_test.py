@@ -64,8 +64,6 @@ class SystemRoundTrips(ReplayTest):
         self.assertIn("isolate", self.actions(self.both_ways(SCENARIOS / "switch.json")))
         self.both_ways(SCENARIOS / "iommu_flags.json")
 
-    @covers("R220", "R221", "R222", "R225")
-
 
 class Arguments(ReplayTest):
     """Every entry point has its arguments, and a replay compares them."""
@@ -130,7 +128,6 @@ class Arguments(ReplayTest):
         self.assertIn("'in.state': 9 is more than 4", self.refused())
         self.write([HEAD, {"call": "DxgkDdiSubmitCommand", "in": {"Fence": 1}}])
         self.assertIn("'in.Fence': no field that goes into DxgkDdiSubmitCommand", self.refused())
-
 
 
 class Mdls(ReplayTest):
