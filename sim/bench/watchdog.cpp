@@ -125,8 +125,9 @@ void Watchdog::look() {
         std::string why;
         for (std::size_t bus = 0; bus < 2; ++bus)
           if (const auto found = reason(buses_[bus])) why += (why.empty() ? "" : ", and at ") + *found;
-        tell(what + (why.empty() ? ": the IOMMU owes it, and waits for nothing outside itself"
-                                 : ": the IOMMU waits at " + why));
+        what += why.empty() ? ": the IOMMU owes it, and waits for nothing outside itself"
+                            : ": the IOMMU waits at " + why;
+        tell(what);
       }
     }
   }
