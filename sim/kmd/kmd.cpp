@@ -151,6 +151,7 @@ std::string build_and_run(const KmdOptions& options, kmd::Report& report) {
 kmd::Plan plan_of(const std::string& scenario, const std::vector<std::string>& allocations) {
   if (!scenario.empty()) return kmd::load_plan(scenario);
   std::vector<std::vector<std::uint8_t>> data;
+  data.reserve(allocations.size());
   for (const std::string& bytes : allocations) data.push_back(kmd::hex_bytes(bytes, "--allocation"));
   return kmd::standard_plan(data);
 }

@@ -67,12 +67,12 @@ class Sources(KmdTest):
         """Contiguous memory behind the system's back is good where the driver does not opt in; the GPU reaches it."""
         summary = self.judge([self.variant(
             ("  Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;\n", ""),
-            ("  Iommu.IommuIsolationSupported = 1;\n  Iommu.DmaRemappingSupported = 1;\n", ""),
-            ("  Copy(Adapter, 2, DeviceAddress(&Adapter->Source), 0, 0);\n",
+            ("  Iommu.IommuIsolationSupported = Iommu.DmaRemappingSupported = 1;\n", ""),
+            ("  Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);\n",
              "  PHYSICAL_ADDRESS Any;\n  Any.QuadPart = -1;\n"
              "  const PVOID Own = MmAllocateContiguousMemory(COPY_BYTES, Any);\n"
              "  RtlCopyMemory(Own, Adapter->Source.Data, COPY_BYTES);\n"
-             "  Copy(Adapter, 2, (ULONG64)MmGetPhysicalAddress(Own).QuadPart, 0, 0);\n"),
+             "  Submit(Adapter, COPY_TO_LOCAL, (ULONG64)MmGetPhysicalAddress(Own).QuadPart, 0, COPY_BYTES - 1, 0);\n"),
             ("  return RtlEqualMemory(Adapter->Source.Data,",
              "  MmFreeContiguousMemory(Own);\n  return RtlEqualMemory(Adapter->Source.Data,"),
             ("static VOID Unload(VOID) {}", """
@@ -102,7 +102,7 @@ static VOID Unload(VOID) { if (!OwnMemory()) KeBugCheckEx(0xDEAD, 0, 0, 0, 0); }
     def test_memory_of_the_system_is_left(self):
         summary = self.judge([self.variant(
             ("  Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;\n", ""),
-            ("  Iommu.IommuIsolationSupported = 1;\n  Iommu.DmaRemappingSupported = 1;\n", ""),
+            ("  Iommu.IommuIsolationSupported = Iommu.DmaRemappingSupported = 1;\n", ""),
             ("static VOID Unload(VOID) {}",
              "static VOID Unload(VOID) { PHYSICAL_ADDRESS Any; Any.QuadPart = -1; MmAllocateContiguousMemory(100, Any); }"))],
             "--scenario", self.plan(start={"iommu": "off"}))
