@@ -35,7 +35,7 @@ std::string mdl_error(const json& words) {
     Field field;
     field.kind = key == "Pages" ? FieldKind::kPages : FieldKind::kNumber;
     field.bytes = 4;
-    if (const std::string error = value_error(field, value); !error.empty()) return error;
+    if (std::string error = value_error(field, value); !error.empty()) return error;
   }
   std::uint64_t pages = 0;
   for (const json& run : words["Pages"]) {
