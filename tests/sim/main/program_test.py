@@ -176,9 +176,11 @@ class Summary(ProgramTest):
         self.assertNotEqual(run(4)["cycles"], first["cycles"])
 
     def test_a_failed_run_says_so(self):
-        # A GPU that sees all of its memory blocked by a hung bus is a failed run, not a hung program.
         path = self.dir / "summary.json"
-        done = self.program("run", "--file", self.file, "--memory", "latency=110000", "--summary", path)
+        scenario = {"schema": 1, "name": "wrong", "about": "expects what does not happen",
+                    "steps": [{"do": "create", "name": "a", "type": "mdl", "size": 0}]}
+        (self.dir / "wrong.json").write_text(json.dumps(scenario))
+        done = self.program("run", "wrong.json", "--summary", path)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(done.stdout.splitlines()[-1], "FAIL")
         summary = json.loads(path.read_text())
