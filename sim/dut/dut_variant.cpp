@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sim/dut/dut.h"
+#include "sim/dut/model_coverage.h"
 #include "sim/dut/variants.h"
 #include "sim/dut/verilated_bits.h"
 #include "sim/dut/visible_register.h"
@@ -448,6 +449,7 @@ class VariantDut final : public Dut {
 
   std::unique_ptr<VerilatedContext> context_ = std::make_unique<VerilatedContext>();
   std::unique_ptr<GPUDMAR_MODEL> model_;
+  ModelCoverage coverage_{*context_};
   CacheRegisters iotlb_;
   VisibleRegister iotlb_size_;
   VisibleRegister iotlb_snoop_;

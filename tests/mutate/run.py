@@ -42,7 +42,7 @@ def reasons(path=plan.HERE / "reasons.toml"):
 def build(out, directory, programs, jobs):
     models = sorted({model for program in programs for model in program["models"]})
     configure = ["cmake", "-G", "Ninja", "-S", str(plan.ROOT), "-B", str(directory), "--log-level=NOTICE",
-                 f"-DGPUDMAR_MUTANTS={out}", f"-DGPUDMAR_MUTANT_MODELS={';'.join(models)}"]
+                 f"-DGPUDMAR_MUTANTS={out}", f"-DGPUDMAR_CHOSEN_MODELS={';'.join(models)}"]
     log = out / "build.log"
     with open(log, "w", encoding="utf-8") as sink:
         for command in (configure, ["ninja", "-C", str(directory), f"-j{jobs}", *(p["name"] for p in programs)]):

@@ -12,6 +12,7 @@
 
 #include "Vdma_aperture0.h"
 #include "Vdma_aperture1.h"
+#include "sim/dut/model_coverage.h"
 #include "tests/support/covers.h"
 
 namespace gpudmar::test {
@@ -78,6 +79,7 @@ class Table {
  private:
   VerilatedContext context_;
   std::unique_ptr<V> top_;
+  sim::ModelCoverage coverage_{context_};
 };
 
 template <class V>

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/dut/model_coverage.h"
 #include "tests/rtl/dma/axi_memory.h"
 #include "tests/rtl/dma/dma_descriptor.h"
 
@@ -336,6 +337,7 @@ class DmaBench {
 
   VerilatedContext context_;
   std::unique_ptr<V> top_;
+  sim::ModelCoverage coverage_{context_};
   std::mt19937_64 random_;
   std::uint64_t cycle_ = 0;
   bool lite_aw_ = false, lite_w_ = false, lite_b_ = false;  // handshakes of the last cycle

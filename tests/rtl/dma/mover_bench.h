@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sim/dut/model_coverage.h"
 #include "tests/rtl/dma/mover_op.h"
 
 namespace gpudmar::test {
@@ -244,6 +245,7 @@ class MoverBench {
 
   VerilatedContext context_;
   std::unique_ptr<V> top_;
+  sim::ModelCoverage coverage_{context_};
   std::uint64_t cycle_ = 0;
   std::mt19937_64 random_;
   std::deque<Op> queue_;

@@ -13,6 +13,7 @@
 
 #include "Vmover_iommu.h"
 #include "driver-model/hw/regs/vtd_regs.h"
+#include "sim/dut/model_coverage.h"
 #include "tests/rtl/dma/mover_op.h"
 #include "tests/support/covers.h"
 
@@ -181,6 +182,7 @@ class Machine {
 
   VerilatedContext context_;
   std::unique_ptr<Vmover_iommu> top_;
+  sim::ModelCoverage coverage_{context_};
   std::uint64_t cycle_ = 0, next_ = kTables, root_ = 0, top_table_ = 0;
   bool aw_taken_ = false, w_taken_ = false;
   std::deque<Op> queue_;

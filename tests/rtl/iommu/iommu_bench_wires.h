@@ -6,6 +6,7 @@
 
 #include GPUDMAR_MODEL_HEADER
 #include "sim/contract/contract_checker.h"
+#include "sim/dut/model_coverage.h"
 #include "tests/rtl/iommu/iommu_bench.h"
 
 // Of the variant, as the parameters' defaults if the build says nothing.
@@ -28,6 +29,7 @@ namespace gpudmar::test {
 struct IommuBench::Wires {
   VerilatedContext context;
   GPUDMAR_MODEL dut;
+  sim::ModelCoverage coverage{context};
   sim::DutOutputs out;  ///< of the present cycle
   sim::DutInputs in;    ///< what the contract's checker looks at
   sim::AxiMasterOut& data = out.data;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include GPUDMAR_MODEL_HEADER
+#include "sim/dut/model_coverage.h"
 #include "tests/support/covers.h"
 
 namespace gpudmar::test {
@@ -148,6 +149,7 @@ class Iotlb : public ::testing::TestWithParam<unsigned> {
 
   std::unique_ptr<VerilatedContext> context_;
   std::unique_ptr<GPUDMAR_MODEL> top_;
+  sim::ModelCoverage coverage_{*context_};
   std::deque<std::pair<std::uint16_t, std::uint64_t>> pending_[2];
   std::uint64_t cycle_ = 0;
 };
