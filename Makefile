@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES KIND
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga mutate
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga mutate coverage
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -32,6 +32,7 @@ help: ## this list
 	@echo "  sanitize: ALL=1 every test, some hours"
 	@echo "  fpga:  CONF=small,default by comma   PART=ecp5-85   SEED=n of the placement   ARGS='--accept' see docs/fpga.md"
 	@echo "  mutate: COUNT=n mutants   SEED=n   FILES='globs of RTL files, by comma'   ARGS=--again   see docs/mutate.md"
+	@echo "  coverage: KIND=line,toggle   ONLY=regex of programs   JOBS=n   ARGS='--accept' see docs/coverage.md"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -141,6 +142,11 @@ mutate: ## change the RTL at random and see whether the tests notice (long); not
 	@set -- --jobs $(JOBS); [ -z "$$COUNT" ] || set -- "$$@" --count "$$COUNT"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
 	[ -z "$$FILES" ] || set -- "$$@" --files "$$FILES"; \
 	exec python3 tests/mutate/run.py '$(BUILD)' "$$@" $$ARGS
+
+coverage: ## count what the tests reach of the RTL and the C++ (long); not 0 when less than accepted
+	@.ci/deps build coverage
+	@set -- --jobs $(JOBS); [ -z "$$KIND" ] || set -- "$$@" --kind "$$KIND"; [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
+	exec python3 tests/coverage/run.py '$(BUILD)' "$$@" $$ARGS
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

@@ -19,7 +19,7 @@ import tomllib
 from pathlib import Path
 
 import counts
-import report
+import figures
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -62,8 +62,7 @@ def labelled(tree, label):
 
 def build(tree, kind, programs, everything, log, jobs):
     """The programs with their counters; the names of the tests."""
-    # The models of all, so that another choice of programs builds only what is new.
-    models = sorted({model for program in everything for model in program["models"]})
+    models = sorted({model for program in programs for model in program["models"]})
     step(["cmake", "-G", "Ninja", "-S", ROOT, "-B", tree, "--log-level=NOTICE", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
           f"-DGPUDMAR_COVERAGE={kind}", f"-DGPUDMAR_CHOSEN_MODELS={';'.join(models)}"], log, "configuring")
     names = [program["name"] for program in programs]
@@ -97,12 +96,12 @@ def measure(tree, kind, merged):
     """{number: Part} of one build."""
     found = counts.points(merged.read_text(encoding="utf-8"), ROOT)
     if kind == "toggle":
-        return {"rtl_toggle": report.Part("toggle", counts.toggles(found))}, {}
+        return {"rtl_toggle": figures.Part("toggle", counts.toggles(found))}, {}
     taken, sides = counts.branches(found)
     lines = counts.rtl_lines(found)
-    parts = {"rtl_line": report.Part("line", report.with_text(lines, ROOT)),
-             "rtl_user": report.Part("user", counts.user(found, ROOT)),
-             "cpp_line": report.Part("line", report.with_text(counts.cpp_lines(counts.gcov(tree, ROOT), ROOT), ROOT))}
+    parts = {"rtl_line": figures.Part("line", figures.with_text(lines, ROOT)),
+             "rtl_user": figures.Part("user", counts.user(found, ROOT)),
+             "cpp_line": figures.Part("line", figures.with_text(counts.cpp_lines(counts.gcov(tree, ROOT), ROOT), ROOT))}
     rtl = [path for where in ("rtl", "rtl/iommu", "rtl/dma", "rtl/lib") for path in (ROOT / where).glob("*.sv")]
     cpp = [path for where in ("sim", "driver-model") for path in (ROOT / where).rglob("*.cpp")]
     # What no chosen program builds has no lines that could be missed: it is told apart.
@@ -121,10 +120,10 @@ def names(paths):
 
 def judge(parts, whole, kinds):
     """Waives; what is left, and how much was waived."""
-    waivers = [w for w in report.load_waivers(HERE / "waivers.toml") if w["kind"] == "toggle" and "toggle" in kinds
+    waivers = [w for w in figures.load_waivers(HERE / "waivers.toml") if w["kind"] == "toggle" and "toggle" in kinds
                or w["kind"] != "toggle" and "line" in kinds]
     missed = [entry for part in parts.values() for entry in part.missed()]
-    left, waived = report.waive(missed, waivers, whole)
+    left, waived = figures.waive(missed, waivers, whole)
     for part in parts.values():
         part.without(waived)
     return left, len(waived)
@@ -134,7 +133,7 @@ def publish(out, parts, log):
     for name, part in parts.items():
         html = out / f"html-{name.replace('_', '-')}"
         shutil.rmtree(html, ignore_errors=True)
-        report.write(out / f"{name}.info", report.info(part, ROOT))
+        figures.write(out / f"{name}.info", figures.info(part, ROOT))
         step(["genhtml", "--quiet", "--prefix", ROOT, "--title", name, "-o", html, out / f"{name}.info"], log, "genhtml")
 
 
@@ -176,21 +175,21 @@ def main(argv):
             more.update(about)
         left, waived = judge(parts, whole, kinds)
         publish(out, parts, log)
-        summary = {name: parts[name].percent() if name in parts else None for name in report.NUMBERS}
+        summary = {name: parts[name].percent() if name in parts else None for name in figures.NUMBERS}
         summary.update(waived=waived, **more, whole=whole, seconds=round(time.monotonic() - started))
-        report.write(out / "summary.json", summary)
-        report.write(out / "missed.txt", "".join(f"{file}:{line}: {kind}: {text}\n" for kind, file, line, text in left))
-        print(report.table(parts))
+        figures.write(out / "summary.json", summary)
+        figures.write(out / "missed.txt", "".join(f"{file}:{line}: {kind}: {text}\n" for kind, file, line, text in left))
+        print(figures.table(parts))
         if options.accept and whole and not wrong:
-            report.accept(summary, BASELINE)
+            figures.accept(summary, BASELINE)
         elif whole:
-            wrong += report.worse(summary, BASELINE)
-    except (RunError, counts.CountError, report.ReportError, tomllib.TOMLDecodeError, OSError) as error:
+            wrong += figures.worse(summary, BASELINE)
+    except (RunError, counts.CountError, figures.FigureError, tomllib.TOMLDecodeError, OSError) as error:
         sys.exit(f"coverage: {error}")
     for where, files in more.get("absent", {}).items():
         if files:
             print(f"coverage: {len(files)} {where} files are in no chosen program (summary.json names them)")
-    print("coverage: " + ", ".join(f"{name} {summary[name]} %" for name in report.NUMBERS if summary[name] is not None)
+    print("coverage: " + ", ".join(f"{name} {summary[name]} %" for name in figures.NUMBERS if summary[name] is not None)
           + f"; {waived} waived, {len(left)} not met (see {out}/missed.txt); {summary['seconds']} s"
           + ("" if whole else "; a part only: nothing compared"))
     for line in wrong:

@@ -8,7 +8,7 @@ SLACK = 0.2  # percent
 NUMBERS = ("rtl_line", "rtl_toggle", "rtl_user", "cpp_line")
 
 
-class ReportError(Exception):
+class FigureError(Exception):
     """Waivers or figures that do not fit, with the reason."""
 
 
@@ -16,10 +16,10 @@ def load_waivers(path):
     waivers = tomllib.loads(path.read_text(encoding="utf-8")).get("waiver", [])
     for waiver in waivers:
         if waiver.keys() != {"file", "kind", "text", "reason"} or waiver["kind"] not in ("line", "toggle", "user"):
-            raise ReportError(f"{path.name}: {waiver.get('file', '?')}: file, kind (line, toggle, user), text and reason "
+            raise FigureError(f"{path.name}: {waiver.get('file', '?')}: file, kind (line, toggle, user), text and reason "
                               "are wanted")
         if not all(waiver.values()):
-            raise ReportError(f"{path.name}: {waiver['file']}: an empty entry")
+            raise FigureError(f"{path.name}: {waiver['file']}: an empty entry")
     return waivers
 
 
@@ -40,7 +40,7 @@ def waive(missed, waivers, whole=True):
         (waived if hits else left).append((kind, file, line, text))
     for number, waiver in enumerate(waivers):
         if whole and number not in used:
-            raise ReportError(f"a waiver of {waiver['file']} waives nothing: {waiver['kind']} {waiver['text']!r}")
+            raise FigureError(f"a waiver of {waiver['file']} waives nothing: {waiver['kind']} {waiver['text']!r}")
     return left, waived
 
 
@@ -74,7 +74,7 @@ def with_text(lines, root):
         source = (root / file).read_text(encoding="utf-8").splitlines()
         for line, count in here.items():
             if line > len(source):
-                raise ReportError(f"{file} has no line {line}: the counts are of another version")
+                raise FigureError(f"{file} has no line {line}: the counts are of another version")
             counts[file, line, source[line - 1].strip()] = count
     return counts
 
@@ -114,7 +114,7 @@ def worse(measured, path):
     accepted = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = accepted.keys() - set(NUMBERS)
     if unknown:
-        raise ReportError(f"{path.name}: {', '.join(sorted(unknown))}: no such number")
+        raise FigureError(f"{path.name}: {', '.join(sorted(unknown))}: no such number")
     return [f"{name} {measured[name]} %, accepted {least} %" for name, least in accepted.items()
             if measured.get(name) is not None and measured[name] < least - SLACK]
 
