@@ -84,7 +84,7 @@ def table(parts, most=12):
     names = list(parts)
     files = sorted({file for part in parts.values() for file in part.files()})
     holes = {file: sum(not count for part in parts.values() for count in part.judged(file)) for file in files}
-    rows = [f"{'file':44}" + "".join(f" {name:>14}" for name in names)]
+    rows = [f"{'file':52}" + "".join(f" {name:>14}" for name in names)]
     for file in sorted(files, key=lambda f: (-holes[f], f))[:most]:
         if not holes[file]:
             break
@@ -92,7 +92,7 @@ def table(parts, most=12):
         for part in parts.values():
             judged = part.judged(file)
             cells.append(f" {sum(count > 0 for count in judged):>6} of {len(judged):<4}" if judged else " " * 15)
-        rows.append(f"{file:44}" + "".join(cells))
+        rows.append(f"{file:52}" + "".join(cells))
     return "\n".join(rows)
 
 

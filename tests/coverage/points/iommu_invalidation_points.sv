@@ -98,7 +98,7 @@ module iommu_invalidation_points (
       c_error_mode: cover (stop_now && error_code_o == 4'(vtd_pkg::IQEI_MODE));
       c_error_and_beat: cover (stop_now && r_valid_i);
       c_error_and_fetch: cover (stop_now && ar_taken);
-      c_error_and_doorbell: cover (stop_now && at_hand && queue_bad);
+      c_mode_bad_with_a_descriptor_at_hand: cover (at_hand && queue_bad);
       c_stopped_with_reads_under_way: cover (state_q == 3'd5 && flying);
       c_read_error: cover (r_valid_i && r_error_i);
       c_iqe_cleared_with_reads_under_way: cover (state_q == 3'd5 && !iqe_i && flying);

@@ -22,12 +22,10 @@ module iommu_iotlb_sets_points (
     input logic take,
     input logic fill_writes,
     input logic fb_valid_q,
-    input logic fb_read_q,
     input logic same,
     input logic free,
     input logic sread,
     input logic scheck_q,
-    input logic sretry,
     input logic rd_match,
     input logic wr_match,
     input logic rd_killed,
@@ -44,9 +42,7 @@ module iommu_iotlb_sets_points (
       c_flush_waits_for_a_pass: cover (gen_full && !flush_ready_o && !init_q);
       c_pass_ends_as_generation_moves: cover (pass_ends && moves);
       c_pass_begins_as_generation_moves: cover (pass_begins && moves);
-      c_scrub_clears: cover (scheck_q && !sretry && we && !fcheck_q && !fill_writes);
-      c_scrub_gives_way_to_fill: cover (scheck_q && fill_writes);
-      c_scrub_gives_way_to_flush: cover (scheck_q && fcheck_q);
+      c_scrub_clears: cover (scheck_q && we);
       c_scrub_reads: cover (sread);
       c_page_flush_of_one_set: cover (page_flush && !many);
       c_page_flush_of_many_sets: cover (fread && many);
@@ -54,7 +50,6 @@ module iommu_iotlb_sets_points (
       c_flush_while_one_works: cover (flush_valid_i && fcheck_q);
       c_fill_and_its_flush: cover (fill_valid_i && fill_flushed);
       c_held_fill_and_its_flush: cover (fb_valid_q && held_flushed);
-      c_fill_waits_for_flush: cover (fb_valid_q && fb_read_q && fcheck_q && !held_flushed);
       c_fill_and_page_flush: cover (take && page_flush);
       c_fill_dropped: cover (fill_valid_i && !fill_flushed && !take && !init_q);
       c_fill_not_during_waited_pass: cover (fill_valid_i && gen_full);
@@ -78,6 +73,6 @@ endmodule
 bind iommu_iotlb_sets iommu_iotlb_sets_points i_points (
     .clk_i, .rst_ni, .init_q, .pass_q, .pass_begins, .pass_ends, .gen_full(full != '0), .moves(moves != '0),
     .flush_valid_i, .flush_ready_o, .flush_g_i, .fread, .fcheck_q, .many(left_q != '0), .page_flush, .fill_valid_i,
-    .fill_flushed, .held_flushed, .take, .fill_writes, .fb_valid_q, .fb_read_q, .same(fill_same != '0),
-    .free(fill_free != '0), .sread, .scheck_q, .sretry, .rd_match(rd_match != '0), .wr_match(wr_match != '0),
+    .fill_flushed, .held_flushed, .take, .fill_writes, .fb_valid_q, .same(fill_same != '0),
+    .free(fill_free != '0), .sread, .scheck_q, .rd_match(rd_match != '0), .wr_match(wr_match != '0),
     .rd_killed, .wr_killed, .rd_clash(rd_clash_q != '0), .wr_clash(wr_clash_q != '0), .we(we != '0));
