@@ -54,7 +54,7 @@ class Total {
     if (!std::getline(in, line) || line != kHead) fail("no counts in " + path);
     while (std::getline(in, line)) {
       const std::size_t space = line.rfind(' ');
-      if (space == std::string::npos) fail("no count in " + path + ": " + line);
+      if (space == std::string::npos) fail("no count in a line of " + path);
       counts_[line.substr(0, space)] += std::stoull(line.substr(space + 1));
     }
     ::unlink(path.c_str());
