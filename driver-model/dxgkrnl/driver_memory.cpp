@@ -151,8 +151,8 @@ void DriverMemory::probe_and_lock(PMDL mdl, LOCK_OPERATION operation) {
     const auto physical = pages_.memory().physical(address);
     if (!physical)
       broken(
-          fmt::format("MmProbeAndLockPages of {}: no mapping of physical memory is there (pool has no "
-                      "page frames in this machine)",
+          fmt::format("MmProbeAndLockPages of {}: no page frames are there (they are behind pool, as far as "
+                      "the machine gives pages for it, and behind what a callback or an MDL has mapped)",
                       fmt::ptr(address)));
     pages.push_back(*physical >> hw::kPageShift);
   }
@@ -234,7 +234,9 @@ VOID MmFreePagesFromMdl(PMDL MemoryDescriptorList) {
 }
 
 VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation) {
-  auto& memory = enter("MmProbeAndLockPages", DISPATCH_LEVEL);
+  const bool paged =
+      gpudmar::wdk::Runtime::active().is_paged_pool(MmGetMdlVirtualAddress(MemoryDescriptorList));
+  auto& memory = enter("MmProbeAndLockPages", paged ? APC_LEVEL : DISPATCH_LEVEL);
   if (AccessMode != KernelMode)
     gpudmar::wdk::Runtime::active().rule_broken("MmProbeAndLockPages for user mode");
   memory.probe_and_lock(MemoryDescriptorList, Operation);

@@ -61,8 +61,13 @@ Kernel::~Kernel() {
 wdk::Runtime::Options Kernel::runtime_options() {
   wdk::Runtime::Options options = config_.runtime;
   if (!config_.pool_in_ram) return options;
-  options.take_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages); };
+  options.take_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages, false); };
+  options.take_paged_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages, true); };
   options.give_pool_pages = [this](void* address, std::size_t) { pool_pages_.give(address); };
+  options.is_locked = [this](hw::PhysAddr address) {
+    const auto state = pages_.state(address >> hw::kPageShift);
+    return state && state->locks != 0;
+  };
   return options;
 }
 

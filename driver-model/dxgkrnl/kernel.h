@@ -53,8 +53,8 @@ struct KernelConfig {
   /// A fault of a device is BugCheck 0xE6/0x26, raised by the next call across the driver interface.
   bool faults_are_fatal = false;
   PagingConfig paging;
-  /// Non-paged pool lies in RAM of the machine, so that a driver's MDLs of it have page frames. Off: in the
-  /// host's memory, and such MDLs are refused.
+  /// Pool lies in RAM of the machine, so that a driver's MDLs of it have page frames. Off: in the host's
+  /// memory, and such MDLs are refused.
   bool pool_in_ram = false;
   /// Of the kernel routines under the driver; used unless a wdk::Runtime lives already.
   wdk::Runtime::Options runtime;

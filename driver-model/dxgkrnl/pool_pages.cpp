@@ -17,7 +17,7 @@ class Busy {
 
 }  // namespace
 
-void* PoolPages::take(std::size_t count) {
+void* PoolPages::take(std::size_t count, bool paged) {
   const Busy busy(busy_);
   // From the top, out of the way of memory with low addresses, which is the scarce one.
   constexpr std::uint64_t kTop = 64ULL << 20;
@@ -35,24 +35,25 @@ void* PoolPages::take(std::size_t count) {
     pages_.free(*pages);
     throw;
   }
-  pages_.lock(*pages);
+  if (!paged) pages_.lock(*pages);
   count_ += count;
-  taken_[address] = std::move(*pages);
+  taken_[address] = {std::move(*pages), paged};
   return address;
 }
 
 void PoolPages::give(void* address) {
   const Busy busy(busy_);
   const auto entry = taken_.find(address);
-  pages_.unlock(entry->second);
+  const auto& [pages, paged] = entry->second;
+  if (!paged) pages_.unlock(pages);
   try {
-    pages_.free(entry->second);
+    pages_.free(pages);
   } catch (const mm::PageStateError&) {
-    pages_.lock(entry->second);
+    if (!paged) pages_.lock(pages);
     throw;
   }
-  pages_.memory().unmap(address, entry->second.size());
-  count_ -= entry->second.size();
+  pages_.memory().unmap(address, pages.size());
+  count_ -= pages.size();
   taken_.erase(entry);
 }
 

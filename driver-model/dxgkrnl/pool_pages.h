@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where non-paged pool gets its pages: RAM of the machine, mapped for the CPU.
+// Where pool gets its pages: RAM of the machine, mapped for the CPU.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,8 @@
 
 namespace gpudmar::dxgkrnl {
 
-/// The system's own use of RAM. Its pages are locked, so that an MDL of them may be mapped to the IOMMU.
+/// The system's own use of RAM. Pages of non-paged pool are locked, so that an MDL of them may be mapped to
+/// the IOMMU; those of paged pool are not.
 class PoolPages {
  public:
   explicit PoolPages(mm::PageAllocator& pages) : pages_(pages) {}
@@ -19,8 +20,9 @@ class PoolPages {
   PoolPages& operator=(const PoolPages&) = delete;
 
   /// nullptr: not so many pages are free.
-  [[nodiscard]] void* take(std::size_t count);
-  /// Throws mm::PageStateError when a device can still reach one of them; nothing changes then.
+  [[nodiscard]] void* take(std::size_t count, bool paged);
+  /// Throws mm::PageStateError when somebody else has locked one of them, as for a device that can still
+  /// reach it; nothing changes then.
   void give(void* address);
   /// Taken at the moment.
   [[nodiscard]] std::uint64_t count() const { return count_; }
@@ -28,8 +30,12 @@ class PoolPages {
   [[nodiscard]] bool busy() const { return busy_; }
 
  private:
+  struct Piece {
+    std::vector<mm::Pfn> pages;
+    bool paged;
+  };
   mm::PageAllocator& pages_;
-  std::map<void*, std::vector<mm::Pfn>> taken_;
+  std::map<void*, Piece> taken_;
   std::atomic<std::uint64_t> count_{0};
   std::atomic<bool> busy_{false};
 };

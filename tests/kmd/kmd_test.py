@@ -98,6 +98,31 @@ static VOID Unload(VOID) { if (!OwnMemory()) KeBugCheckEx(0xDEAD, 0, 0, 0, 0); }
         self.assertNotIn("R226", summary["rules_kept"])
         self.assertGreater(summary["rules_kept"]["R142"], 0)
 
+    @covers("R226")
+    def test_pool_is_locked_for_the_gpu(self):
+        """The source is paged pool under an MDL that the driver has locked itself; unlocked, it is no memory of a device."""
+        def changes(lock):
+            return (
+                ("  Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;\n", ""),
+                ("  Iommu.IommuIsolationSupported = Iommu.DmaRemappingSupported = 1;\n", ""),
+                ("  Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);\n",
+                 "  const PVOID Own = ExAllocatePool2(POOL_FLAG_PAGED, COPY_BYTES, EXAMPLE_TAG);\n"
+                 "  PMDL Mdl = IoAllocateMdl(Own, COPY_BYTES, FALSE, FALSE, NULL);\n"
+                 "  RtlCopyMemory(Own, Adapter->Source.Data, COPY_BYTES);\n"
+                 "  MmProbeAndLockPages(Mdl, KernelMode, IoReadAccess);\n"
+                 + ("" if lock else "  MmUnlockPages(Mdl);\n") +
+                 "  for (ULONG Page = 0; Page < COPY_BYTES / PAGE_SIZE; ++Page)\n"
+                 "    Submit(Adapter, COPY_TO_LOCAL, MmGetMdlPfnArray(Mdl)[Page] << PAGE_SHIFT, Page * PAGE_SIZE, PAGE_SIZE - 1, 0);\n"),
+                ("  return RtlEqualMemory(Adapter->Source.Data,",
+                 ("  MmUnlockPages(Mdl);\n" if lock else "") +
+                 "  IoFreeMdl(Mdl);\n  ExFreePoolWithTag(Own, EXAMPLE_TAG);\n"
+                 "  return RtlEqualMemory(Adapter->Source.Data,"))
+        plan = self.plan(start={"iommu": "off"})
+        self.judge([self.variant(*changes(True))], "--scenario", plan, code=0)
+        summary = self.judge([self.variant(*changes(False))], "--scenario", plan)
+        self.assertEqual({entry["rule"] for entry in summary["rules_broken"]}, {"R142"})
+        self.assertTrue(all(not entry["write"] for entry in summary["dma_outside_adls"]))
+
     @covers("E18")
     def test_memory_of_the_system_is_left(self):
         summary = self.judge([self.variant(

@@ -225,8 +225,8 @@ FORCEINLINE PVOID MmGetSystemAddressForMdlSafe(PMDL Mdl, ULONG Priority) {
 PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, BOOLEAN ChargeQuota,
                    PIRP Irp);
 VOID IoFreeMdl(PMDL Mdl);
-/// These two want addresses with page frames behind them: non-paged pool, mappings of memory objects and
-/// MDLs.
+/// These two want addresses with page frames behind them that stay: non-paged pool, mappings of memory
+/// objects and MDLs; the second one paged pool as well, as long as it is locked.
 VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList);
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress);
 VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length);
@@ -243,8 +243,8 @@ PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMOR
 PVOID MmMapIoSpaceEx(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, ULONG Protect);
 VOID MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes);
 
-// A driver whose memory goes through an IOMMU must not import these (R226). They are declared so that its
-// source compiles, and nothing implements them.
+// A driver that opts into isolation must not import these (R226); for others they work, and devices reach
+// their memory where nothing is translated.
 PMDL MmAllocatePagesForMdl(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
                            PHYSICAL_ADDRESS SkipBytes, SIZE_T TotalBytes);
 PMDL MmAllocatePagesForMdlEx(PHYSICAL_ADDRESS LowAddress, PHYSICAL_ADDRESS HighAddress,
@@ -257,6 +257,7 @@ PVOID MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDR
                                              PHYSICAL_ADDRESS BoundaryAddressMultiple,
                                              MEMORY_CACHING_TYPE CacheType);
 VOID MmFreeContiguousMemory(PVOID BaseAddress);
+/// Of pool of both kinds and of what a callback or an MDL has mapped; kernel mode only.
 VOID MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation);
 VOID MmUnlockPages(PMDL MemoryDescriptorList);
 

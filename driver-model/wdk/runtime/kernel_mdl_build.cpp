@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MDLs that a driver makes itself, and the physical addresses of what it has mapped. Paged pool has no page
-// frames that stay, and non-paged pool has some only where the machine gives its pages
-// (Options::take_pool_pages).
+// MDLs that a driver makes itself, and the physical addresses of what it has mapped. Pool has page frames
+// only where the machine gives its pages (Options::take_pool_pages), and those of paged pool stay only while
+// somebody has locked them.
 #include <fmt/format.h>
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
@@ -18,9 +18,8 @@ hw::PhysAddr physical_or_broken(const Runtime& runtime, const void* address, con
   const auto physical = runtime.platform().memory->physical(address);
   if (!physical) {
     runtime.rule_broken(
-        fmt::format("{} of {}: no page frames are there (they are behind non-paged pool, as far as the "
-                    "machine gives pages "
-                    "for it, and behind what a callback or an MDL has mapped)",
+        fmt::format("{} of {}: no page frames are there (they are behind pool, as far as the machine gives "
+                    "pages for it, and behind what a callback or an MDL has mapped)",
                     routine, address));
   }
   return *physical;
@@ -57,6 +56,10 @@ VOID IoFreeMdl(PMDL Mdl) {
 VOID MmBuildMdlForNonPagedPool(PMDL Mdl) {
   Runtime& runtime = Runtime::enter("MmBuildMdlForNonPagedPool");
   runtime.require_at_most(DISPATCH_LEVEL, "MmBuildMdlForNonPagedPool");
+  if (runtime.is_paged_pool(MmGetMdlVirtualAddress(Mdl))) {
+    runtime.rule_broken(
+        fmt::format("MmBuildMdlForNonPagedPool of paged pool at {}", fmt::ptr(MmGetMdlVirtualAddress(Mdl))));
+  }
   auto* start = static_cast<PUCHAR>(MmGetMdlBaseVa(Mdl));
   const ULONG pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);
   for (ULONG i = 0; i < pages; ++i) {
@@ -101,8 +104,14 @@ VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
 
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress) {
   const Runtime& runtime = Runtime::enter("MmGetPhysicalAddress");
+  const hw::PhysAddr address = physical_or_broken(runtime, BaseAddress, "MmGetPhysicalAddress");
+  const auto& is_locked = runtime.options().is_locked;
+  if (runtime.is_paged_pool(BaseAddress) && !(is_locked && is_locked(address))) {
+    runtime.rule_broken(
+        fmt::format("MmGetPhysicalAddress of paged pool at {} that nobody has locked", BaseAddress));
+  }
   PHYSICAL_ADDRESS result;
-  result.QuadPart = static_cast<LONGLONG>(physical_or_broken(runtime, BaseAddress, "MmGetPhysicalAddress"));
+  result.QuadPart = static_cast<LONGLONG>(address);
   return result;
 }
 

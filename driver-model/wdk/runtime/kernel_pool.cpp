@@ -28,8 +28,9 @@ PVOID ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
                     ((Flags & POOL_FLAG_PAGED) != 0);
   PVOID address = nullptr;
   if ((Flags & kRequiredBits & ~kKnownRequired) == 0 && kinds == 1) {
-    address = runtime.pool_allocate(NumberOfBytes, Tag, (Flags & POOL_FLAG_UNINITIALIZED) == 0,
-                                    (Flags & POOL_FLAG_PAGED) == 0);
+    address = runtime.pool_allocate(
+        NumberOfBytes, Tag, (Flags & POOL_FLAG_UNINITIALIZED) == 0,
+        (Flags & POOL_FLAG_PAGED) == 0 ? Runtime::Pool::kNonPaged : Runtime::Pool::kPaged);
   }
   if (address == nullptr && (Flags & POOL_FLAG_RAISE_ON_FAILURE) != 0) raise_allocation_failure();
   return address;
@@ -40,8 +41,9 @@ PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
   runtime.require_at_most((static_cast<ULONG>(PoolType) & PagedPool) != 0 ? APC_LEVEL : DISPATCH_LEVEL,
                           "ExAllocatePoolWithTag");
   const bool zero = (static_cast<ULONG>(PoolType) & POOL_ZERO_ALLOCATION) != 0;
-  PVOID address =
-      runtime.pool_allocate(NumberOfBytes, Tag, zero, (static_cast<ULONG>(PoolType) & PagedPool) == 0);
+  const bool paged = (static_cast<ULONG>(PoolType) & PagedPool) != 0;
+  PVOID address = runtime.pool_allocate(NumberOfBytes, Tag, zero,
+                                        paged ? Runtime::Pool::kPaged : Runtime::Pool::kNonPaged);
   if (address == nullptr && (static_cast<ULONG>(PoolType) & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) {
     raise_allocation_failure();
   }

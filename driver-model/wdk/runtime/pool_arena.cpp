@@ -48,4 +48,12 @@ std::size_t PoolArena::size_of(const void* address) const {
   return piece.block != 0 ? piece.block : piece.pages * kPage;
 }
 
+bool PoolArena::holds(const void* address) const {
+  const auto number = reinterpret_cast<std::uintptr_t>(address);
+  const auto next = pieces_.upper_bound(number);
+  if (next == pieces_.begin()) return false;
+  const auto& [first, piece] = *std::prev(next);
+  return number - first < piece.pages * kPage;
+}
+
 }  // namespace gpudmar::wdk

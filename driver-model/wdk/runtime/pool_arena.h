@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Non-paged pool in memory that has page frames: whole pages come from a source, smaller blocks share them.
+// Pool in memory that has page frames: whole pages come from a source, smaller blocks share them.
 #pragma once
 
 #include <bitset>
@@ -25,6 +25,8 @@ class PoolArena {
   void free(void* address);
   /// Bytes of a block, as they were rounded up.
   [[nodiscard]] std::size_t size_of(const void* address) const;
+  /// The address is in a page that the source gave.
+  [[nodiscard]] bool holds(const void* address) const;
 
  private:
   static constexpr std::size_t kSmallest = 16;

@@ -57,6 +57,8 @@ Runtime::Runtime(const hw::Platform& platform, Options options)
   if (platform_.time == nullptr) throw std::logic_error("the WDK runtime needs a platform with time");
   if (options_.take_pool_pages && options_.give_pool_pages)
     arena_ = std::make_unique<PoolArena>(options_.take_pool_pages, options_.give_pool_pages);
+  if (options_.take_paged_pool_pages && options_.give_pool_pages)
+    paged_arena_ = std::make_unique<PoolArena>(options_.take_paged_pool_pages, options_.give_pool_pages);
   active_runtime = this;
 }
 
@@ -77,9 +79,9 @@ void Runtime::drop_pool() {
   pool_.clear();
 }
 
-void Runtime::release(void* address, const PoolBlock& block) const {
-  if (block.framed)
-    arena_->free(address);
+void Runtime::release(void* address, const PoolBlock& block) {
+  if (block.arena != nullptr)
+    block.arena->free(address);
   else
     std::free(address);
 }
@@ -211,7 +213,7 @@ std::string Runtime::object_name(const void* object) const {
   return name == names_.end() ? fmt::format("the object at {}", object) : name->second;
 }
 
-void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero, bool framed) {
+void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero, Pool pool) {
   if (tag == 0 || bytes == 0) return nullptr;
   if (pool_failure_countdown_ == 0) return nullptr;
   if (pool_failure_countdown_ > 0) --pool_failure_countdown_;
@@ -224,13 +226,15 @@ void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero, bool frame
   }
   if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
   std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  framed = framed && arena_ != nullptr;
-  void* address = framed ? arena_->allocate(bytes) : std::aligned_alloc(alignment, rounded);
+  PoolArena* const arena = pool == Pool::kNonPaged ? arena_.get()
+                           : pool == Pool::kPaged  ? paged_arena_.get()
+                                                   : nullptr;
+  void* address = arena != nullptr ? arena->allocate(bytes) : std::aligned_alloc(alignment, rounded);
   if (address == nullptr) return nullptr;
-  if (framed) rounded = arena_->size_of(address);
+  if (arena != nullptr) rounded = arena->size_of(address);
   // Drivers that forget to initialise shall see it.
   memset(address, zero ? 0 : 0xCD, rounded);
-  pool_[address] = {bytes, tag, framed};
+  pool_[address] = {bytes, tag, arena};
   lend("pool", address, bytes);
   return address;
 }
@@ -252,7 +256,8 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
   try {
     release(address, block->second);
   } catch (const std::logic_error& error) {
-    rule_broken(fmt::format("freeing pool at {} that a device can still reach: {}", address, error.what()));
+    rule_broken(fmt::format("freeing pool at {} that is locked or that a device can still reach: {}", address,
+                            error.what()));
   }
   pool_.erase(block);
   take_back("pool", address);
@@ -262,6 +267,10 @@ std::size_t Runtime::pool_bytes() const {
   std::size_t bytes = 0;
   for (const auto& [address, block] : pool_) bytes += block.bytes;
   return bytes;
+}
+
+bool Runtime::is_paged_pool(const void* address) const {
+  return paged_arena_ != nullptr && paged_arena_->holds(address);
 }
 
 void Runtime::debug_print(std::string_view text) const {

@@ -73,6 +73,10 @@ class Runtime {
     /// MDLs of it have page frames, and devices can reach it. Empty: pool is the host's memory and has none.
     PoolArena::Take take_pool_pages;
     PoolArena::Give give_pool_pages;
+    /// The same for paged pool, which give_pool_pages takes back as well: pages that nobody has locked yet.
+    PoolArena::Take take_paged_pool_pages;
+    /// Somebody keeps the page at this physical address where it is. Empty: nobody.
+    std::function<bool(hw::PhysAddr)> is_locked;
     /// Receives the text of DbgPrint. Empty: standard error.
     std::function<void(std::string_view)> debug_output;
     /// Begins a thread of execution, for system threads, timers, DPCs and work items. Empty: those routines
@@ -145,8 +149,9 @@ class Runtime {
 
   // ---- Pool ----
 
-  /// `framed`: from the source of pages, if there is one.
-  [[nodiscard]] void* pool_allocate(std::size_t bytes, ULONG tag, bool zero, bool framed = false);
+  /// Where a block comes from: the source of pages for its kind, if there is one, else the host's memory.
+  enum class Pool { kHost, kNonPaged, kPaged };
+  [[nodiscard]] void* pool_allocate(std::size_t bytes, ULONG tag, bool zero, Pool pool = Pool::kHost);
   void pool_free(void* address, ULONG tag, bool check_tag);
   [[nodiscard]] std::size_t pool_blocks() const { return pool_.size(); }  ///< allocations alive
   [[nodiscard]] std::size_t pool_bytes() const;                           ///< bytes in them
@@ -154,6 +159,9 @@ class Runtime {
   void fail_pool_after(std::int64_t allocations) { pool_failure_countdown_ = allocations; }
   /// Give up everything that is still allocated: for owners that the source of pages does not outlive.
   void drop_pool();
+
+  /// The address is in paged pool that has page frames.
+  [[nodiscard]] bool is_paged_pool(const void* address) const;
 
   void debug_print(std::string_view text) const;
 
@@ -179,10 +187,10 @@ class Runtime {
   struct PoolBlock {
     std::size_t bytes;
     ULONG tag;
-    bool framed;
+    PoolArena* arena;  // null: the host's memory
   };
 
-  void release(void* address, const PoolBlock& block) const;
+  static void release(void* address, const PoolBlock& block);
 
   hw::Platform platform_;
   Options options_;
@@ -192,6 +200,7 @@ class Runtime {
   std::map<const void*, std::string> names_;
   std::map<void*, PoolBlock> pool_;
   std::unique_ptr<PoolArena> arena_;  // null: no source of pages
+  std::unique_ptr<PoolArena> paged_arena_;
   std::int64_t pool_failure_countdown_ = -1;
   std::unique_ptr<Objects> objects_;
 };

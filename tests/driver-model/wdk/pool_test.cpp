@@ -51,9 +51,13 @@ TEST(PoolArena, SmallBlocksShareAPageAndCrossNone) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(c) % 128, 0u);
   source.arena.free(a);
   EXPECT_EQ(source.arena.allocate(17), a) << "the freed block";
+  EXPECT_TRUE(source.arena.holds(a));
+  EXPECT_TRUE(source.arena.holds(static_cast<UCHAR*>(c) + 127));
+  EXPECT_FALSE(source.arena.holds(&source));
   source.arena.free(a);
   source.arena.free(b);
   source.arena.free(c);
+  EXPECT_FALSE(source.arena.holds(a));
   EXPECT_TRUE(source.given.empty());
   EXPECT_EQ(source.left, 8u);
 }
