@@ -27,7 +27,8 @@ inline constexpr std::uint64_t kMdlWithUnlockedPages = 0x1236;
 inline constexpr std::uint64_t kIommuFault = 0x26;
 inline constexpr std::uint32_t kVideoMemoryManagementInternal = 0x10E;  ///< the video memory manager
 inline constexpr std::uint32_t kVideoSchedulerInternalError = 0x119;
-inline constexpr std::uint32_t kVideoTdrFailure = 0x116;  ///< a hung GPU can not be recovered
+inline constexpr std::uint32_t kVideoTdrFailure =
+    0x116;  ///< a hung GPU can not be recovered; parameter 3: a status
 
 // Parameter 1 of 0x10E.
 inline constexpr std::uint64_t kApertureUnmapFailed = 0x3;

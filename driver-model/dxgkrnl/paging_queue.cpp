@@ -84,13 +84,23 @@ PagingQueue::PagingQueue(const PagingPort& port, const Config& config, Wait wait
   buffer_ = buffers_.begin();
 }
 
-// The next buffer, when the GPU is through with it. While nothing may be submitted there is always a new one.
+// The next buffer, when the GPU is through with it. While nothing may be submitted it is one that nothing has
+// been written to since the reset, or a new one; without memory for that the reset has failed.
 PagingQueue::Buffer& PagingQueue::advance() {
+  const auto old = buffer_;
+  if (++buffer_ == buffers_.end()) buffer_ = buffers_.begin();
   if (deferring_) {
-    buffer_ = buffers_.emplace(std::next(buffer_), port_, config_);
+    if (buffer_ == old || buffer_->busy) {
+      try {
+        buffer_ = buffers_.emplace(std::next(old), port_, config_);
+      } catch (const std::bad_alloc&) {
+        throw BugCheck(bugcheck::kVideoTdrFailure,
+                       {0, 0, static_cast<std::uint32_t>(STATUS_INSUFFICIENT_RESOURCES), 0},
+                       "no memory for the paging buffers of a reset's clean-up");
+      }
+    }
     return *buffer_;
   }
-  if (++buffer_ == buffers_.end()) buffer_ = buffers_.begin();
   if (buffer_->busy) wait_(*this, buffer_->last_fence);
   buffer_->used = buffer_->private_used = 0;
   buffer_->busy = false;

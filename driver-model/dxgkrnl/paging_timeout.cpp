@@ -82,7 +82,7 @@ void Paging::reset_adapter() {
       status = call.done(entry(port_.context));
     }
     if (!NT_SUCCESS(status))
-      throw BugCheck(bugcheck::kVideoTdrFailure, {0, static_cast<std::uint32_t>(status), 0, 0},
+      throw BugCheck(bugcheck::kVideoTdrFailure, {0, 0, static_cast<std::uint32_t>(status), 0},
                      fmt::format("{} failed: {:#x}", name, static_cast<std::uint32_t>(status)));
   };
   for (const auto& adapter : adapters_)

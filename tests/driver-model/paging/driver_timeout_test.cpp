@@ -2,6 +2,7 @@
 // Time-outs with a scripted driver: which calls it gets, in which order, and what its answers lead to.
 #include <algorithm>
 
+#include "driver-model/dxgkrnl/bugcheck.h"
 #include "tests/driver-model/paging/scripted_driver.h"
 
 namespace gpudmar::test {
@@ -119,6 +120,52 @@ TEST_F(DriverTimeout, FailedResetsEndTheSystem) {
     script_.status[call] = STATUS_UNSUCCESSFUL;
     EXPECT_EQ(end_of_residency(id), Ends(0x116, 0)) << call;
     script_.status.clear();
+    m_.reset();
+  }
+}
+
+// Each operation of the clean-up fills a paging buffer. There are two; another one wants memory.
+TEST_F(DriverTimeout, ACleanUpNeedsMemoryForItsThirdBuffer) {
+  covers("E11");
+  struct Case {
+    unsigned mapped;  // allocations in the aperture: operations of the clean-up
+    bool memory;
+    bool ends;
+  };
+  for (const Case& c : {Case{2, false, false}, Case{3, true, false}, Case{3, false, true}}) {
+    SCOPED_TRACE(testing::Message() << c.mapped << " operations, memory " << c.memory);
+    script_.on_build = nullptr;
+    script_.on_submit = nullptr;
+    script_.per_engine = false;
+    start();
+    for (unsigned i = 0; i < c.mapped; ++i)
+      ASSERT_EQ(paging().make_resident(create_physical(1)), STATUS_SUCCESS);
+    const AllocationId id = create_physical(1);
+    script_.calls.clear();
+    const auto called = [&](const char* call) {
+      return std::find(script_.calls.begin(), script_.calls.end(), call) != script_.calls.end();
+    };
+    script_.on_submit = [&](const DXGKARG_SUBMITCOMMAND& args) {
+      if (called("RestartFromTimeout")) complete(args.SubmissionFenceId);
+      return STATUS_SUCCESS;
+    };
+    script_.on_build = [&](DXGKARG_BUILDPAGINGBUFFER& args) {
+      const bool cleaning = called("ResetFromTimeout") && !called("RestartFromTimeout");
+      if (cleaning && !c.memory) m_->kernel->pages().failures().after(0, true);
+      args.pDmaBuffer = static_cast<UCHAR*>(args.pDmaBuffer) + (cleaning ? args.DmaSize : 16);
+      return STATUS_SUCCESS;
+    };
+    std::uint64_t status = 0;
+    try {
+      EXPECT_EQ(paging().make_resident(id), STATUS_SUCCESS);
+    } catch (const dxgkrnl::BugCheck& bugcheck) {
+      EXPECT_EQ(bugcheck.code(), 0x116U);
+      status = bugcheck.parameter(2);
+    }
+    EXPECT_EQ(status, c.ends ? static_cast<std::uint32_t>(STATUS_INSUFFICIENT_RESOURCES) : 0U);
+    EXPECT_EQ(called("RestartFromTimeout"), !c.ends);
+    EXPECT_EQ(m_->kernel->pages().failures().disarm(), c.ends) << "two buffers are enough for two operations";
+    if (!c.ends) EXPECT_EQ(m_->kernel->stop(), STATUS_SUCCESS);
     m_.reset();
   }
 }
