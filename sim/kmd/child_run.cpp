@@ -165,10 +165,20 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
 
 void ChildRun::make_judge() {
   Judge::Hooks hooks;
-  hooks.broken = [this](const std::string& rule, const std::string& what) {
-    events_.send({{"t", "rule"}, {"rule", rule}, {"text", what}, {"f", call_frames_}, {"in", where()}});
+  const auto tell = [this](const std::string& rule, const std::string& what, const Frames& frames) {
+    events_.send({{"t", "rule"}, {"rule", rule}, {"text", what}, {"f", frames}, {"in", where()}});
+  };
+  hooks.broken = [this, tell](const std::string& rule, const std::string& what) {
+    tell(rule, what, call_frames_);
     if (rule == "R226")
       break_off("does_not_load", "it opts into IOMMU isolation and imports what no such driver may", {});
+  };
+  hooks.broken_at = [this, tell](const std::string& rule, const std::string& what, std::size_t call) {
+    tell(rule, what, remembered_.at(call));
+  };
+  hooks.here = [this] {
+    remembered_.push_back(call_frames_);
+    return remembered_.size() - 1;
   };
   hooks.loan = [this](const char* kind, std::uint64_t id, std::uint64_t pages, bool begins) {
     events_.send({{"t", "loan"},
@@ -193,6 +203,10 @@ void ChildRun::make_judge() {
     return std::nullopt;
   };
   hooks.is_lead = [this](HANDLE adapter) { return kernel_->space_of_lead(adapter) != nullptr; };
+  hooks.function_of = [this](HANDLE adapter) -> std::optional<int> {
+    const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
+    return physical == nullptr ? std::nullopt : std::optional<int>(static_cast<int>(physical->index()));
+  };
   hooks.pages_of = [this](HANDLE memory) {
     const auto object = kernel_->memory().object(memory);
     return object ? object->page_frames : std::vector<std::uint64_t>();
@@ -231,7 +245,7 @@ void ChildRun::call_begins(const dxgkrnl::CallRecord& record) {
   call_frames_ = driver_ == nullptr || entry ? Frames() : driver_frames(driver_->module());
   now.frames.push_back(call_frames_);
   events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
-  judge_->begins(record.name, record.arguments, record.adapter);
+  judge_->begins(record.name, record.arguments, record.adapter, record.function);
   if (entry) {
     if (now.ddis.empty()) now.ddi_begin = record.begin;
     now.ddis.push_back(record.name);
@@ -253,7 +267,8 @@ void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
     stopped_ddi_ = now.ddis.empty() ? "" : now.ddis.back();
     if (!entry) last_frames_ = call_frames_;
   }
-  judge_->ends(record.name, record.arguments, record.status, record.bugcheck, record.adapter);
+  judge_->ends(record.name, record.arguments, record.status, record.bugcheck, record.adapter,
+               record.function);
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();
   ++now.activity;

@@ -123,10 +123,11 @@ class ChildRun {
   std::map<const void*, std::vector<SystemPage>> system_adls_;
   std::multiset<SystemPage> system_pages_;
   std::string stage_;
-  std::string last_error_;  ///< what the kernel said of the last broken rule
-  Frames last_frames_;      ///< and where
-  Frames call_frames_;      ///< of the callback that begins or ends
-  std::string stopped_in_;  ///< the innermost call that a bugcheck came through; empty: none did
+  std::string last_error_;          ///< what the kernel said of the last broken rule
+  Frames last_frames_;              ///< and where
+  Frames call_frames_;              ///< of the callback that begins or ends
+  std::vector<Frames> remembered_;  ///< of those that the judge comes back to
+  std::string stopped_in_;          ///< the innermost call that a bugcheck came through; empty: none did
   std::string stopped_ddi_;
   bool started_ = false;
   bool absent_ = false;  ///< the last start failed for want of memory, as planned

@@ -32,8 +32,34 @@ const std::map<std::string, const char*>& must_succeed() {
   return table;
 }
 
-/// Callbacks of the port whose only argument that can be wrong, in practice, is the adapter's handle.
-bool takes_handle_first(const std::string& name) {
+/// Callbacks that take the handle of any adapter, and first. Those that take the lead's are in
+/// judge_legacy.cpp.
+bool takes_handle(const std::string& name) {
+  static const std::set<std::string> names{"DxgkCbAcquirePostDisplayOwnership",
+                                           "DxgkCbEvalAcpiMethod",
+                                           "DxgkCbExcludeAdapterAccess",
+                                           "DxgkCbGetDeviceInformation",
+                                           "DxgkCbIndicateChildStatus",
+                                           "DxgkCbIsDevicePresent",
+                                           "DxgkCbMapMemory",
+                                           "DxgkCbNotifyDpc",
+                                           "DxgkCbNotifyInterrupt",
+                                           "DxgkCbQueryServices",
+                                           "DxgkCbQueueDpc",
+                                           "DxgkCbReadDeviceSpace",
+                                           "DxgkCbSynchronizeExecution",
+                                           "DxgkCbUnmapMemory",
+                                           "DxgkCbWriteDeviceSpace"};
+  return names.count(name) != 0;
+}
+
+/// Those of them that tell of an interrupt: it is that of the member whose routine runs.
+bool tells_of_interrupt(const std::string& name) {
+  return name == "DxgkCbQueueDpc" || name == "DxgkCbNotifyInterrupt" || name == "DxgkCbNotifyDpc";
+}
+
+/// Those whose arguments are the driver's to get right: what a device has decides about the others.
+bool arguments_are_known(const std::string& name) {
   static const std::set<std::string> names{"DxgkCbGetDeviceInformation", "DxgkCbMapMemory",
                                            "DxgkCbUnmapMemory", "DxgkCbSynchronizeExecution"};
   return names.count(name) != 0;
@@ -65,18 +91,32 @@ void Judge::check_level_and_arguments(const std::string& name, const void* argum
 
 // E14: an interrupt routine queues its DPC and tells of the interrupt, nothing else.
 void Judge::check_interrupt_routine(const Thread& thread, const std::string& name) {
-  if (thread.calls.empty() || thread.calls.back() != "DxgkDdiInterruptRoutine") return;
+  if (thread.calls.empty() || thread.calls.back().name != "DxgkDdiInterruptRoutine") return;
   check("E14", name == "DxgkCbQueueDpc" || name == "DxgkCbNotifyInterrupt",
         name + " in the interrupt routine");
 }
 
-void Judge::begins(const std::string& name, const void* arguments, HANDLE adapter) {
+// E17: a live handle, and in the routines of an interrupt that member's.
+void Judge::check_handle(const Thread& thread, const std::string& name, HANDLE adapter) {
+  if (!takes_handle(name)) return;
+  const std::optional<int> function = hooks_.function_of(adapter);
+  check("E17", function.has_value(),
+        fmt::format("{} with {}, which is no adapter's handle", name, fmt::ptr(adapter)));
+  if (!function || !tells_of_interrupt(name) || thread.calls.empty()) return;
+  const Call& outer = thread.calls.back();
+  if (outer.name == "DxgkDdiInterruptRoutine" || outer.name == "DxgkDdiDpcRoutine")
+    check("E17", *function == outer.function,
+          fmt::format("{} with the handle of adapter {} in {} of adapter {}", name, *function, outer.name,
+                      outer.function));
+}
+
+void Judge::begins(const std::string& name, const void* arguments, HANDLE adapter, int function) {
   Thread& thread = threads_[hooks_.thread()];
   check_interrupt_routine(thread, name);
+  check_handle(thread, name, adapter);
   if (name == "DxgkDdiStartDevice") thread.asked_for_resources = false;
   if (name == "DxgkCbGetDeviceInformation") thread.asked_for_resources = true;
-  thread.calls.push_back(name);
-  thread.irqls.push_back(hooks_.irql());
+  thread.calls.push_back({name, hooks_.irql(), function});
   if (name == "DxgkDdiBuildPagingBuffer" && arguments != nullptr) paging_begins(arguments);
   const bool legacy = is_legacy_callback(name);
   if (!legacy && !is_memory_callback(name)) return;
@@ -108,15 +148,20 @@ void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS s
           fmt::format("{} returns {:#x}", name, static_cast<std::uint32_t>(status)));
   if (name == "DxgkDdiStartDevice" && NT_SUCCESS(status))
     check("E19", thread.asked_for_resources, "StartDevice does not call DxgkCbGetDeviceInformation");
-  const unsigned before = thread.irqls.back();
+  saving_ends(thread, name);
+  const unsigned before = thread.calls.back().irql;
   check("wdk.irql", hooks_.irql() == before,
         fmt::format("{} was entered at IRQL {} and returns at {}", name, before, hooks_.irql()));
 }
 
-// R226: only who opts into isolation is bound by it.
-void Judge::caps_answered(const void* arguments) {
-  const auto& query = *static_cast<const DXGKARG_QUERYADAPTERINFO*>(arguments);
-  if (query.Type != DXGKQAITYPE_DRIVERCAPS || query.OutputDataSize < sizeof(DXGK_DRIVERCAPS)) return;
+// R226: only who opts into isolation is bound by it. R201, R207: how much each save area has.
+void Judge::adapter_info_answered(const DXGKARG_QUERYADAPTERINFO& query, NTSTATUS status, int function) {
+  if (query.Type == DXGKQAITYPE_FRAMEBUFFERSAVESIZE && query.InputDataSize >= sizeof(UINT))
+    save_sizes_[{function, *static_cast<const UINT*>(query.pInputData)}] =
+        NT_SUCCESS(status) ? static_cast<const DXGK_FRAMEBUFFERSAVEAREA*>(query.pOutputData)->MaximumSize : 0;
+  if (!NT_SUCCESS(status) || query.Type != DXGKQAITYPE_DRIVERCAPS ||
+      query.OutputDataSize < sizeof(DXGK_DRIVERCAPS))
+    return;
   const auto& caps = *static_cast<const DXGK_DRIVERCAPS*>(query.pOutputData);
   if (caps.MemoryManagementCaps.IoMmuSecureModeSupported == 0) return;
   std::string names;
@@ -125,20 +170,18 @@ void Judge::caps_answered(const void* arguments) {
 }
 
 void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
-                 HANDLE adapter) {
+                 HANDLE adapter, int function) {
   Thread& thread = threads_[hooks_.thread()];
   // What a status brings about is no bugcheck of the entry point's own.
   const bool answered = !bugcheck || !NT_SUCCESS(status);
-  if (is_entry_point(name) && answered && !thread.irqls.empty()) check_end_of_ddi(thread, name, status);
-  if (takes_handle_first(name) && !bugcheck)
-    check("E17", status != STATUS_INVALID_PARAMETER, name + " refuses its adapter handle or its arguments");
-  if (!thread.calls.empty()) {
-    thread.calls.pop_back();
-    thread.irqls.pop_back();
-  }
+  if (is_entry_point(name) && answered && !thread.calls.empty()) check_end_of_ddi(thread, name, status);
+  if (arguments_are_known(name) && !bugcheck && hooks_.function_of(adapter).has_value())
+    check("wdk.arguments", status != STATUS_INVALID_PARAMETER, name + " refuses its arguments");
+  if (!thread.calls.empty()) thread.calls.pop_back();
   if (bugcheck || arguments == nullptr) return;
   if (name == "DxgkDdiBuildPagingBuffer") return paging_ends(arguments, status);
-  if (name == "DxgkDdiQueryAdapterInfo" && NT_SUCCESS(status)) return caps_answered(arguments);
+  if (name == "DxgkDdiQueryAdapterInfo")
+    return adapter_info_answered(*static_cast<const DXGKARG_QUERYADAPTERINFO*>(arguments), status, function);
   if (is_legacy_callback(name)) return legacy_ends(name, arguments, adapter, status);
   if (!NT_SUCCESS(status)) return;
   if (name == "DxgkCbCreatePhysicalMemoryObject") {

@@ -9,7 +9,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +20,9 @@ class Judge {
  public:
   struct Hooks {
     std::function<void(const std::string& rule, const std::string& what)> broken;
+    /// The same of an earlier call, which here() was asked about while it ran.
+    std::function<void(const std::string& rule, const std::string& what, std::size_t call)> broken_at;
+    std::function<std::size_t()> here;
     /// A memory object, adapter object, ADL or CPU mapping begins or ends.
     std::function<void(const char* kind, std::uint64_t id, std::uint64_t pages, bool begins)> loan;
     /// Pages of an ADL that is gone.
@@ -28,6 +30,8 @@ class Judge {
     /// Number of the link that an adapter handle belongs to; nullopt: no live handle.
     std::function<std::optional<unsigned>(HANDLE adapter)> link_of;
     std::function<bool(HANDLE adapter)> is_lead;  ///< a live handle, and its link's lead's
+    /// Index of the function that an adapter handle belongs to; nullopt: no live handle.
+    std::function<std::optional<int>(HANDLE adapter)> function_of;
     /// Page frames of what a 2.4 callback gave out.
     std::function<std::vector<std::uint64_t>(HANDLE memory)> pages_of;
     std::function<unsigned()> irql;
@@ -38,11 +42,12 @@ class Judge {
   explicit Judge(Hooks hooks) : hooks_(std::move(hooks)) {}
 
   /// A call of either direction begins; `arguments` of the memory callbacks, of BuildPagingBuffer and of
-  /// QueryAdapterInfo, else anything; `adapter`: the handle that a callback takes beside them.
-  void begins(const std::string& name, const void* arguments, HANDLE adapter = nullptr);
+  /// QueryAdapterInfo, else anything; `adapter`: the handle that a callback takes beside them; `function`:
+  /// whose entry point it is, -1 of none.
+  void begins(const std::string& name, const void* arguments, HANDLE adapter = nullptr, int function = -1);
   /// It ended; `bugcheck`: with the end of the system.
   void ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
-            HANDLE adapter = nullptr);
+            HANDLE adapter = nullptr, int function = -1);
 
   /// Somebody else looks at a rule; and found it broken, and has told.
   void look(const std::string& rule) { ++looks_[rule]; }
@@ -73,12 +78,19 @@ class Judge {
     std::map<void*, std::uint64_t> mappings;  // base to size
     [[nodiscard]] std::uint64_t pages() const { return BYTES_TO_PAGES(size); }
   };
-  /// One thread's calls, the innermost last.
+  using Place = std::pair<unsigned, UINT>;  // of a save area: link and physical adapter
+  struct Call {
+    std::string name;
+    unsigned irql = 0;
+    int function = -1;
+  };
   struct Thread {
-    std::vector<std::string> calls;
-    std::vector<unsigned> irqls;
+    std::vector<Call> calls;  ///< the innermost last
     bool asked_for_resources = false;
-    const UCHAR* buffer = nullptr;  ///< of BuildPagingBuffer, at its begin
+    // Of the entry point that runs:
+    std::map<Place, std::size_t> unpinned;  ///< pins without memory, and nothing done about it: call
+    std::set<Place> cancelled;              ///< not even a page could be mapped
+    const UCHAR* buffer = nullptr;          ///< of BuildPagingBuffer, at its begin
     UINT buffer_size = 0;
     UINT multipass = 0;
   };
@@ -89,13 +101,20 @@ class Judge {
     std::vector<std::uint64_t> pages;
     PMDL mdl = nullptr;  ///< the driver's own
   };
+  /// Of a save area, for the CPU.
+  struct View {
+    std::size_t before = 0;  ///< bytes in front of what was asked for
+    std::size_t hash = 0;    ///< of them, as they were
+    bool alone = true;       ///< nobody else shows or pins the area
+  };
 
   /// Counts a look at a rule; tells when it is broken.
   void check(const char* rule, bool kept, const std::string& what);
   void check_level_and_arguments(const std::string& name, const void* arguments);
   void check_interrupt_routine(const Thread& thread, const std::string& name);
+  void check_handle(const Thread& thread, const std::string& name, HANDLE adapter);
   void check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status);
-  void caps_answered(const void* arguments);
+  void adapter_info_answered(const DXGKARG_QUERYADAPTERINFO& query, NTSTATUS status, int function);
   void create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void create_mdl(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void open(const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT& args);
@@ -112,8 +131,15 @@ class Judge {
   void legacy_ends(const std::string& name, const void* arguments, HANDLE adapter, NTSTATUS status);
   void block_given(const std::string& name, const char* end, const void* arguments, unsigned link);
   void block_ends(const std::string& name, HANDLE handle);
-  void frame_buffer_begins(const std::string& name, const void* arguments, unsigned link);
+
+  // judge_save.cpp
+  void frame_buffer_begins(const std::string& name, const void* arguments, unsigned link, HANDLE adapter);
+  void frame_buffer_failed(const std::string& name, const void* arguments, unsigned link, NTSTATUS status);
   void frame_buffer_ends(const std::string& name, const void* arguments, unsigned link);
+  void saving_ends(Thread& thread, const std::string& name);
+  [[nodiscard]] std::uint64_t save_size(HANDLE adapter, UINT index) const;
+  void share_views(const Place& place);
+
   void paging_begins(const void* arguments);
   void paging_ends(const void* arguments, NTSTATUS status);
   void make_live(unsigned link, const std::vector<std::uint64_t>& pages);
@@ -136,8 +162,9 @@ class Judge {
   std::set<HANDLE> ended_;                                                // handles that were good once
   std::map<unsigned, std::unordered_map<std::uint64_t, unsigned>> live_;  // by link: page to ADLs
   std::map<HANDLE, Block> blocks_;
-  std::map<std::pair<unsigned, UINT>, std::vector<std::uint64_t>> pins_;  // by link and physical adapter
-  std::set<std::tuple<unsigned, UINT, void*>> views_;                     // of save areas
+  std::map<Place, std::vector<std::uint64_t>> pins_;
+  std::map<std::pair<Place, void*>, View> views_;             // by base
+  std::map<std::pair<int, UINT>, std::uint64_t> save_sizes_;  // by the lead's function and the index
   std::map<std::uint64_t, Thread> threads_;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of the 2.4 callbacks, of frame-buffer save, and of paging buffers.
+// The rules of the 2.4 callbacks and of paging buffers.
 #include <fmt/format.h>
 
-#include "sim/kmd/judge.h"
+#include "sim/kmd/judge_arguments.h"
 
 namespace gpudmar::sim::kmd {
 namespace {
@@ -10,26 +10,7 @@ namespace {
 constexpr std::uint64_t kLargestMdl = (4ULL << 30) - PAGE_SIZE;
 constexpr CSHORT kHoldsPages = MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_IO_SPACE;
 
-bool page_multiple(std::uint64_t value) { return value % PAGE_SIZE == 0; }
 bool power_of_two(std::uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
-
-template <typename T>
-const T& as(const void* arguments) {
-  return *static_cast<const T*>(arguments);
-}
-
-std::vector<std::uint64_t> pages_of(PMDL mdl) {
-  const ULONG count = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(mdl), MmGetMdlByteCount(mdl));
-  const PFN_NUMBER* first = MmGetMdlPfnArray(mdl);
-  return {first, first + count};
-}
-
-std::vector<std::uint64_t> pages_of(const DXGK_ADL& adl) {
-  std::vector<std::uint64_t> pages(adl.PageCount);
-  for (UINT32 i = 0; i < adl.PageCount; ++i)
-    pages[i] = adl.Flags.Contiguous != 0 ? adl.BasePageNumber + i : adl.Pages[i];
-  return pages;
-}
 
 /// What takes the memory of a callback back.
 const std::map<std::string, const char*>& taken_back_by() {
@@ -91,7 +72,7 @@ void Judge::legacy_begins(const std::string& name, const void* arguments, HANDLE
   } else if (takes_back(name)) {
     block_ends(name, as<DXGKARGCB_UNMAPMDLFROMIOMMU>(arguments).hMemoryHandle);
   } else {
-    frame_buffer_begins(name, arguments, link);
+    frame_buffer_begins(name, arguments, link, adapter);
   }
 }
 
@@ -107,39 +88,16 @@ void Judge::block_ends(const std::string& name, HANDLE handle) {
     check("R222", pages_of(it->second.mdl) == it->second.pages, "the MDL was changed while it was mapped");
 }
 
-void Judge::frame_buffer_begins(const std::string& name, const void* arguments, unsigned link) {
-  const auto pins = [&](UINT index, SIZE_T size) {
-    check("R201", size != 0 && page_multiple(size), fmt::format("{} of {} bytes", name, size));
-    check("R205", pins_.count({link, index}) == 0, name + " of a frame buffer that is pinned");
-  };
-  if (name == "DxgkCbPinFrameBufferForSave") {
-    const auto& args = as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments);
-    pins(args.PhysicalAdapterIndex, args.CommitSize);
-  } else if (name == "DxgkCbPinFrameBufferForSave2") {
-    const auto& args = as<DXGKARGCB_PINFRAMEBUFFERFORSAVE2>(arguments);
-    pins(args.PhysicalAdapterIndex, args.CommitSize);
-    check("R202", args.Flags.Reserved == 0, fmt::format("{} with flags {:#x}", name, args.Flags.Value));
-  } else if (name == "DxgkCbUnpinFrameBufferForSave") {
-    const UINT index = as<DXGKARGCB_UNPINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex;
-    check("R204", pins_.count({link, index}) != 0, "Unpin of a frame buffer that is not pinned");
-  } else if (name == "DxgkCbMapFrameBufferPointer") {
-    const auto& args = as<DXGKARGCB_MAPFRAMEBUFFERPOINTER>(arguments);
-    check("R207", args.Size != 0 && page_multiple(args.Size) && page_multiple(args.Offset),
-          fmt::format("{} of {:#x} bytes at {:#x}", name, args.Size, args.Offset));
-  } else {
-    const auto& args = as<DXGKARGCB_UNMAPFRAMEBUFFERPOINTER>(arguments);
-    check("R209", views_.count({link, args.PhysicalAdapterIndex, args.pBaseAddress}) != 0,
-          fmt::format("{} of {}, where nothing is mapped", name, fmt::ptr(args.pBaseAddress)));
-  }
-}
-
 void Judge::legacy_ends(const std::string& name, const void* arguments, HANDLE adapter, NTSTATUS status) {
   if (taken_back_by().count(name) != 0)
     check("R26", status != STATUS_NOT_SUPPORTED, name + " by a driver whose adapter has logical remapping");
   if (name == "DxgkCbPinFrameBufferForSave")
     check("R27", status != STATUS_NOT_SUPPORTED, name + " where only the second one can be used");
   const unsigned link = hooks_.link_of(adapter).value_or(0);
-  if (!NT_SUCCESS(status)) return;
+  if (!NT_SUCCESS(status)) {
+    if (about_frame_buffers(name)) frame_buffer_failed(name, arguments, link, status);
+    return;
+  }
   if (const auto it = taken_back_by().find(name); it != taken_back_by().end()) {
     block_given(name, it->second, arguments, link);
   } else if (takes_back(name)) {
@@ -170,34 +128,6 @@ void Judge::block_given(const std::string& name, const char* end, const void* ar
   make_live(link, block.pages);
   loan("2.4 memory", handle, block.pages.size(), true);  // R227: to its end
   blocks_[handle] = std::move(block);
-}
-
-void Judge::frame_buffer_ends(const std::string& name, const void* arguments, unsigned link) {
-  if (name == "DxgkCbPinFrameBufferForSave" || name == "DxgkCbPinFrameBufferForSave2") {
-    const bool second = name == "DxgkCbPinFrameBufferForSave2";
-    // Both structures begin alike.
-    const UINT index = as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex;
-    auto& pages = pins_[{link, index}] = second
-                                             ? pages_of(*as<DXGKARGCB_PINFRAMEBUFFERFORSAVE2>(arguments).pAdl)
-                                             : pages_of(as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments).pMdl);
-    make_live(link, pages);
-    loan("pinned frame buffer", &pages, pages.size(), true);
-  } else if (name == "DxgkCbUnpinFrameBufferForSave") {
-    const auto pin =
-        pins_.find({link, as<DXGKARGCB_UNPINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex});
-    if (pin == pins_.end()) return;
-    end_live(link, pin->second);
-    loan("pinned frame buffer", &pin->second, 0, false);
-    pins_.erase(pin);
-  } else if (name == "DxgkCbMapFrameBufferPointer") {
-    const auto& args = as<DXGKARGCB_MAPFRAMEBUFFERPOINTER>(arguments);
-    views_.insert({link, args.PhysicalAdapterIndex, args.pBaseAddress});
-    loan("frame-buffer pointer", args.pBaseAddress, BYTES_TO_PAGES(args.Size), true);
-  } else {
-    const auto& args = as<DXGKARGCB_UNMAPFRAMEBUFFERPOINTER>(arguments);
-    if (views_.erase({link, args.PhysicalAdapterIndex, args.pBaseAddress}) != 0)
-      loan("frame-buffer pointer", args.pBaseAddress, 0, false);
-  }
 }
 
 // E8, R171, R172: what may be answered, and how far the driver may have written.

@@ -2,14 +2,13 @@
 // The rules of memory objects: what each callback may be given, in the state that the calls so far have made.
 #include <fmt/format.h>
 
-#include "sim/kmd/judge.h"
+#include "sim/kmd/judge_arguments.h"
 
 namespace gpudmar::sim::kmd {
 namespace {
 
 constexpr std::uint64_t kLargestMdl = (4ULL << 30) - PAGE_SIZE;
 
-bool page_multiple(std::uint64_t value) { return value % PAGE_SIZE == 0; }
 bool power_of_two(std::uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 std::uint64_t unsigned_address(const PHYSICAL_ADDRESS& address) {  // E20
   return static_cast<std::uint64_t>(address.QuadPart);

@@ -38,12 +38,21 @@ struct JudgeLegacyTest : ::testing::Test {
   Judge::Hooks hooks() {
     Judge::Hooks h;
     h.broken = [this](const std::string& rule, const std::string&) { broken.push_back(rule); };
+    h.broken_at = [this](const std::string& rule, const std::string&, std::size_t call) {
+      broken.push_back(rule + " at " + std::to_string(call));
+    };
+    h.here = [this] { return remembered++; };
     h.loan = [this](const char* kind, std::uint64_t, std::uint64_t, bool begins) {
       loans[kind] += begins ? 1 : -1;
     };
     h.freed = [this](unsigned, const std::vector<std::uint64_t>& pages) { freed += pages.size(); };
     h.link_of = [](HANDLE adapter) { return adapter == kLead ? std::optional<unsigned>(0) : std::nullopt; };
     h.is_lead = [](HANDLE adapter) { return adapter == kLead; };
+    h.function_of = [](HANDLE adapter) {
+      return adapter == kLead    ? std::optional<int>(0)
+             : adapter == kOther ? std::optional<int>(1)
+                                 : std::nullopt;
+    };
     h.pages_of = [](HANDLE) { return std::vector<std::uint64_t>{50, 51}; };
     h.irql = [this] { return irql; };
     h.thread = [] { return std::uint64_t{1}; };
@@ -88,6 +97,19 @@ struct JudgeLegacyTest : ::testing::Test {
   void unpin(HANDLE adapter = kLead) {
     call("DxgkCbUnpinFrameBufferForSave", DXGKARGCB_UNPINFRAMEBUFFERFORSAVE{0}, STATUS_SUCCESS, adapter);
   }
+  // Of one or more pages; the view shows the buffer.
+  void map_view(SIZE_T offset, SIZE_T size, NTSTATUS status = STATUS_SUCCESS) {
+    call("DxgkCbMapFrameBufferPointer", DXGKARGCB_MAPFRAMEBUFFERPOINTER{0, size, offset, buffer.data()},
+         status);
+  }
+  void unmap_view() {
+    call("DxgkCbUnmapFrameBufferPointer", DXGKARGCB_UNMAPFRAMEBUFFERPOINTER{0, buffer.data()});
+  }
+  void power(const std::function<void()>& routine) {
+    judge.begins("DxgkDdiSetPowerState", nullptr, nullptr, 0);
+    routine();
+    judge.ends("DxgkDdiSetPowerState", nullptr, STATUS_SUCCESS, false, nullptr, 0);
+  }
   void build(SIZE_T written, NTSTATUS status, UINT passes = 0) {
     DXGKARG_BUILDPAGINGBUFFER args{};
     args.pDmaBuffer = buffer.data();
@@ -101,6 +123,7 @@ struct JudgeLegacyTest : ::testing::Test {
   std::vector<std::string> broken;
   std::map<std::string, int> loans;
   std::size_t freed = 0;
+  std::size_t remembered = 0;
   unsigned irql = PASSIVE_LEVEL;
   std::vector<std::uint64_t> storage = std::vector<std::uint64_t>(sizeof(MDL) / 8 + 2);
   DXGK_ADL adl{};
@@ -132,8 +155,8 @@ TEST_F(JudgeLegacyTest, AGoodLifeBreaksNothingAndLeavesNothing) {
   call("DxgkCbPinFrameBufferForSave", first);
   EXPECT_TRUE(judge.is_live(0, 100));
   unpin();
-  call("DxgkCbMapFrameBufferPointer", DXGKARGCB_MAPFRAMEBUFFERPOINTER{0, PAGE_SIZE, PAGE_SIZE, &adl});
-  call("DxgkCbUnmapFrameBufferPointer", DXGKARGCB_UNMAPFRAMEBUFFERPOINTER{0, &adl});
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  unmap_view();
   build(64, STATUS_SUCCESS);
   build(0, STATUS_GRAPHICS_ALLOCATION_BUSY);
   build(buffer.size(), STATUS_GRAPHICS_INSUFFICIENT_DMA_BUFFER, 3);
@@ -141,8 +164,9 @@ TEST_F(JudgeLegacyTest, AGoodLifeBreaksNothingAndLeavesNothing) {
   EXPECT_EQ(freed, 10U);
   EXPECT_EQ(judge.left().reachable, 0U);
   for (const auto& [kind, count] : loans) EXPECT_EQ(count, 0) << kind;
-  for (const char* rule : {"R28",  "R29",  "R171", "R172", "R201", "R202", "R204", "R205", "R207", "R209",
-                           "R210", "R220", "R221", "R222", "R223", "R224", "R26",  "R27",  "E8",   "E17"})
+  for (const char* rule :
+       {"R28",  "R29",  "R171", "R172", "R201", "R202", "R204", "R205", "R206", "R207", "R209",
+        "R210", "R220", "R221", "R222", "R223", "R224", "R26",  "R27",  "E8",   "E17"})
     EXPECT_GT(judge.kept()[rule], 0U) << rule;
 }
 
@@ -225,6 +249,93 @@ TEST_F(JudgeLegacyTest, SaveAreas) {
        STATUS_INVALID_PARAMETER);
   call("DxgkCbUnmapFrameBufferPointer", DXGKARGCB_UNMAPFRAMEBUFFERPOINTER{0, &adl}, STATUS_NOT_MAPPED_VIEW);
   EXPECT_THAT(broken, ElementsAre("R201", "R202", "R204", "R205", "R207", "R209"));
+}
+
+TEST_F(JudgeLegacyTest, SaveAreasAreAsLargeAsTheDriverSaid) {
+  covers("R201", "R207", "R212");
+  DXGK_FRAMEBUFFERSAVEAREA area{2 * PAGE_SIZE};
+  DXGKARG_QUERYADAPTERINFO query{};
+  query.Type = DXGKQAITYPE_FRAMEBUFFERSAVESIZE;
+  query.pOutputData = &area;
+  query.OutputDataSize = sizeof(area);
+  query.InputDataSize = sizeof(UINT);
+  for (UINT index : {0U, 1U}) {
+    query.pInputData = &index;
+    judge.begins("DxgkDdiQueryAdapterInfo", &query, nullptr, 0);
+    judge.ends("DxgkDdiQueryAdapterInfo", &query, index == 0 ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED, false,
+               nullptr, 0);
+  }
+  pin2(2 * PAGE_SIZE);
+  unpin();
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  EXPECT_THAT(broken, IsEmpty());
+  pin2(3 * PAGE_SIZE, 0, STATUS_INVALID_PARAMETER);
+  map_view(PAGE_SIZE, 2 * PAGE_SIZE, STATUS_INVALID_PARAMETER);
+  map_view(~SIZE_T{0} - PAGE_SIZE + 1, PAGE_SIZE, STATUS_INVALID_PARAMETER);
+  for (const UINT index : {1U, 2U}) {  // no area; no such adapter
+    DXGKARGCB_PINFRAMEBUFFERFORSAVE2 args{};
+    args.PhysicalAdapterIndex = index;
+    args.CommitSize = PAGE_SIZE;
+    call("DxgkCbPinFrameBufferForSave2", args, STATUS_INVALID_PARAMETER);
+  }
+  EXPECT_THAT(broken, ElementsAre("R201", "R207", "R207", "R201", "R201"));
+}
+
+TEST_F(JudgeLegacyTest, DataBeginsAtTheOffset) {
+  covers("R206");
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  buffer[PAGE_SIZE] = 1;
+  unmap_view();
+  EXPECT_THAT(broken, IsEmpty());
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  buffer[100] = 1;
+  unmap_view();
+  EXPECT_THAT(broken, ElementsAre("R206"));
+  broken.clear();
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  pin2(2 * PAGE_SIZE);
+  buffer[100] = 2;
+  unmap_view();
+  EXPECT_THAT(broken, IsEmpty()) << "that may have been the device";
+  map_view(PAGE_SIZE, PAGE_SIZE);
+  buffer[100] = 3;
+  unmap_view();
+  EXPECT_THAT(broken, IsEmpty()) << "still pinned";
+}
+
+TEST_F(JudgeLegacyTest, WithoutMemoryForAPinThereArePieces) {
+  covers("R203");
+  power([&] { pin2(PAGE_SIZE, 0, STATUS_INSUFFICIENT_RESOURCES); });
+  EXPECT_THAT(broken, ElementsAre("R203 at 0"));
+  broken.clear();
+  power([&] { pin2(PAGE_SIZE, 0, STATUS_INVALID_PARAMETER); });
+  EXPECT_THAT(broken, IsEmpty());
+  for (const bool again : {false, true})
+    power([&] {
+      pin2(PAGE_SIZE, 0, STATUS_INSUFFICIENT_RESOURCES);
+      if (again)
+        pin2(PAGE_SIZE);
+      else
+        map_view(0, PAGE_SIZE);
+    });
+  EXPECT_THAT(broken, IsEmpty());
+}
+
+TEST_F(JudgeLegacyTest, WithoutMemoryForAPageTheTransferIsCancelled) {
+  covers("R208");
+  const auto fails = STATUS_INSUFFICIENT_RESOURCES;
+  power([&] {
+    map_view(0, 2 * PAGE_SIZE, fails);
+    map_view(0, PAGE_SIZE, fails);
+  });
+  power([&] { map_view(0, PAGE_SIZE); });
+  EXPECT_THAT(broken, IsEmpty());
+  EXPECT_EQ(judge.kept()["R208"], 1U);
+  power([&] {
+    map_view(0, PAGE_SIZE, fails);
+    map_view(PAGE_SIZE, PAGE_SIZE, fails);
+  });
+  EXPECT_THAT(broken, ElementsAre("R208"));
 }
 
 TEST_F(JudgeLegacyTest, PagingBuffers) {

@@ -20,6 +20,7 @@ using ::testing::IsEmpty;
 HANDLE handle(std::uintptr_t value) { return reinterpret_cast<HANDLE>(value); }
 
 const HANDLE kAdapter = handle(0x10);
+const HANDLE kMember = handle(0x18);  // of the same link
 const HANDLE kObject = handle(0x20);
 const HANDLE kOpened = handle(0x30);
 
@@ -27,6 +28,7 @@ struct JudgeTest : ::testing::Test {
   std::vector<std::string> broken;
   std::map<std::string, int> loans;
   unsigned irql = PASSIVE_LEVEL;
+  std::size_t remembered = 0;
   Judge judge{hooks()};
   DXGK_PAGE_NUMBER numbers[2] = {100, 200};
   DXGK_ADL adl = [this] {
@@ -39,6 +41,10 @@ struct JudgeTest : ::testing::Test {
   Judge::Hooks hooks() {
     Judge::Hooks h;
     h.broken = [this](const std::string& rule, const std::string&) { broken.push_back(rule); };
+    h.broken_at = [this](const std::string& rule, const std::string&, std::size_t call) {
+      broken.push_back(rule + " at " + std::to_string(call));
+    };
+    h.here = [this] { return remembered++; };
     h.loan = [this](const char* kind, std::uint64_t, std::uint64_t, bool begins) {
       loans[kind] += begins ? 1 : -1;
     };
@@ -47,6 +53,11 @@ struct JudgeTest : ::testing::Test {
       return adapter == kAdapter ? std::optional<unsigned>(0) : std::nullopt;
     };
     h.is_lead = [](HANDLE adapter) { return adapter == kAdapter; };
+    h.function_of = [](HANDLE adapter) {
+      return adapter == kAdapter  ? std::optional<int>(0)
+             : adapter == kMember ? std::optional<int>(1)
+                                  : std::nullopt;
+    };
     h.pages_of = [](HANDLE) { return std::vector<std::uint64_t>(); };
     h.irql = [this] { return irql; };
     h.thread = [] { return std::uint64_t{1}; };
@@ -296,16 +307,62 @@ TEST_F(JudgeTest, LevelAndArguments) {
 }
 
 TEST_F(JudgeTest, InterruptRoutineMayQueueAndNotifyOnly) {
-  judge.begins("DxgkDdiInterruptRoutine", nullptr);
-  judge.begins("DxgkCbQueueDpc", nullptr);
-  judge.ends("DxgkCbQueueDpc", nullptr, TRUE, false);
+  judge.begins("DxgkDdiInterruptRoutine", nullptr, nullptr, 0);
+  judge.begins("DxgkCbQueueDpc", nullptr, kAdapter);
+  judge.ends("DxgkCbQueueDpc", nullptr, TRUE, false, kAdapter);
   EXPECT_THAT(broken, IsEmpty());
-  judge.begins("DxgkCbMapMemory", nullptr);
-  judge.ends("DxgkCbMapMemory", nullptr, STATUS_SUCCESS, false);
+  judge.begins("DxgkCbMapMemory", nullptr, kAdapter);
+  judge.ends("DxgkCbMapMemory", nullptr, STATUS_SUCCESS, false, kAdapter);
   EXPECT_THAT(broken, ElementsAre("E14"));
-  judge.ends("DxgkDdiInterruptRoutine", nullptr, STATUS_SUCCESS, false);
-  judge.begins("DxgkCbMapMemory", nullptr);
+  judge.ends("DxgkDdiInterruptRoutine", nullptr, STATUS_SUCCESS, false, nullptr, 0);
+  judge.begins("DxgkCbMapMemory", nullptr, kAdapter);
   EXPECT_EQ(broken.size(), 1u);
+}
+
+TEST_F(JudgeTest, EachCallbackTakesALiveHandle) {
+  gpudmar::test::covers("E17");
+  const auto finds = [&](const char* name, HANDLE adapter, NTSTATUS status = STATUS_SUCCESS) {
+    broken.clear();
+    judge.begins(name, nullptr, adapter);
+    judge.ends(name, nullptr, status, false, adapter);
+    return broken;
+  };
+  for (const char* name :
+       {"DxgkCbAcquirePostDisplayOwnership", "DxgkCbEvalAcpiMethod", "DxgkCbExcludeAdapterAccess",
+        "DxgkCbGetDeviceInformation", "DxgkCbIndicateChildStatus", "DxgkCbIsDevicePresent", "DxgkCbMapMemory",
+        "DxgkCbNotifyDpc", "DxgkCbNotifyInterrupt", "DxgkCbQueryServices", "DxgkCbQueueDpc",
+        "DxgkCbReadDeviceSpace", "DxgkCbSynchronizeExecution", "DxgkCbUnmapMemory",
+        "DxgkCbWriteDeviceSpace"}) {
+    EXPECT_THAT(finds(name, kAdapter), IsEmpty()) << name;
+    EXPECT_THAT(finds(name, kMember), IsEmpty()) << name;
+    EXPECT_THAT(finds(name, kObject, STATUS_INVALID_PARAMETER), ElementsAre("E17")) << name;
+  }
+  EXPECT_THAT(finds("DxgkCbLogEtwEvent", nullptr), IsEmpty()) << "it takes none";
+  EXPECT_THAT(finds("DxgkCbMapMemory", kAdapter, STATUS_INVALID_PARAMETER), ElementsAre("wdk.arguments"));
+  EXPECT_THAT(finds("DxgkCbReadDeviceSpace", kAdapter, STATUS_INVALID_PARAMETER), IsEmpty())
+      << "a device need not have that space";
+}
+
+TEST_F(JudgeTest, AnInterruptIsToldOfByItsMember) {
+  gpudmar::test::covers("E17");
+  for (const auto& [routine, name] : {std::pair{"DxgkDdiInterruptRoutine", "DxgkCbQueueDpc"},
+                                      std::pair{"DxgkDdiInterruptRoutine", "DxgkCbNotifyInterrupt"},
+                                      std::pair{"DxgkDdiDpcRoutine", "DxgkCbNotifyDpc"},
+                                      std::pair{"DxgkDdiDpcRoutine", "DxgkCbQueueDpc"}}) {
+    broken.clear();
+    judge.begins(routine, nullptr, nullptr, 1);
+    for (const HANDLE adapter : {kMember, kAdapter}) {
+      EXPECT_THAT(broken, IsEmpty()) << name;
+      judge.begins(name, nullptr, adapter);
+      judge.ends(name, nullptr, STATUS_SUCCESS, false, adapter);
+    }
+    EXPECT_THAT(broken, ElementsAre("E17")) << name;
+    judge.ends(routine, nullptr, STATUS_SUCCESS, false, nullptr, 1);
+  }
+  broken.clear();
+  judge.begins("DxgkDdiSubmitCommand", nullptr);
+  judge.begins("DxgkCbQueueDpc", nullptr, kMember);
+  EXPECT_THAT(broken, IsEmpty()) << "elsewhere any member's will do";
 }
 
 TEST_F(JudgeTest, ImportsOfADriverThatOptsIn) {
@@ -357,8 +414,8 @@ TEST_F(JudgeTest, EntryPoints) {
   EXPECT_THAT(broken, ElementsAre("E19", "E3", "E10", "E11"));
   broken.clear();
   judge.begins("DxgkDdiStartDevice", nullptr);
-  judge.begins("DxgkCbGetDeviceInformation", nullptr);
-  judge.ends("DxgkCbGetDeviceInformation", nullptr, STATUS_INVALID_PARAMETER, false);
+  judge.begins("DxgkCbGetDeviceInformation", nullptr, kObject);
+  judge.ends("DxgkCbGetDeviceInformation", nullptr, STATUS_INVALID_PARAMETER, false, kObject);
   irql = DISPATCH_LEVEL;
   judge.ends("DxgkDdiStartDevice", nullptr, STATUS_SUCCESS, false);
   EXPECT_THAT(broken, ElementsAre("E17", "wdk.irql"));

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 EXAMPLE = HERE / "drivers" / "example.cpp"
 PAGER = HERE / "drivers" / "pager.c"
+SAVER = HERE / "drivers" / "saver.c"
 TIMEOUT = 240
 
 
