@@ -42,6 +42,12 @@ Kernel::Kernel(const hw::Platform& platform, const KernelConfig& config)
   Kernel* none = nullptr;
   if (!g_active.compare_exchange_strong(none, this))
     throw std::logic_error("dxgkrnl: a second Kernel while one exists");
+  if (runtime_ == nullptr || !config_.pool_in_ram) return;
+  runtime_->give_paged_pool_frames([this](std::size_t pages) { return pool_pages_.take(pages, true); },
+                                   [this](hw::PhysAddr address) {
+                                     const auto state = pages_.state(address >> hw::kPageShift);
+                                     return state && state->locks != 0;
+                                   });
 }
 
 Kernel::~Kernel() {
@@ -62,12 +68,7 @@ wdk::Runtime::Options Kernel::runtime_options() {
   wdk::Runtime::Options options = config_.runtime;
   if (!config_.pool_in_ram) return options;
   options.take_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages, false); };
-  options.take_paged_pool_pages = [this](std::size_t pages) { return pool_pages_.take(pages, true); };
   options.give_pool_pages = [this](void* address, std::size_t) { pool_pages_.give(address); };
-  options.is_locked = [this](hw::PhysAddr address) {
-    const auto state = pages_.state(address >> hw::kPageShift);
-    return state && state->locks != 0;
-  };
   return options;
 }
 

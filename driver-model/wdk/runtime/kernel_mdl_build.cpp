@@ -105,8 +105,7 @@ VOID IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
 PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID BaseAddress) {
   const Runtime& runtime = Runtime::enter("MmGetPhysicalAddress");
   const hw::PhysAddr address = physical_or_broken(runtime, BaseAddress, "MmGetPhysicalAddress");
-  const auto& is_locked = runtime.options().is_locked;
-  if (runtime.is_paged_pool(BaseAddress) && !(is_locked && is_locked(address))) {
+  if (runtime.may_move(BaseAddress, address)) {
     runtime.rule_broken(
         fmt::format("MmGetPhysicalAddress of paged pool at {} that nobody has locked", BaseAddress));
   }

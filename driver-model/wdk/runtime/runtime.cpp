@@ -57,8 +57,6 @@ Runtime::Runtime(const hw::Platform& platform, Options options)
   if (platform_.time == nullptr) throw std::logic_error("the WDK runtime needs a platform with time");
   if (options_.take_pool_pages && options_.give_pool_pages)
     arena_ = std::make_unique<PoolArena>(options_.take_pool_pages, options_.give_pool_pages);
-  if (options_.take_paged_pool_pages && options_.give_pool_pages)
-    paged_arena_ = std::make_unique<PoolArena>(options_.take_paged_pool_pages, options_.give_pool_pages);
   active_runtime = this;
 }
 
@@ -267,6 +265,11 @@ std::size_t Runtime::pool_bytes() const {
   std::size_t bytes = 0;
   for (const auto& [address, block] : pool_) bytes += block.bytes;
   return bytes;
+}
+
+void Runtime::give_paged_pool_frames(PoolArena::Take take, std::function<bool(hw::PhysAddr)> is_locked) {
+  paged_arena_ = std::make_unique<PoolArena>(std::move(take), options_.give_pool_pages);
+  is_locked_ = std::move(is_locked);
 }
 
 bool Runtime::is_paged_pool(const void* address) const {

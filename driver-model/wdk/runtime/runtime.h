@@ -73,10 +73,6 @@ class Runtime {
     /// MDLs of it have page frames, and devices can reach it. Empty: pool is the host's memory and has none.
     PoolArena::Take take_pool_pages;
     PoolArena::Give give_pool_pages;
-    /// The same for paged pool, which give_pool_pages takes back as well: pages that nobody has locked yet.
-    PoolArena::Take take_paged_pool_pages;
-    /// Somebody keeps the page at this physical address where it is. Empty: nobody.
-    std::function<bool(hw::PhysAddr)> is_locked;
     /// Receives the text of DbgPrint. Empty: standard error.
     std::function<void(std::string_view)> debug_output;
     /// Begins a thread of execution, for system threads, timers, DPCs and work items. Empty: those routines
@@ -160,8 +156,15 @@ class Runtime {
   /// Give up everything that is still allocated: for owners that the source of pages does not outlive.
   void drop_pool();
 
+  /// Pages for paged pool, too, which Options::give_pool_pages takes back: nobody has locked them. They count
+  /// as page frames while `is_locked`: somebody keeps the page at that physical address where it is.
+  void give_paged_pool_frames(PoolArena::Take take, std::function<bool(hw::PhysAddr)> is_locked);
   /// The address is in paged pool that has page frames.
   [[nodiscard]] bool is_paged_pool(const void* address) const;
+  /// Of such an address, and where it is in physical memory: nobody keeps it there.
+  [[nodiscard]] bool may_move(const void* address, hw::PhysAddr physical) const {
+    return is_paged_pool(address) && !is_locked_(physical);
+  }
 
   void debug_print(std::string_view text) const;
 
@@ -200,9 +203,10 @@ class Runtime {
   std::map<const void*, std::string> names_;
   std::map<void*, PoolBlock> pool_;
   std::unique_ptr<PoolArena> arena_;  // null: no source of pages
-  std::unique_ptr<PoolArena> paged_arena_;
   std::int64_t pool_failure_countdown_ = -1;
   std::unique_ptr<Objects> objects_;
+  std::unique_ptr<PoolArena> paged_arena_;  // null: paged pool is the host's memory
+  std::function<bool(hw::PhysAddr)> is_locked_;
 };
 
 /// Raises the running thread's IRQL and restores it: around interrupt routines, DPCs and synchronised
