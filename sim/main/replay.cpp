@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +24,8 @@ namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kAllowance{2000};  // for a machine that is busy
 
 void write_text(const fs::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -84,7 +87,7 @@ class Shrinking {
 
   int run() {
     const replay::Trace trace = replay::load_trace(options_.trace);
-    const auto fails = [this](const std::string& text) { return kind(text); };
+    const auto fails = [this](const std::string& text) { return replayed(text); };
     const replay::ShrunkTrace shrunk =
         replay::shrink(trace, fails, options_.runs, [](std::size_t runs, std::size_t events) {
           progress(fmt::format("shrinking: {} runs, {} events", runs, events));
@@ -112,7 +115,7 @@ class Shrinking {
   }
 
  private:
-  std::string kind(const std::string& text) {
+  replay::RunOutcome replayed(const std::string& text) {
     const fs::path candidate = scratch_.path / "trace.jsonl";
     const fs::path summary = scratch_.path / "summary.json";
     const fs::path log = scratch_.path / "log";
@@ -120,15 +123,23 @@ class Shrinking {
     fs::remove(summary);
     std::vector<std::string> words{"replay", candidate.string(), "--json", summary.string()};
     words.insert(words.end(), options_.words.begin(), options_.words.end());
-    const int status = run_again(std::move(words), log);
-    if (status == -1) return "the run does not end";
-    if (WIFSIGNALED(status)) return fmt::format("signal {}", WTERMSIG(status));
+    const auto begin = std::chrono::steady_clock::now();
+    const int status = run_again(std::move(words), log, limit_);
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+    // The given trace sets the measure: what takes many times as long waits for something that went.
+    if (limit_ == kMostOfARun) limit_ = std::min(kMostOfARun, 5 * took + kAllowance);
+    if (status == -1) return {"the run does not end"};
+    if (WIFSIGNALED(status)) return {fmt::format("signal {}", WTERMSIG(status))};
     const json result = json::parse(std::ifstream(summary), nullptr, false);
-    return result.is_object() ? result.value("kind", std::string()) : std::string();
+    if (!result.is_object()) return {};
+    const json difference = result.value("difference", json());
+    return {result.value("kind", std::string()), difference.is_object() ? difference.value("line", 0U) : 0};
   }
 
   const ReplayOptions& options_;
   Scratch scratch_;
+  std::chrono::milliseconds limit_ = kMostOfARun;
 };
 
 }  // namespace

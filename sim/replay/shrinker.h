@@ -10,8 +10,12 @@
 
 namespace gpudmar::sim::replay {
 
-/// Replays a trace, given as text; the kind of its failure, empty when it has none or cannot be replayed.
-using RunTrace = std::function<std::string(const std::string& text)>;
+struct RunOutcome {
+  std::string kind;   ///< of the failure; empty: there is none, or the trace cannot be replayed
+  unsigned line = 0;  ///< where it shows; 0: nowhere in particular
+};
+/// Replays a trace, given as text.
+using RunTrace = std::function<RunOutcome(const std::string& text)>;
 /// Told after each run: runs, events of the shortest trace so far.
 using ShrinkProgress = std::function<void(std::size_t runs, std::size_t events)>;
 
