@@ -42,6 +42,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
         machine, request.record,
         nlohmann::json{{"source", "kmd"},
                        {"call_cycles", request.limits.call_cycles},
+                       {"reset_cycles", kCleanUpCycles},
                        {"machine", replay::machine_to_json(machine.config(), system.linked)},
                        {"start", start_to_json(system.start)}});
     platform_ = recorder_->watch(platform_);

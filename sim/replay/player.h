@@ -126,12 +126,16 @@ class Player {
   void children(const Event& event, bool entry_points);
   [[nodiscard]] std::optional<std::string> fill(const Event& event, const Function& function, void* arguments,
                                                 HANDLE& device);
+  /// What the driver has made of an MDL before the call.
+  void make_mdl(const Event& event);
   /// Which page frames stand here for those of the trace.
   void note_frames(const Event& event, const nlohmann::json& out);
   [[nodiscard]] std::vector<Descriptor> descriptors(const Event& event, std::size_t link);
   [[nodiscard]] std::size_t link_of(const Event& event) const;
   void fault(const vtd::FaultRecord& record);
   void boot();
+  /// Cycles that the recorded system spent around a call.
+  void take_time(const dxgkrnl::CallRecord& record, bool finished);
   void shut();
   [[nodiscard]] dxgkrnl::ProcessId process(const std::string& name);
 
@@ -178,7 +182,8 @@ class Player {
   Places places_;
   std::vector<std::size_t> links_;
   std::map<std::string, dxgkrnl::ProcessId> processes_;
-  std::map<std::string, std::vector<std::uint64_t>> mdls_;  ///< of the driver's own, by name
+  std::deque<std::vector<std::uint64_t>> mdls_;  ///< of the driver's own; the kernel may still look at any
+  std::map<std::uint64_t, PMDL> mapped_mdls_;    ///< by the handle of the mapping
   std::unordered_map<std::uint64_t, std::uint64_t> frames_;
   std::uint64_t driver_handles_ = 0;  ///< given out
   std::vector<std::unique_ptr<Engine>> engines_;

@@ -75,18 +75,26 @@ std::optional<std::string> Player::fill(const Event& event, const Function& func
     if (!value) return event.in[function.device_name].dump();
     device = reinterpret_cast<HANDLE>(*value);
   }
-  if (event.in.contains("Mdl")) {
-    const std::string name = Handles::name_in(event.in["pMdl"]);
-    auto& storage = mdls_[name];
-    storage = build_mdl(event.in["Mdl"], [this](std::uint64_t frame) {
-      const auto here = frames_.find(frame);
-      return here == frames_.end() ? frame : here->second;
-    });
-    handles_.bind(name, reinterpret_cast<std::uintptr_t>(storage.data()));
-  }
+  if (event.in.contains("Mdl")) make_mdl(event);
   std::string missing;
   if (!event.null && !fill_in(function, event.in, handles_, arguments, missing)) return missing;
   return std::nullopt;
+}
+
+void Player::make_mdl(const Event& event) {
+  const auto frame_here = [this](std::uint64_t frame) {
+    const auto here = frames_.find(frame);
+    return here == frames_.end() ? frame : here->second;
+  };
+  if (event.in.contains("pMdl")) {
+    const auto& storage = mdls_.emplace_back(build_mdl(event.in["Mdl"], frame_here));
+    handles_.bind(Handles::name_in(event.in["pMdl"]), reinterpret_cast<std::uintptr_t>(storage.data()));
+    return;
+  }
+  const auto mapped = mapped_mdls_.find(handles_.read(event.in["hMemoryHandle"]).value_or(0));
+  if (mapped == mapped_mdls_.end() || change_mdl(event.in["Mdl"], frame_here, *mapped->second)) return;
+  differ(&event, "in.Mdl", event.in["Mdl"].dump(), "the MDL that was mapped has fewer pages");
+  stop();
 }
 
 void Player::callback(std::size_t index) {
@@ -160,6 +168,12 @@ void Player::callback(std::size_t index) {
         handles_.bind(name, value, bytes);
         return name;
       });
+  if (event.name == "DxgkCbUnmapMdlFromIoMmu")
+    mapped_mdls_.erase(handles_.read(event.in["hMemoryHandle"]).value_or(0));
+  if (event.name == "DxgkCbMapMdlToIoMmu") {
+    const auto& args = *reinterpret_cast<const DXGKARGCB_MAPMDLTOIOMMU*>(arguments.data());
+    mapped_mdls_[reinterpret_cast<std::uintptr_t>(args.hMemoryHandle)] = args.pMdl;
+  }
   note_frames(event, out);
   compare_out(event, out);
 }
@@ -381,14 +395,20 @@ void Player::boot() {
   insert_all(bars_);
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, config);
   places_.attach(kernel_.get());
-  if (trace_.call_cycles != 0)
-    kernel_->calls().watch([this](const dxgkrnl::CallRecord& record, bool finished) {
-      const bool entry = record.name.rfind("DxgkDdi", 0) == 0 || record.name == "DriverEntry";
-      if (!finished && !entry && !stopped_) machine_.engine().wait_cycles(trace_.call_cycles);
-    });
+  kernel_->calls().watch(
+      [this](const dxgkrnl::CallRecord& record, bool finished) { take_time(record, finished); });
   kernel_->on_fault([this](const vtd::FaultRecord& record) { fault(record); });
   guarantees_ = std::make_unique<Guarantees>(machine_, *kernel_, checked_,
                                              visible_addresses(machine_, trace_.system), attaches(start));
+}
+
+void Player::take_time(const dxgkrnl::CallRecord& record, bool finished) {
+  const bool entry = record.name.rfind("DxgkDdi", 0) == 0 || record.name == "DriverEntry";
+  std::uint64_t cycles = 0;
+  if (!finished && !entry) cycles = trace_.call_cycles;
+  if (finished && !record.bugcheck && NT_SUCCESS(record.status) && record.name == "DxgkDdiResetFromTimeout")
+    cycles = trace_.reset_cycles;
+  if (cycles != 0 && !stopped_) machine_.engine().wait_cycles(cycles);
 }
 
 void Player::shut() {

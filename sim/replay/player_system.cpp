@@ -54,6 +54,7 @@ NTSTATUS Player::act(const Event& event) {
     places_.attach(nullptr);
     kernel_.reset();
     processes_.clear();
+    mapped_mdls_.clear();
     machine_.reset(true);
     down_ = false;
     result_.bugcheck.clear();

@@ -11,7 +11,6 @@
 
 #include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
-#include "sim/replay/mdl.h"
 
 namespace gpudmar::sim::replay {
 namespace {
@@ -134,6 +133,7 @@ hw::Platform Recorder::watch_bench(const hw::Platform& platform) {
 void Recorder::attach(dxgkrnl::Kernel& kernel) {
   kernel_ = &kernel;
   places_.attach(&kernel);
+  mdls_ = MdlNotes();
   rings_.assign(machine_.config().adapters, Rings());
   links_.clear();
   kernel.calls().watch([this](const dxgkrnl::CallRecord& record, bool finished) {
@@ -294,7 +294,7 @@ void Recorder::call_begins(const dxgkrnl::CallRecord& record) {
       const bool named = Handles::name_in(known) == known.get<std::string>();
       *context = named ? known : json(handles_.make("context", value));
     }
-    if (record.name == "DxgkCbMapMdlToIoMmu" && record.arguments != nullptr) note_mdl(record, in);
+    if (record.arguments != nullptr) look_at_mdl(record, in);
   } else {
     open.begin = entry_point_begins(record.name, record.arguments, handles_);
     in = entry_point_arguments(record.name, record.arguments, handles_);
@@ -304,12 +304,34 @@ void Recorder::call_begins(const dxgkrnl::CallRecord& record) {
   open_[record.id] = std::move(open);
 }
 
-// An MDL of the driver's own is told in full, and has a name from here on.
-void Recorder::note_mdl(const dxgkrnl::CallRecord& record, json& in) {
+// What the system has not made as it stands there is told in full: an MDL of the driver's own, with a name
+// from here on, and one that the driver has changed while it was mapped.
+void Recorder::look_at_mdl(const dxgkrnl::CallRecord& record, json& in) {
+  if (record.name == "DxgkCbUnmapMdlFromIoMmu" && in["hMemoryHandle"].is_string())
+    if (const auto now = mdls_.changed(in["hMemoryHandle"].get<std::string>())) in["Mdl"] = *now;
+  if (record.name != "DxgkCbMapMdlToIoMmu") return;
   PMDL const mdl = static_cast<const DXGKARGCB_MAPMDLTOIOMMU*>(record.arguments)->pMdl;
-  if (mdl == nullptr || !Handles::name_in(in["pMdl"]).empty()) return;
-  in["pMdl"] = handles_.make("made", reinterpret_cast<std::uintptr_t>(mdl));
+  if (mdl == nullptr || mdls_.is_told(in["pMdl"].get<std::string>(), *mdl)) return;
+  const std::string name = handles_.make("made", reinterpret_cast<std::uintptr_t>(mdl));
+  mdls_.tell(name, *mdl);
+  in["pMdl"] = name;
   in["Mdl"] = describe_mdl(*mdl);
+}
+
+void Recorder::note_mdl(const dxgkrnl::CallRecord& record, const json& in, const json& out) {
+  const auto given = [](const json& values) {
+    const auto handle = values.find("hMemoryHandle");
+    return handle != values.end() && handle->is_string() ? handle->get<std::string>() : std::string();
+  };
+  if (record.arguments == nullptr || !NT_SUCCESS(record.status)) return;
+  if (record.name == "DxgkCbAllocatePagesForMdl") {
+    PMDL const mdl = static_cast<const DXGKARGCB_ALLOCATEPAGESFORMDL*>(record.arguments)->pMdl;
+    if (mdl != nullptr) mdls_.tell(out["pMdl"].get<std::string>(), *mdl, given(out));
+  }
+  if (record.name == "DxgkCbMapMdlToIoMmu" && !given(out).empty())
+    mdls_.map(given(out), *static_cast<const DXGKARGCB_MAPMDLTOIOMMU*>(record.arguments)->pMdl);
+  if (record.name == "DxgkCbFreePagesFromMdl") mdls_.freed(given(in));
+  if (record.name == "DxgkCbUnmapMdlFromIoMmu") mdls_.unmap(given(in));
 }
 
 void Recorder::note_submission(const dxgkrnl::CallRecord& record) {
@@ -343,6 +365,7 @@ void Recorder::call_ends(const dxgkrnl::CallRecord& record) {
             ? call_result({kernel_, &handles_, &places_.pages()}, *open.function, record.arguments, in, name)
             : entry_point_result(record.name, record.arguments, open.begin, handles_, record.status, name);
     if (!out.empty()) line["out"] = out;
+    note_mdl(record, in, out);
   }
   end(line);
   write(line);

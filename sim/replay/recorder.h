@@ -17,6 +17,7 @@
 #include "sim/replay/dma_log.h"
 #include "sim/replay/entry_points.h"
 #include "sim/replay/functions.h"
+#include "sim/replay/mdl.h"
 #include "sim/replay/places.h"
 
 namespace gpudmar::sim::replay {
@@ -89,7 +90,9 @@ class Recorder {
               std::uint64_t& value, const std::function<void()>& run);
   void doorbell(unsigned adapter, const Rings::Work& work);
   [[nodiscard]] nlohmann::json page_list(const Descriptor& descriptor, std::size_t link);
-  void note_mdl(const dxgkrnl::CallRecord& record, nlohmann::json& in);
+  /// What the driver has made of MDLs, as far as the trace does not say it yet.
+  void look_at_mdl(const dxgkrnl::CallRecord& record, nlohmann::json& in);
+  void note_mdl(const dxgkrnl::CallRecord& record, const nlohmann::json& in, const nlohmann::json& out);
   void note_submission(const dxgkrnl::CallRecord& record);
   void dma_ended(std::size_t id, const std::string& result, bool write, std::uint64_t address);
   [[nodiscard]] std::size_t link_of(unsigned adapter) const;
@@ -102,6 +105,7 @@ class Recorder {
   DmaEnds ends_;
   Handles handles_;
   Places places_;
+  MdlNotes mdls_;
   std::vector<Rings> rings_;
   std::vector<std::size_t> links_;  ///< by adapter, as last seen
   std::uint64_t next_seq_ = 1;

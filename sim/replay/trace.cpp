@@ -21,14 +21,29 @@ namespace {
 using nlohmann::json;
 using Kind = Event::Kind;
 
-const std::set<std::string> kActions{"load",     "start",        "stop",    "unload",     "reattach",
-                                     "reboot",   "exit_process", "trim",    "allocate",   "deallocate",
-                                     "resident", "evict",        "fill",    "discard",    "access",
-                                     "power",    "remove",       "isolate", "reset_unit", "fail"};
-/// Those that name an allocation.
-const std::set<std::string> kOfAllocation{"deallocate", "resident", "evict", "fill", "discard", "access"};
-/// Those that name an adapter besides.
-const std::set<std::string> kOfAdapter{"allocate", "power", "remove", "isolate"};
+/// Actions, and what goes into them. All that name an allocation name an adapter, too.
+const std::map<std::string, std::set<std::string>> kActions{
+    {"load", {}},
+    {"start", {}},
+    {"stop", {}},
+    {"unload", {}},
+    {"reattach", {}},
+    {"reboot", {}},
+    {"reset_unit", {}},
+    {"exit_process", {"process"}},
+    {"trim", {"pages"}},
+    {"fail", {"after", "sticky"}},
+    {"allocate", {"adapter", "private_data", "bytes"}},
+    {"deallocate", {"adapter", "allocation"}},
+    {"resident", {"adapter", "allocation"}},
+    {"evict", {"adapter", "allocation"}},
+    {"discard", {"adapter", "allocation"}},
+    {"fill", {"adapter", "allocation", "pattern"}},
+    {"access", {"adapter", "allocation", "offset", "bytes", "write"}},
+    {"power", {"adapter", "state", "action"}},
+    {"remove", {"adapter"}},
+    {"isolate", {"adapter"}}};
+constexpr std::uint64_t kMostWait = 1'000'000;
 constexpr std::uint64_t kMostPrivateData = 1U << 16;
 constexpr std::uint64_t kMostAccess = 1U << 30;
 const std::set<std::string> kKinds{"call", "system", "register", "dma", "fault", "end"};
@@ -53,7 +68,8 @@ class Reader {
   void call(const json& line, Event& event) const;
   void callback(const Function& function, Event& event) const;
   void system(const json& line, Event& event) const;
-  void action_in(const Event& event) const;
+  void action_in(const Event& event, const std::set<std::string>& keys) const;
+  void action_out(const Event& event) const;
   void access(const json& line, Event& event) const;
   void work(const json& line, Event& event) const;
   void fault(const json& line, Event& event) const;
@@ -69,6 +85,7 @@ class Reader {
                                      std::uint64_t most = ~0ULL) const;
   [[nodiscard]] bool boolean(const json& object, const std::string& prefix, const std::string& key) const;
   void only(const json& object, const std::string& prefix, const std::set<std::string>& keys) const;
+  void value(const json& value, const std::string& name, FieldKind kind) const;
   [[nodiscard]] unsigned adapters() const { return trace_.system.machine.adapters; }
 
   std::string file_;
@@ -90,13 +107,10 @@ const json& Reader::member(const json& object, const std::string& prefix, const 
 
 std::uint64_t Reader::number(const json& object, const std::string& prefix, const std::string& key,
                              std::uint64_t most) const {
-  const json& value = member(object, prefix, key);
-  Field field;
-  field.kind = FieldKind::kNumber;
-  field.bytes = 8;
-  if (const std::string error = value_error(field, value); !error.empty()) fail(full(prefix, key), error);
-  if (number_of(value) > most) fail(full(prefix, key), fmt::format("{} is more than {}", value.dump(), most));
-  return number_of(value);
+  const json& given = member(object, prefix, key);
+  value(given, full(prefix, key), FieldKind::kNumber);
+  if (number_of(given) > most) fail(full(prefix, key), fmt::format("{} is more than {}", given.dump(), most));
+  return number_of(given);
 }
 
 bool Reader::boolean(const json& object, const std::string& prefix, const std::string& key) const {
@@ -110,6 +124,13 @@ void Reader::only(const json& object, const std::string& prefix, const std::set<
   for (const auto& [key, value] : object.items())
     if (keys.count(key) == 0)
       fail(full(prefix, key), fmt::format("unknown field ({})", fmt::join(keys, ", ")));
+}
+
+void Reader::value(const json& value, const std::string& name, FieldKind kind) const {
+  Field field;
+  field.kind = kind;
+  field.bytes = 8;
+  if (const std::string error = value_error(field, value); !error.empty()) fail(name, error);
 }
 
 json Reader::parse(const std::string& text, bool complete) const {
@@ -150,7 +171,8 @@ void Reader::head(const json& line) {
   if (version != kTraceVersion)
     fail("gpu_dmar_trace", fmt::format("version {}, this program reads version {}", version, kTraceVersion));
   only(line, "",
-       {"gpu_dmar_trace", "source", "commit", "about", "interface", "machine", "start", "call_cycles"});
+       {"gpu_dmar_trace", "source", "commit", "about", "interface", "machine", "start", "call_cycles",
+        "reset_cycles"});
   json document{{"schema", 1},
                 {"name", "trace"},
                 {"about", "trace"},
@@ -166,7 +188,8 @@ void Reader::head(const json& line) {
     fail(colon == std::string::npos ? what : what.substr(colon + 2));
   }
   if (line.contains("interface")) (void)number(line, "", "interface");
-  if (line.contains("call_cycles")) trace_.call_cycles = number(line, "", "call_cycles", 1'000'000);
+  if (line.contains("call_cycles")) trace_.call_cycles = number(line, "", "call_cycles", kMostWait);
+  if (line.contains("reset_cycles")) trace_.reset_cycles = number(line, "", "reset_cycles", kMostWait);
   trace_.head = line;
 }
 
@@ -231,17 +254,23 @@ void Reader::common(const json& line, Event& event) const {
   }
   if (line.contains("status")) {
     const json& status = line["status"];
-    if (!status.is_string() ||
-        (!value_of(status_names(), status.get<std::string>()) && !parse_number(status.get<std::string>())))
-      fail("status", status.dump() + " is neither a status that is known here nor a number");
-    event.status = status_name(static_cast<std::int32_t>(
-        value_of(status_names(), status.get<std::string>())
-            .value_or(static_cast<std::uint32_t>(parse_number(status.get<std::string>()).value_or(0)))));
+    std::optional<std::uint64_t> number;
+    if (status.is_number_integer()) number = static_cast<std::uint64_t>(status.get<std::int64_t>());
+    if (status.is_string()) number = value_of(status_names(), status.get<std::string>());
+    if (status.is_string() && !number) number = parse_number(status.get<std::string>());
+    if (!number) fail("status", status.dump() + " is neither a status that is known here nor a number");
+    event.status = status_name(static_cast<std::int32_t>(*number));
   }
   if (line.contains("bugcheck")) {
     only(line["bugcheck"], "bugcheck", {"code", "parameters"});
     (void)number(line["bugcheck"], "bugcheck", "code");
     event.bugcheck = line["bugcheck"];
+    const json parameters = event.bugcheck.value("parameters", json::array());
+    const auto good = [](const json& entry) {
+      return entry.is_null() || entry.is_string() || entry.is_number_unsigned();
+    };
+    if (!parameters.is_array() || !std::all_of(parameters.begin(), parameters.end(), good))
+      fail("bugcheck.parameters", "a list of numbers and names");
   }
 }
 
@@ -273,10 +302,11 @@ void Reader::callback(const Function& function, Event& event) const {
     return find_field(function, name, in, event.in);
   };
   const bool maps = event.name == "DxgkCbMapMdlToIoMmu";
-  if (maps && event.in.contains("Mdl"))
+  const bool has_mdl = maps || event.name == "DxgkCbUnmapMdlFromIoMmu";
+  if (has_mdl && event.in.contains("Mdl"))
     if (const std::string error = mdl_error(event.in["Mdl"]); !error.empty()) fail("in.Mdl", error);
   for (const auto& [name, value] : event.in.items()) {
-    if (maps && name == "Mdl") continue;
+    if (has_mdl && name == "Mdl") continue;
     const Field* field = find(name, true);
     if (field == nullptr) fail("in." + name, fmt::format("no field that goes into {}", function.name));
     if (const std::string error = value_error(*field, value); !error.empty()) fail("in." + name, error);
@@ -291,56 +321,82 @@ void Reader::callback(const Function& function, Event& event) const {
     if (field.in && field.required && applies(function, field, event.in) && !event.in.contains(field.name))
       fail("in." + field.name, fmt::format("is missing: {} takes it", function.name));
   if (!event.out.is_object()) return;
-  static const std::set<std::string> more{"PageFrames", "PageCount", "Contiguous", "Pages"};
-  for (const auto& [name, value] : event.out.items()) {
-    if (more.count(name) != 0) continue;
+  static const std::map<std::string, FieldKind> more{{"PageFrames", FieldKind::kPages},
+                                                     {"PageCount", FieldKind::kNumber},
+                                                     {"Contiguous", FieldKind::kBool},
+                                                     {"Pages", FieldKind::kPages}};
+  for (const auto& [name, shown] : event.out.items()) {
+    if (const auto behind = more.find(name); behind != more.end()) {
+      value(shown, "out." + name, behind->second);
+      continue;
+    }
     const Field* field = find(name, false);
     if (field == nullptr) fail("out." + name, fmt::format("no field that comes out of {}", function.name));
-    if (const std::string error = value_error(*field, value); !error.empty()) fail("out." + name, error);
+    if (const std::string error = value_error(*field, shown); !error.empty()) fail("out." + name, error);
+    if (field->kind == FieldKind::kHandle && !shown.is_null() && Handles::name_in(shown) != shown)
+      fail("out." + name, shown.dump() + " is no name: what comes out has one of its own");
   }
 }
 
 void Reader::system(const json& line, Event& event) const {
   event.kind = Kind::kSystem;
-  if (!line["system"].is_string() || kActions.count(line["system"].get<std::string>()) == 0)
-    fail("system", fmt::format("{} is none of {}", line["system"].dump(), fmt::join(kActions, ", ")));
-  event.name = line["system"].get<std::string>();
+  const auto action =
+      line["system"].is_string() ? kActions.find(line["system"].get<std::string>()) : kActions.end();
+  if (action == kActions.end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, keys] : kActions) names.push_back(name);
+    fail("system", fmt::format("{} is none of {}", line["system"].dump(), fmt::join(names, ", ")));
+  }
+  event.name = action->first;
   if (line.contains("in")) event.in = line["in"];
   if (line.contains("out")) event.out = line["out"];
   if (!event.in.is_object()) fail("in", "must be an object");
-  if (event.name == "trim") (void)number(event.in, "in", "pages");
-  action_in(event);
-  if (event.name == "exit_process" && !member(event.in, "in", "process").is_string())
-    fail("in.process", "a text");
+  for (const auto& [key, value] : event.in.items())
+    if (action->second.count(key) == 0)
+      fail("in." + key, fmt::format("nothing that goes into {}", event.name));
+  action_in(event, action->second);
+  if (!event.out.is_null()) action_out(event);
 }
 
-void Reader::action_in(const Event& event) const {
-  const bool of_allocation = kOfAllocation.count(event.name) != 0;
-  if (of_allocation || kOfAdapter.count(event.name) != 0)
-    (void)number(event.in, "in", "adapter", adapters() - 1);
-  if (of_allocation && !member(event.in, "in", "allocation").is_string()) fail("in.allocation", "a name");
-  if (event.name == "allocate") {
-    (void)number(event.in, "in", "bytes", kMostPrivateData);
-    Field words;
-    words.kind = FieldKind::kWords;
-    if (const std::string error = value_error(words, member(event.in, "in", "private_data")); !error.empty())
-      fail("in.private_data", error);
-    if (event.out.is_object() && event.out.contains("allocation") && !event.out["allocation"].is_string())
-      fail("out.allocation", "a name");
+void Reader::action_in(const Event& event, const std::set<std::string>& keys) const {
+  if (event.name == "fail") {
+    if (event.in.contains("after")) (void)number(event.in, "in", "after");
+    if (event.in.contains("sticky")) (void)boolean(event.in, "in", "sticky");
+    return;
   }
-  if (event.name == "fill") (void)number(event.in, "in", "pattern", 0xFFFF'FFFF);
-  if (event.name == "access") {
-    (void)number(event.in, "in", "offset");
-    (void)number(event.in, "in", "bytes", kMostAccess);
-    (void)boolean(event.in, "in", "write");
+  static const std::map<std::string, std::uint64_t> most{{"pattern", 0xFFFF'FFFF},
+                                                         {"state", PowerDeviceD3},
+                                                         {"action", PowerActionShutdownOff},
+                                                         {"pages", ~0ULL},
+                                                         {"offset", ~0ULL}};
+  for (const std::string& key : keys) {
+    const auto limit = most.find(key);
+    if (limit != most.end()) (void)number(event.in, "in", key, limit->second);
+    if (key == "adapter") (void)number(event.in, "in", key, adapters() - 1);
+    if (key == "bytes")
+      (void)number(event.in, "in", key, event.name == "allocate" ? kMostPrivateData : kMostAccess);
+    if (key == "write") (void)boolean(event.in, "in", key);
+    if ((key == "allocation" || key == "process") && !member(event.in, "in", key).is_string())
+      fail("in." + key, "a text");
+    if (key == "private_data") value(member(event.in, "in", key), "in." + key, FieldKind::kWords);
   }
-  if (event.name == "power") {
-    (void)number(event.in, "in", "state", PowerDeviceD3);
-    (void)number(event.in, "in", "action", PowerActionShutdownOff);
-  }
-  if (event.name != "fail") return;
-  if (event.in.contains("after")) (void)number(event.in, "in", "after");
-  if (event.in.contains("sticky")) (void)boolean(event.in, "in", "sticky");
+}
+
+void Reader::action_out(const Event& event) const {
+  only(event.out, "out",
+       event.name == "allocate" ? std::set<std::string>{"allocation"}
+       : event.name == "load"   ? std::set<std::string>{"Version", "entry_points"}
+                                : std::set<std::string>());
+  if (event.out.contains("allocation") && !event.out["allocation"].is_string())
+    fail("out.allocation", "a name");
+  if (event.out.contains("Version")) (void)number(event.out, "out", "Version", 0xFFFF'FFFF);
+  if (!event.out.contains("entry_points")) return;
+  const json& list = event.out["entry_points"];
+  const auto known = [](const json& name) {
+    return name.is_string() && is_entry_point(name.get<std::string>());
+  };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), known))
+    fail("out.entry_points", "a list of names of entry points");
 }
 
 void Reader::access(const json& line, Event& event) const {
@@ -482,7 +538,8 @@ void Reader::order() {
     exact = exact && event.begin_cycle.has_value();
     for (const std::string& name : names_used(event))
       if (known.count(name) == 0)
-        fail(fmt::format("'{}': no earlier call returned a handle of this name", name));
+        fail(key_of(event.text, name),
+             fmt::format("'{}': no earlier call returned a handle of this name", name));
     for (const std::string& name : names_made(event)) known[name] = true;
   }
   trace_.exact = exact && any_order_ && trace_.has_actions;

@@ -56,7 +56,8 @@ struct Trace {
   bool has_actions = false;
   /// Every event has its cycle, and registers are told.
   bool exact = false;
-  std::uint64_t call_cycles = 0;
+  std::uint64_t call_cycles = 0;   ///< that a call into the kernel costs
+  std::uint64_t reset_cycles = 0;  ///< that the system waits after ResetFromTimeout
 };
 
 /// Throws TraceError; nothing of a wrong trace is replayed. `file` appears in messages.
@@ -68,6 +69,8 @@ struct Trace {
 /// Names of handles that an event brings into being, and those that it uses.
 [[nodiscard]] std::vector<std::string> names_made(const Event& event);
 [[nodiscard]] std::vector<std::string> names_used(const Event& event);
+/// Where in a line a name stands: "in.hAdapter".
+[[nodiscard]] std::string key_of(const nlohmann::json& line, const std::string& name);
 /// The index of the adapter of a name like "gpu0".
 [[nodiscard]] std::optional<unsigned> adapter_named(const std::string& name);
 

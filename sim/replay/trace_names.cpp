@@ -52,6 +52,16 @@ std::optional<unsigned> adapter_named(const std::string& name) {
   return number && *number < kMaxAdapters ? std::optional(static_cast<unsigned>(*number)) : std::nullopt;
 }
 
+std::string key_of(const json& object, const std::string& name) {
+  for (const auto& [key, value] : object.items()) {
+    const std::string shown = object.is_array() ? "[" + key + "]" : key;
+    if (value.is_string() && Handles::name_in(value) == name) return shown;
+    const std::string inside = value.is_structured() ? key_of(value, name) : "";
+    if (!inside.empty()) return inside[0] == '[' ? shown + inside : shown + "." + inside;
+  }
+  return "";
+}
+
 Names names_made(const Event& event) {
   Names names;
   if (event.kind == Kind::kSystem && event.name == "allocate" && event.out.is_object() &&

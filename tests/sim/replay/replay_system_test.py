@@ -64,6 +64,45 @@ class SystemRoundTrips(ReplayTest):
         self.assertIn("isolate", self.actions(self.both_ways(SCENARIOS / "switch.json")))
         self.both_ways(SCENARIOS / "iommu_flags.json")
 
+    @covers("R220", "R221", "R222", "R225")
+    def test_memory_of_wddm_2_4(self):
+        lines = self.both_ways(SCENARIOS / "legacy_isolation.json")
+        mapped = [line for line in lines if line.get("call") == "DxgkCbMapMdlToIoMmu" and "Mdl" in line["in"]]
+        self.assertTrue(mapped, "no MDL of the driver's own")
+        # The driver writes to one while it is mapped: nothing but the trace can tell.
+        changed = [line for line in lines if line.get("call") == "DxgkCbUnmapMdlFromIoMmu" and "Mdl" in line["in"]]
+        self.assertEqual([line["bugcheck"]["code"] for line in changed], ["0x113"])
+        self.both_ways(SCENARIOS / "legacy_off.json")
+
+    def kmd(self, *args):
+        done = self.program("kmd", ROOT / "tests" / "kmd" / "drivers" / "pager.c", "--dir", "kmd", "--record", "trace.jsonl",
+                            *args)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.replay("--cycles")
+        self.replay()
+        return self.read()
+
+    def test_somebodys_own_driver_that_pages(self):
+        # Its private data of an allocation: three pages.
+        lines = self.kmd("--allocation", "0030000000000000")
+        self.assertLessEqual({"allocate", "resident", "evict", "fill", "discard", "deallocate", "access", "power", "reset_unit"},
+                             self.actions(lines))
+
+    @covers("E11", "R220")
+    def test_a_plan_of_all_that_can_happen_to_it(self):
+        allocate = {"do": "allocate", "name": "a", "bytes": "0020000000000000"}
+        steps = [allocate, {"do": "write", "name": "a", "pattern": 5}, {"do": "hang"}, {"do": "resident", "name": "a"},
+                 {"do": "fail", "after": 0, "sticky": True}, {"do": "evict", "name": "a"}, {"do": "fail"},
+                 {"do": "escape", "bytes": "03000000"}, {"do": "trim", "pages": 16}, {"do": "isolate"},
+                 {"do": "resident", "name": "a"}, {"do": "stop"}, {"do": "start"}, dict(allocate, link=1), {"do": "remove"}]
+        plan = {"schema": 1, "name": "all", "machine": {"adapters": 2, "ram": [["0", "2G"]]},
+                "start": {"iommu": "physical", "tdr_delay": 20_000}, "steps": [{"do": "start"}, *steps]}
+        (self.dir / "plan.json").write_text(json.dumps(plan))
+        lines = self.kmd("--scenario", "plan.json", "--cflag=-DPAGER_BLOCKS")
+        self.assertLessEqual({"fail", "trim", "isolate", "remove", "resident", "evict"}, self.actions(lines))
+        calls = {line["call"] for line in lines if "call" in line}
+        self.assertLessEqual({"DxgkDdiResetFromTimeout", "DxgkCbMapMdlToIoMmu", "DxgkDdiNotifySurpriseRemoval"}, calls)
+
 
 class Arguments(ReplayTest):
     """Every entry point has its arguments, and a replay compares them."""
@@ -129,6 +168,21 @@ class Arguments(ReplayTest):
         self.write([HEAD, {"call": "DxgkDdiSubmitCommand", "in": {"Fence": 1}}])
         self.assertIn("'in.Fence': no field that goes into DxgkDdiSubmitCommand", self.refused())
 
+    def test_an_action_that_fails_becomes_short(self):
+        lines = copy.deepcopy(self.lines)
+        index = next(i for i, line in enumerate(lines) if line.get("system") == "resident" and line["status"] == "STATUS_SUCCESS")
+        lines[index]["status"] = "STATUS_NO_MEMORY"
+        self.write(lines)
+        done = self.program("replay", "trace.jsonl", "--shrink", "--runs", 150)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        small = self.read("trace.jsonl.min.jsonl")
+        self.assertLess(len(small), 100)
+        actions = [line.get("system") for line in small if "system" in line]
+        self.assertEqual(sorted(actions), ["allocate", "load", "resident", "start"])
+        difference = self.replay(name="trace.jsonl.min.jsonl", code=1)["difference"]
+        self.assertEqual((difference["name"], difference["field"], difference["expected"]),
+                         ("resident", "status", "STATUS_NO_MEMORY"))
+
 
 class Mdls(ReplayTest):
     """MDLs that the driver made itself, as its own logger may write them."""
@@ -156,6 +210,30 @@ class Mdls(ReplayTest):
     def test_what_nobody_has_is_nobodys(self):
         self.write(self.trace(dict(self.MDL, Pages=[["0x99", 1]]), bugcheck={"code": "0x1a", "parameters": ["0x1236"]}, out={}))
         self.assertEqual(self.replay()["bugcheck"], "bugcheck 0x1a")
+
+    def test_a_change_while_it_is_mapped(self):
+        lines = self.trace(self.MDL)
+        lines[4]["in"]["Mdl"] = dict(self.MDL, Pages=[["0x99", 1]])
+        self.write(lines)
+        self.assertIn("0x113", self.replay(code=1)["difference"]["got"])
+        lines[4]["bugcheck"] = {"code": "0x113"}
+        self.write(lines[:5])
+        self.assertEqual(self.replay()["bugcheck"], "bugcheck 0x113")
+        # No more pages than it was made with.
+        lines[4]["in"]["Mdl"] = dict(self.MDL, ByteCount=8192, Pages=[["0x78", 2]])
+        self.write(lines[:5])
+        self.assertEqual(self.replay(code=1)["difference"]["field"], "in.Mdl")
+        lines[4]["in"]["Mdl"] = 1
+        self.write(lines)
+        self.assertIn("trace.jsonl:5: 'in.Mdl': no object", self.refused())
+
+    def test_another_mdl_in_the_same_place(self):
+        # The name comes out again, as the address does, and means the new one from there on.
+        lines = self.trace(self.MDL)
+        again = copy.deepcopy(lines[2:5])
+        again[0]["in"]["Mdl"]["Pages"] = [["0x77", 1]]
+        self.write(lines[:5] + again + lines[5:])
+        self.assertEqual(self.replay()["events"], 8)
 
     def test_refusals(self):
         self.write(self.trace(dict(self.MDL, ByteCount=9000)))

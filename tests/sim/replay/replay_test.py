@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -14,6 +15,9 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 TIMEOUT = 200
 
 HEAD = {"gpu_dmar_trace": 1, "machine": {"adapters": 1}, "start": {"iommu": "logical"}}
+
+
+PAGE = (ROOT / "docs" / "replay.md").read_text()
 
 
 def covers(*rules):
@@ -105,9 +109,31 @@ class RoundTrips(ReplayTest):
         self.assertEqual(kinds, {"call", "system", "register", "dma", "fault", "end"})
         results = {line["dma"].get("result") for line in lines if "dma" in line}
         self.assertLessEqual({"done", "blocked"}, results)
+        self.told_in_full(lines)
         # Made again in other surroundings, it is still the same for the driver.
         self.replay("--latency", 31)
         self.replay("--pipe", 1)
+
+    def told_in_full(self, lines):
+        """Every call with its arguments, results, thread and cycle."""
+        of_types = {"Mdl": "MDL", "ContiguousMemory": "CONTIGUOUS_MEMORY", "Section": "SECTION", "IOSpace": "IO_SPACE"}
+        nothing = {"DxgkCbDestroyPhysicalMemoryObject", "DxgkCbClosePhysicalMemoryObject", "DxgkCbUnmapPhysicalMemory",
+                   "DxgkCbFreeAdl", "DxgkCbQueueDpc", "DxgkCbNotifyDpc", "DxgkCbNotifyInterrupt", "DxgkDdiDpcRoutine",
+                   "DxgkDdiUnload", "DxgkDdiInterruptRoutine"}
+        fields = dict(re.findall(r"^\| `(DxgkCb\w+)` \| (.*\|.*) \|$", PAGE, re.MULTILINE))
+        calls = [line for line in lines if "call" in line]
+        self.assertGreater(len(calls), 100)
+        for line in calls:
+            self.assertEqual((len(line["seq"]), len(line["cycle"])), (2, 2), line)
+            self.assertTrue(line["thread"], line)
+            self.assertTrue("status" in line or line["call"] in nothing, line)
+            if line["call"] not in fields:
+                continue
+            given, made = (re.findall(r"`([\w.]+)`", half) for half in fields[line["call"]].split("|"))
+            of = line.get("in", {}).get("Type", "")
+            given = [name for name in given if "." not in name or of.endswith(f"TYPE_{of_types.get(name.split('.')[0])}")]
+            self.assertLessEqual(set(given) - {"DmaCompleted"}, set(line.get("in", {})), line)
+            self.assertLessEqual(set(made), set(line.get("out", {})), line)
 
     @covers("R142", "G5")
     def test_an_adl_that_ends_under_work(self):
@@ -264,6 +290,52 @@ class Sparse(ReplayTest):
         lines[2]["out"].pop("PageCount")
         self.write(lines)
         self.assertEqual(self.replay()["events"], 5)
+
+    def test_the_example_of_the_documentation(self):
+        (self.dir / "trace.jsonl").write_text(PAGE.split("```json\n")[1].split("```")[0])
+        self.assertEqual(self.replay()["events"], 5)
+
+    LOG = """\
+{"gpu_dmar_trace":1}
+{"seq":[1,3],"thread":4660,"call":"DxgkCbCreatePhysicalMemoryObject","in":{"hAdapter":"gpu0","Size":8192,"Type":0,"CacheType":1,\
+"Mdl.LowAddress":"0x0","Mdl.HighAddress":"0xffffffffffffffff"},"out":{"hPhysicalMemoryObject":"hFFFF8001",\
+"hAdapterMemoryObject":"hFFFF8002"},"status":"0x0"}
+{"seq":[2,4],"thread":4661,"call":"DxgkCbCreatePhysicalMemoryObject","in":{"hAdapter":"gpu0","Size":4096,"Type":0,"CacheType":1,\
+"Mdl.LowAddress":"0x0","Mdl.HighAddress":"0xffffffffffffffff"},"out":{"hPhysicalMemoryObject":"hFFFF9001",\
+"hAdapterMemoryObject":"hFFFF9002"},"status":0}
+{"seq":[5,7],"thread":4660,"call":"DxgkCbAllocateAdl","in":{"hAdapterMemoryObject":"hFFFF8002","Offset":0,"Size":8192,\
+"Flags.Value":0},"out":{"pAdl":"adlFFFFA000"},"status":"0x0"}
+{"seq":[9,10],"thread":4660,"dma":{"adapter":0,"work":[{"op":"fill","dst":{"adl":"adlFFFFA000","offset":4096},"bytes":4096}]}}
+{"seq":[11,12],"thread":4660,"call":"DxgkCbFreeAdl","in":{"hAdapterMemoryObject":"hFFFF8002","pAdl":"adlFFFFA000"}}
+{"seq":[6,8],"thread":4661,"call":"DxgkCbOpenPhysicalMemoryObject","in":{"hPhysicalMemoryObject":"hFFFF9001",\
+"hAdapter":"hFFFF9002"},"out":{},"status":"0xc000000d"}
+{"seq":[13,14],"thread":4661,"call":"DxgkCbDestroyPhysicalMemoryObject","in":{"hPhysicalMemoryObject":"hFFFF9001",\
+"hAdapterMemoryObject":"hFFFF9002"}}
+{"seq":[15,16],"thread":4660,"call":"DxgkCbDestroyPhysicalMemoryObject","in":{"hPhysicalMemoryObject":"hFFFF8001",\
+"hAdapterMemoryObject":"hFFFF8002"}}
+"""
+
+    def test_a_drivers_own_log(self):
+        """No recorder: numbers for names of constants, addresses for handles, lines by their end, two threads."""
+        (self.dir / "trace.jsonl").write_text(self.LOG)
+        result = self.replay()
+        self.assertEqual((result["events"], result["notes"], result["bugcheck"]), (8, [], ""))
+        # What the driver did wrong shows where it did.
+        wrong = self.LOG.replace('"seq":[11,12]', '"seq":[17,18]')
+        (self.dir / "trace.jsonl").write_text(wrong)
+        difference = self.replay(code=1)["difference"]
+        self.assertEqual((difference["line"], difference["field"]), (9, "bugcheck"))
+        self.assertTrue(difference["got"].startswith("0x1e4"), difference)
+
+    def test_the_first_difference_is_the_end(self):
+        wrong = dict(adl(), status="STATUS_NO_MEMORY")
+        lines = [HEAD, create(), adl(), free(), wrong, free(), wrong, destroy()]
+        self.write(lines)
+        result = self.replay(code=1)
+        self.assertEqual((result["difference"]["line"], result["events"]), (5, 4))
+        self.assertEqual(result["output"].splitlines()[0],
+                         f"trace.jsonl:5: DxgkCbAllocateAdl: status: STATUS_NO_MEMORY in the trace, STATUS_SUCCESS here "
+                         f"(cycle {result['difference']['cycle']})")
 
     def test_work_that_is_blocked(self):
         self.write([HEAD, create(), adl(), free(), copy_from(), destroy()])

@@ -139,14 +139,16 @@ TEST(TraceReader, EachWrongFieldOfACallIsNamed) {
 
 TEST(TraceReader, HandlesMustHaveBeenReturned) {
   EXPECT_EQ(refused(std::vector<std::string>{kHead, kAdl}),
-            "t:2: 'a': no earlier call returned a handle of this name");
+            "t:2: 'in.hAdapterMemoryObject': 'a': no earlier call returned a handle of this name");
   EXPECT_EQ(refused(std::vector<std::string>{kHead, with(kCreate, "gpu0", "gpu2")}),
-            "t:2: 'gpu2': no earlier call returned a handle of this name");
+            "t:2: 'in.hAdapter': 'gpu2': no earlier call returned a handle of this name");
   EXPECT_EQ(
       refused(std::vector<std::string>{
           kHead,
           R"({"dma":{"adapter":0,"work":[{"op":"copy","src":{"adl":"l"},"dst":{"vram":0},"bytes":8}]}})"}),
-      "t:2: 'l': no earlier call returned a handle of this name");
+      "t:2: 'dma.work[0].src.adl': 'l': no earlier call returned a handle of this name");
+  EXPECT_EQ(refused(std::vector<std::string>{kHead, with(kCreate, "\"o\"", "\"0xffff8000\"")}),
+            "t:2: 'out.hPhysicalMemoryObject': \"0xffff8000\" is no name: what comes out has one of its own");
   // What nobody returned is a number, and NULL is null.
   EXPECT_EQ(refused(std::vector<std::string>{kHead, with(kCreate, "\"gpu0\"", "null"),
                                              with(kAdl, "\"a\"", "\"0x50\"")}),
@@ -187,6 +189,47 @@ TEST(TraceReader, WorkRegistersAndFaultsAreChecked) {
   EXPECT_EQ(second(with(fault, "05", "5")), "t:2: 'fault.reason': two hexadecimal digits");
   EXPECT_THAT(second(R"({"system":"crash"})"), StartsWith("t:2: 'system': \"crash\" is none of"));
   EXPECT_EQ(second(R"({"system":"trim"})"), "t:2: 'in.pages': is missing");
+}
+
+TEST(TraceReader, ActionsAreChecked) {
+  const auto second = [](const std::string& line) { return refused(std::vector<std::string>{kHead, line}); };
+  EXPECT_EQ(second(R"({"system":"trim","in":{"pages":4}})"), "accepted");
+  EXPECT_EQ(second(R"({"system":"trim","in":{"pages":4,"page":1}})"),
+            "t:2: 'in.page': nothing that goes into trim");
+  EXPECT_EQ(second(R"({"system":"start","in":{"adapter":0}})"),
+            "t:2: 'in.adapter': nothing that goes into start");
+  EXPECT_EQ(second(R"({"system":"remove","in":{"adapter":2}})"), "t:2: 'in.adapter': 2 is more than 1");
+  EXPECT_EQ(second(R"({"system":"exit_process","in":{"process":1}})"), "t:2: 'in.process': a text");
+  EXPECT_EQ(second(R"({"system":"fail","in":{"sticky":1}})"),
+            "t:2: 'in.sticky': 1 is neither true nor false");
+  EXPECT_EQ(second(R"({"system":"load","out":{"entry_points":["Fly"]}})"),
+            "t:2: 'out.entry_points': a list of names of entry points");
+  EXPECT_THAT(second(R"({"system":"stop","out":{"entry_points":[]}})"),
+              StartsWith("t:2: 'out.entry_points': unknown field"));
+}
+
+TEST(TraceReader, ResultsAreChecked) {
+  const auto third = [](const std::string& line) {
+    return refused(std::vector<std::string>{kHead, kCreate, line});
+  };
+  EXPECT_EQ(third(with(kAdl, "\"pAdl\"", "\"Pages\":[[\"0x10\",2]],\"pAdl\"")), "accepted");
+  EXPECT_EQ(third(with(kAdl, "\"pAdl\"", "\"Pages\":[16],\"pAdl\"")),
+            "t:3: 'out.Pages': [16] is no list of [first, count]");
+  EXPECT_THAT(third(with(kAdl, "\"pAdl\"", "\"PageCount\":true,\"pAdl\"")),
+              StartsWith("t:3: 'out.PageCount': true is no number"));
+  EXPECT_THAT(third(with(kAdl, "{\"call\"", "{\"bugcheck\":{\"code\":1,\"parameters\":7},\"call\"")),
+              StartsWith("t:3: 'bugcheck.parameters': a list"));
+}
+
+TEST(TraceReader, AStatusIsANameOrANumber) {
+  const auto status = [](const std::string& words) {
+    return parsed({kHead, with(kCreate, "\"STATUS_SUCCESS\"", words)}).events.front().status;
+  };
+  EXPECT_EQ(status("0"), "STATUS_SUCCESS");
+  EXPECT_EQ(status("\"0xc0000017\""), "STATUS_NO_MEMORY");
+  EXPECT_EQ(status("3221225495"), "STATUS_NO_MEMORY");
+  EXPECT_EQ(status("-1073741801"), "STATUS_NO_MEMORY");
+  EXPECT_EQ(status("\"0xc0000fff\""), "0xc0000fff");
 }
 
 TEST(TraceReader, TheExampleOfTheDocumentationIsATrace) {
