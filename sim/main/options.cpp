@@ -127,8 +127,9 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
 }
 
 void finish_replay(ReplayOptions& options, const MachineChoices& choices) {
-  if (options.shrink && (options.cycles || options.until != 0 || !choices.machine.waves.empty()))
-    throw std::invalid_argument("--shrink goes without --cycles, --until and --waves");
+  if (options.shrink &&
+      (options.cycles || options.until != 0 || options.limit != 0 || !choices.machine.waves.empty()))
+    throw std::invalid_argument("--shrink goes without --cycles, --until, --limit and --waves");
   MachineConfig given = choices.machine;
   if (!choices.window.empty()) given.waves_window = parse_window(choices.window);
   AxiMemoryConfig tried;
@@ -156,6 +157,8 @@ CLI::App* add_replay(CLI::App& app, ReplayOptions& options, MachineChoices& choi
                    "everything in its recorded cycle, registers too, and compare those");
   replay->add_option("--until", options.until, "line of the trace: what comes after it is left out")
       ->check(CLI::Range(2, 1'000'000'000));
+  replay->add_option("--limit", options.limit, "cycles that it may take (default: as many as it wants)")
+      ->check(CLI::Range(1, 1'000'000'000));
   replay->add_flag("--shrink", options.shrink, "make a failing trace short");
   replay->add_option("--runs", options.runs, "that shrinking may take")
       ->check(CLI::Range(1, 1'000'000))

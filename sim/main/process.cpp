@@ -19,10 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::minutes kTimeout{10};  // of one run; a hang in the machine ends much earlier by itself
 constexpr std::chrono::milliseconds kPoll{5};
 
-int wait_for(pid_t child, std::chrono::milliseconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
+int wait_for(pid_t child) {
+  const auto end = std::chrono::steady_clock::now() + kTimeout;
   for (int status = 0; std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(kPoll))
     if (::waitpid(child, &status, WNOHANG) == child) return status;
   ::kill(child, SIGKILL);
@@ -43,7 +44,7 @@ Scratch::~Scratch() {
   fs::remove_all(path, ignored);
 }
 
-int run_again(std::vector<std::string> words, const fs::path& log, std::chrono::milliseconds limit) {
+int run_again(std::vector<std::string> words, const fs::path& log) {
   std::string program = fs::read_symlink("/proc/self/exe").string();
   std::vector<char*> args{program.data()};
   for (std::string& word : words) args.push_back(word.data());
@@ -57,7 +58,7 @@ int run_again(std::vector<std::string> words, const fs::path& log, std::chrono::
   const int error = ::posix_spawn(&child, program.c_str(), &actions, nullptr, args.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw std::runtime_error("cannot start " + program);
-  return wait_for(child, limit);
+  return wait_for(child);
 }
 
 std::string last_line(const fs::path& file) {

@@ -2,7 +2,6 @@
 // This program once more, as a process of its own: SystemC elaborates once in each.
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,12 +18,9 @@ class Scratch {
   std::filesystem::path path;
 };
 
-/// A hang in the machine ends much earlier by itself.
-inline constexpr std::chrono::milliseconds kMostOfARun = std::chrono::minutes(10);
-/// Runs this program with `words`, both its streams into `log`. Its wait status; -1: it did not end within
-/// `limit` and had to be killed. Throws std::runtime_error when it cannot be started.
-[[nodiscard]] int run_again(std::vector<std::string> words, const std::filesystem::path& log,
-                            std::chrono::milliseconds limit = kMostOfARun);
+/// Runs this program with `words`, both its streams into `log`. Its wait status; -1: it did not end and had
+/// to be killed. Throws std::runtime_error when it cannot be started.
+[[nodiscard]] int run_again(std::vector<std::string> words, const std::filesystem::path& log);
 /// The last line of a file.
 [[nodiscard]] std::string last_line(const std::filesystem::path& file);
 

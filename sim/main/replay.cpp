@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -25,7 +24,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::chrono::milliseconds kAllowance{2000};  // for a machine that is busy
+constexpr std::uint64_t kAllowance = 50'000;  // cycles
 
 void write_text(const fs::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
@@ -59,7 +58,9 @@ int replay_once(const ReplayOptions& options) {
   options.apply(config);
   if (!options.summary.empty()) prepare_summary(options.summary);
   Machine machine("machine", config);
-  replay::Player player(machine, trace, {options.cycles, options.until});
+  replay::PlayOptions play{options.cycles, options.until};
+  if (options.limit != 0) play.limit = options.limit;
+  replay::Player player(machine, trace, play);
   replay::PlayResult result;
   simulate(machine, [&] { result = player.run(); });
   print(options, trace, result);
@@ -123,23 +124,21 @@ class Shrinking {
     fs::remove(summary);
     std::vector<std::string> words{"replay", candidate.string(), "--json", summary.string()};
     words.insert(words.end(), options_.words.begin(), options_.words.end());
-    const auto begin = std::chrono::steady_clock::now();
-    const int status = run_again(std::move(words), log, limit_);
-    const auto took =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
-    // The given trace sets the measure: what takes many times as long waits for something that went.
-    if (limit_ == kMostOfARun) limit_ = std::min(kMostOfARun, 5 * took + kAllowance);
+    if (limit_ != 0) words.insert(words.end(), {"--limit", std::to_string(limit_)});
+    const int status = run_again(std::move(words), log);
     if (status == -1) return {"the run does not end"};
     if (WIFSIGNALED(status)) return {fmt::format("signal {}", WTERMSIG(status))};
     const json result = json::parse(std::ifstream(summary), nullptr, false);
     if (!result.is_object()) return {};
+    // The given trace sets the measure: what takes many times as long waits for something that went.
+    if (limit_ == 0) limit_ = 2 * result.value("cycles", kAllowance) + kAllowance;
     const json difference = result.value("difference", json());
     return {result.value("kind", std::string()), difference.is_object() ? difference.value("line", 0U) : 0};
   }
 
   const ReplayOptions& options_;
   Scratch scratch_;
-  std::chrono::milliseconds limit_ = kMostOfARun;
+  std::uint64_t limit_ = 0;  // cycles of a run; 0: none yet
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct ReplayOptions {
   std::string trace;
   bool cycles = false;
   unsigned until = 0;  ///< line of the last event; 0: all
+  std::uint64_t limit = 0;  ///< cycles that it may take; 0: as many as it wants
   bool shrink = false;
   std::size_t runs = 500;          ///< of shrinking at most
   std::string output;              ///< of shrinking; empty: beside the trace

@@ -24,7 +24,7 @@ constexpr int kStackBytes = 1 << 20;
 constexpr unsigned kTurns = 1000;
 constexpr std::uint64_t kStallCycles = 1'000'000;   // for something that comes of itself
 constexpr std::uint64_t kSlackCycles = 20'000'000;  // while another thread is in the kernel, beside time-outs
-constexpr std::uint64_t kRunCycles = ~std::uint64_t{0} >> 1;
+constexpr std::uint64_t kRunCycles = PlayOptions().limit;
 
 const std::set<std::string> kPlayed{"DxgkDdiAddDevice",
                                     "DxgkDdiLinkDevice",
@@ -337,8 +337,13 @@ PlayResult Player::run() {
   } catch (const std::exception& error) {
     result_.failures.emplace_back(error.what());
   }
-  if (!machine_.engine().run_until([this] { return running_ == 0; }, kRunCycles))
-    result_.failures.emplace_back("the replay does not end");
+  if (!machine_.engine().run_until([this] { return running_ == 0; }, options_.limit)) {
+    // Threads are still in the kernel, so nothing can be taken down in order.
+    result_.failures.push_back(fmt::format("the replay does not end within {} cycles", options_.limit));
+    result_.cycles = machine_.board().cycles();
+    result_.khz = machine_.engine().khz();
+    return std::move(result_);
+  }
   for (const auto& [key, list] : from_outside_)
     for (const std::size_t index : list)
       if (!consumed_[index] && !stopped_) differ(&events_[index], "call", "comes", "nothing by the end");

@@ -27,6 +27,8 @@ namespace gpudmar::sim::replay {
 struct PlayOptions {
   bool cycles = false;  ///< everything in its recorded cycle, registers included, and compared
   unsigned until = 0;   ///< line of the last event; 0: all
+  /// Cycles after the system's start in which all of it must end.
+  std::uint64_t limit = ~std::uint64_t{0} >> 1;
 };
 
 struct Difference {

@@ -264,6 +264,7 @@ TEST(ReplayCommand, Refusals) {
   expect_refused({"replay", "t", "--runs", "0"}, "--runs");
   expect_refused({"replay", "t", "--shrink", "--cycles"}, "--shrink goes without");
   expect_refused({"replay", "t", "--shrink", "--until", "5"}, "--shrink goes without");
+  expect_refused({"replay", "t", "--shrink", "--limit", "5"}, "--shrink goes without");
   expect_refused({"replay", "t", "--shrink", "--waves", "w"}, "--shrink goes without");
   expect_refused({"replay", "t", "--waves-window", "1:2"}, "--waves");
   expect_refused({"replay", "t", "--waves", "w", "--waves-window", "2:1"}, "FIRST:LAST");

@@ -359,6 +359,13 @@ class Sparse(ReplayTest):
         self.assertEqual(self.replay("--until", 3)["events"], 2)
         self.assertIn("--until 9: there is no event in this line", self.refused("--until", 9))
 
+    def test_a_limit(self):
+        self.write([HEAD, create(), adl(), copy_from(result="done"), free(), destroy()])
+        self.assertEqual(self.replay("--limit", 1_000_000)["status"], "pass")
+        failed = self.replay("--limit", 10, code=1)
+        self.assertEqual(failed["failures"], ["the replay does not end within 10 cycles"])
+        self.assertEqual(failed["kind"], "")
+
     def test_waves(self):
         self.write([HEAD, create(), adl()])
         self.replay("--waves", "w.fst")
