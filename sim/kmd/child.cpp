@@ -110,6 +110,7 @@ void ChildRun::end(int code) {
                   {"text", violation.message}});
   json last{{"t", "end"}, {"cycles", machine_.board().cycles()}, {"khz", machine_.engine().khz()}};
   if (kernel_ != nullptr) {
+    judge_->run_ends();
     last["calls"] = kernel_->calls().counts();
     last["kept"] = judge_->kept();
     last["guarantees"] = guarantees_checked_;

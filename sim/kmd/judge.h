@@ -55,6 +55,8 @@ class Judge {
 
   /// A link's pages that ADLs name at present.
   [[nodiscard]] bool is_live(unsigned link, std::uint64_t page) const;
+  /// Looks at the ADLs that are left; while the kernel under the driver still stands.
+  void run_ends();
   /// Rules that were looked at and kept each time, with how often.
   [[nodiscard]] std::map<std::string, std::uint64_t> kept() const;
   /// Pages of objects that are left: what devices still reach, and what only the system has lost.
@@ -66,8 +68,10 @@ class Judge {
 
  private:
   struct Adl {
-    std::uint64_t pages = 0;
     std::vector<std::uint64_t> numbers;
+    DXGK_ADL header{};      ///< as it was handed out
+    std::size_t call = 0;   ///< of AllocateAdl
+    bool readable = false;  ///< no FreeAdl has begun
   };
   struct Object {
     DXGK_PHYSICAL_MEMORY_TYPE type{};
@@ -150,6 +154,7 @@ class Judge {
   void closed(Object& object);
   void adl_allocated(const DXGKARGCB_ALLOCATE_ADL& args);
   void adl_freed(const DXGKARGCB_FREE_ADL& args);
+  [[nodiscard]] static std::string change_of(const DXGK_ADL& now, const Adl& then);
   [[nodiscard]] Object* find(HANDLE handle);
   [[nodiscard]] Object* find_adapter_object(HANDLE handle);
   void loan(const char* kind, const void* id, std::uint64_t pages, bool begins);

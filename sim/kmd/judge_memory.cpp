@@ -188,13 +188,51 @@ void Judge::allocate_adl(const DXGKARGCB_ALLOCATE_ADL& args) {
           "RequireContiguous of memory that need not be contiguous");
 }
 
+// What a driver has changed of an ADL; empty: nothing. A pointer that is not the kernel's is not followed.
+std::string Judge::change_of(const DXGK_ADL& now, const Adl& then) {
+  const DXGK_ADL& header = then.header;
+  if (now.PageCount != header.PageCount)
+    return fmt::format("PageCount is {}, it was {}", now.PageCount, header.PageCount);
+  if (now.Flags.Value != header.Flags.Value)
+    return fmt::format("Flags is {:#x}, it was {:#x}", now.Flags.Value, header.Flags.Value);
+  if (header.Flags.Contiguous != 0)
+    return now.BasePageNumber == header.BasePageNumber
+               ? ""
+               : fmt::format("BasePageNumber is {:#x}, it was {:#x}", now.BasePageNumber,
+                             header.BasePageNumber);
+  if (now.Pages != header.Pages)
+    return fmt::format("Pages is {}, it was {}", fmt::ptr(now.Pages), fmt::ptr(header.Pages));
+  for (std::size_t i = 0; i < then.numbers.size(); ++i)
+    if (now.Pages[i] != then.numbers[i])
+      return fmt::format("Pages[{}] is {:#x}, it was {:#x}", i, now.Pages[i], then.numbers[i]);
+  return "";
+}
+
+void Judge::run_ends() {
+  for (auto& [handle, object] : objects_)
+    for (auto& [pointer, adl] : object.adls) {
+      if (!adl.readable) continue;
+      ++looks_["R141"];
+      const std::string change = change_of(*static_cast<const DXGK_ADL*>(pointer), adl);
+      if (change.empty()) continue;
+      broken_.insert("R141");
+      hooks_.broken_at("R141", "the ADL of this AllocateAdl was changed: " + change, adl.call);
+    }
+}
+
 void Judge::free_adl(const DXGKARGCB_FREE_ADL& args) {
-  const Object* object = find_adapter_object(args.hAdapterMemoryObject);
+  Object* object = find_adapter_object(args.hAdapterMemoryObject);
   check("R143", object != nullptr && object->adls.count(args.pAdl) != 0,
         object == nullptr
             ? fmt::format("FreeAdl with {}, which is no open adapter memory object",
                           hex(args.hAdapterMemoryObject))
             : fmt::format("FreeAdl of {}, which is no live ADL of that object", hex(args.pAdl)));
+  if (object == nullptr) return;
+  const auto adl = object->adls.find(args.pAdl);
+  if (adl == object->adls.end() || !adl->second.readable) return;
+  const std::string change = change_of(*args.pAdl, adl->second);
+  check("R141", change.empty(), "FreeAdl of an ADL that was changed: " + change);
+  adl->second.readable = false;
 }
 
 // ---- What came of the calls
@@ -228,12 +266,8 @@ void Judge::closed(Object& object) {
 void Judge::adl_allocated(const DXGKARGCB_ALLOCATE_ADL& args) {
   Object* object = find_adapter_object(args.hAdapterMemoryObject);
   if (object == nullptr || args.pAdl == nullptr) return;
-  Adl adl;
-  adl.pages = args.pAdl->PageCount;
-  for (UINT32 i = 0; i < args.pAdl->PageCount; ++i) {
-    adl.numbers.push_back(args.pAdl->Flags.Contiguous ? args.pAdl->BasePageNumber + i : args.pAdl->Pages[i]);
-    ++live_[object->link][adl.numbers.back()];
-  }
+  Adl adl{pages_of(*args.pAdl), *args.pAdl, hooks_.here(), true};
+  make_live(object->link, adl.numbers);
   object->adls[args.pAdl] = std::move(adl);
   loan("ADL", args.pAdl, args.pAdl->PageCount, true);
 }
@@ -260,7 +294,7 @@ Judge::Left Judge::left() const {
   Left left;
   for (const auto& [handle, object] : objects_) {
     std::uint64_t reachable = 0;
-    for (const auto& [pointer, adl] : object.adls) reachable += adl.pages;
+    for (const auto& [pointer, adl] : object.adls) reachable += adl.numbers.size();
     left.reachable += reachable;
     if (object.pages() > reachable) left.unreachable += object.pages() - reachable;
   }

@@ -233,6 +233,53 @@ TEST_F(JudgeTest, AdlRules) {
   EXPECT_THAT(broken, ElementsAre("R143"));
 }
 
+TEST_F(JudgeTest, AnAdlIsNotChanged) {
+  gpudmar::test::covers("R141");
+  create();
+  const auto freed_after = [&](const std::function<void()>& change) {
+    broken.clear();
+    const DXGK_ADL good = adl;
+    allocate();
+    change();
+    free(kOpened, &adl);
+    adl = good;
+    numbers[1] = 200;
+    return broken;
+  };
+  EXPECT_THAT(freed_after([] {}), IsEmpty());
+  EXPECT_EQ(judge.kept().at("R141"), 1u);
+  EXPECT_THAT(freed_after([&] { adl.PageCount = 77; }), ElementsAre("R141"));
+  EXPECT_FALSE(judge.is_live(0, 100)) << "the pages that it had are gone all the same";
+  EXPECT_THAT(freed_after([&] { adl.Flags.Contiguous = 1; }), ElementsAre("R141"));
+  EXPECT_THAT(freed_after([&] { adl.Pages = nullptr; }), ElementsAre("R141"));
+  EXPECT_THAT(freed_after([&] { numbers[1] = 201; }), ElementsAre("R141"));
+  adl.Flags.Contiguous = 1;
+  adl.BasePageNumber = 7;
+  EXPECT_THAT(freed_after([] {}), IsEmpty());
+  EXPECT_THAT(freed_after([&] { ++adl.BasePageNumber; }), ElementsAre("R141"));
+  EXPECT_EQ(judge.kept().count("R141"), 0u);
+}
+
+TEST_F(JudgeTest, AnAdlThatIsLeftIsLookedAtInTheEnd) {
+  gpudmar::test::covers("R141");
+  create();
+  remembered = 5;
+  allocate();
+  judge.run_ends();
+  EXPECT_THAT(broken, IsEmpty());
+  EXPECT_EQ(judge.kept().at("R141"), 1u);
+  numbers[0] = 99;
+  judge.run_ends();
+  EXPECT_THAT(broken, ElementsAre("R141 at 5"));
+  broken.clear();
+  const DXGKARGCB_FREE_ADL args{kOpened, &adl};
+  judge.begins("DxgkCbFreeAdl", &args);
+  judge.ends("DxgkCbFreeAdl", &args, STATUS_SUCCESS, true);
+  EXPECT_THAT(broken, ElementsAre("R141"));
+  judge.run_ends();  // whether that FreeAdl took its memory away is not known
+  EXPECT_THAT(broken, ElementsAre("R141"));
+}
+
 TEST_F(JudgeTest, MappingRules) {
   create();
   map(PAGE_SIZE, 2 * PAGE_SIZE);

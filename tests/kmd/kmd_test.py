@@ -243,6 +243,30 @@ class Memory(KmdTest):
         self.assertEqual((summary["pages_reachable"], summary["pages_unreachable"]), (8, 0))
         self.assertIn("R96", [entry["rule"] for entry in summary["rules_broken"]])
 
+    @covers("R141")
+    def test_changes_an_adl(self):
+        change = "    Memory->Adl->PageCount = 77;\n"
+        keeps = "  if (NT_SUCCESS(Status)) Memory->Adl = Allocate.pAdl;\n"
+        kept = ("  if (NT_SUCCESS(Status)) {\n    Memory->Adl = Allocate.pAdl;\n" + change + "  }\n")
+        summary = self.judge_variant((keeps, kept))
+        self.assertEqual(summary["status"], "fail")
+        self.assertEqual([entry["rule"] for entry in summary["rules_broken"]], ["R141"] * 3)
+        for rule in summary["rules_broken"]:
+            self.assertIn("PageCount is 77, it was", rule["text"])
+            self.assertEqual(rule["in"], "DxgkDdiStopDevice")
+            self.at(rule["at"], "DxgkCbFreeAdl(&Free)", "FreeMemory")
+
+    @covers("R141")
+    def test_changes_an_adl_and_leaves_it(self):
+        summary = self.judge_variant(
+            ("  if (NT_SUCCESS(Status)) Memory->Adl = Allocate.pAdl;\n",
+             "  if (NT_SUCCESS(Status)) Memory->Adl = Allocate.pAdl;\n"
+             "  if (Size == RING_BYTES) Memory->Adl->BasePageNumber ^= 1;\n"),
+            ("Status = CopyOnce(Adapter);", "Status = STATUS_SUCCESS;"),
+            ("    Adapter->Dxgk.DxgkCbFreeAdl(&Free);\n", "    (void)Free;\n"))
+        self.assertEqual(summary["bugcheck"]["code"], 0x1E4)
+        self.at(self.rule(summary, "R141")["at"], "DxgkCbAllocateAdl(&Allocate)", "AllocateMemory")
+
     def test_wrong_order(self):
         summary = self.judge_variant(
             ("  if (Memory->Base != NULL) {\n", "  if (Memory->Base != NULL && Memory->Object == NULL) {\n"))
