@@ -58,6 +58,21 @@ bool tells_of_interrupt(const std::string& name) {
   return name == "DxgkCbQueueDpc" || name == "DxgkCbNotifyInterrupt" || name == "DxgkCbNotifyDpc";
 }
 
+/// Those of them that are for levels below DISPATCH_LEVEL, as the memory callbacks are (R28).
+bool needs_low_level(const std::string& name) {
+  static const std::set<std::string> names{"DxgkCbAcquirePostDisplayOwnership",
+                                           "DxgkCbEvalAcpiMethod",
+                                           "DxgkCbExcludeAdapterAccess",
+                                           "DxgkCbGetDeviceInformation",
+                                           "DxgkCbIsDevicePresent",
+                                           "DxgkCbMapMemory",
+                                           "DxgkCbQueryServices",
+                                           "DxgkCbReadDeviceSpace",
+                                           "DxgkCbUnmapMemory",
+                                           "DxgkCbWriteDeviceSpace"};
+  return names.count(name) != 0;
+}
+
 /// Those whose arguments are the driver's to get right: what a device has decides about the others.
 bool arguments_are_known(const std::string& name) {
   static const std::set<std::string> names{"DxgkCbGetDeviceInformation", "DxgkCbMapMemory",
@@ -114,6 +129,8 @@ void Judge::begins(const std::string& name, const void* arguments, HANDLE adapte
   Thread& thread = threads_[hooks_.thread()];
   check_interrupt_routine(thread, name);
   check_handle(thread, name, adapter);
+  if (needs_low_level(name))
+    check("wdk.irql", hooks_.irql() < DISPATCH_LEVEL, fmt::format("{} at IRQL {}", name, hooks_.irql()));
   if (name == "DxgkDdiStartDevice") thread.asked_for_resources = false;
   if (name == "DxgkCbGetDeviceInformation") thread.asked_for_resources = true;
   thread.calls.push_back({name, hooks_.irql(), function});

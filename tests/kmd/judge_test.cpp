@@ -353,6 +353,26 @@ TEST_F(JudgeTest, LevelAndArguments) {
   EXPECT_THAT(broken, ElementsAre("R28", "R29"));
 }
 
+TEST_F(JudgeTest, LevelOfCallbacksAboutTheDevice) {
+  const auto at = [&](unsigned level, const char* name) {
+    broken.clear();
+    irql = level;
+    judge.begins(name, nullptr, kAdapter);
+    judge.ends(name, nullptr, STATUS_SUCCESS, false, kAdapter);
+    return broken;
+  };
+  for (const char* name :
+       {"DxgkCbAcquirePostDisplayOwnership", "DxgkCbEvalAcpiMethod", "DxgkCbExcludeAdapterAccess",
+        "DxgkCbGetDeviceInformation", "DxgkCbIsDevicePresent", "DxgkCbMapMemory", "DxgkCbQueryServices",
+        "DxgkCbReadDeviceSpace", "DxgkCbUnmapMemory", "DxgkCbWriteDeviceSpace"}) {
+    EXPECT_THAT(at(APC_LEVEL, name), IsEmpty()) << name;
+    EXPECT_THAT(at(DISPATCH_LEVEL, name), ElementsAre("wdk.irql")) << name;
+  }
+  for (const char* name : {"DxgkCbIndicateChildStatus", "DxgkCbNotifyDpc", "DxgkCbQueueDpc",
+                           "DxgkCbSynchronizeExecution", "DxgkCbLogEtwEvent"})
+    EXPECT_THAT(at(DISPATCH_LEVEL, name), IsEmpty()) << name;
+}
+
 TEST_F(JudgeTest, InterruptRoutineMayQueueAndNotifyOnly) {
   judge.begins("DxgkDdiInterruptRoutine", nullptr, nullptr, 0);
   judge.begins("DxgkCbQueueDpc", nullptr, kAdapter);

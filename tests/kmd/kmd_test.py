@@ -375,6 +375,18 @@ class Threads(KmdTest):
         self.assertIn("KeWaitForSingleObject at IRQL 2", summary["reason"])
         self.assertIn("(CopyOnce", summary["stack"][0])
 
+    def test_callback_under_a_spin_lock(self):
+        summary = self.judge_variant(
+            ("    Adapter->Dxgk.DxgkCbUnmapMemory(Adapter->Dxgk.DeviceHandle, Adapter->Registers);\n",
+             "    KSPIN_LOCK Lock;\n    KIRQL Old;\n    KeInitializeSpinLock(&Lock);\n"
+             "    KeAcquireSpinLock(&Lock, &Old);\n"
+             "    Adapter->Dxgk.DxgkCbUnmapMemory(Adapter->Dxgk.DeviceHandle, Adapter->Registers);\n"
+             "    KeReleaseSpinLock(&Lock, Old);\n"))
+        self.assertEqual((summary["status"], summary["bugcheck"]["code"]), ("bugcheck", 0x113))
+        rule = self.rule(summary, "wdk.irql")
+        self.assertEqual(rule["text"], "DxgkCbUnmapMemory at IRQL 2")
+        self.at(rule["at"], "DxgkCbUnmapMemory(Adapter", "StopDevice")
+
     @covers("E14")
     def test_interrupt_routine_calls_what_it_may_not(self):
         summary = self.judge_variant(("  Adapter->Registers->IntStatus = Causes;  // written ones clear\n",
