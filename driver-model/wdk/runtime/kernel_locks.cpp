@@ -2,8 +2,9 @@
 // Queued spin locks, resources, rundown protection, critical regions.
 #include <fmt/format.h>
 
-#include "driver-model/wdk/runtime/runtime.h"
+#include "driver-model/wdk/runtime/kernel_objects.h"
 
+using gpudmar::wdk::acquire_spin_lock;
 using gpudmar::wdk::Runtime;
 
 namespace {
@@ -31,7 +32,8 @@ bool take_shared(Runtime& runtime, PERESOURCE resource) {
 extern "C" {
 
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle) {
-  KeAcquireSpinLockAtDpcLevel(SpinLock);
+  acquire_spin_lock(Runtime::enter("KeAcquireInStackQueuedSpinLockAtDpcLevel"), SpinLock,
+                    __builtin_return_address(0));
   LockHandle->LockQueue.Lock = SpinLock;
 }
 
@@ -40,7 +42,8 @@ VOID KeReleaseInStackQueuedSpinLockFromDpcLevel(PKLOCK_QUEUE_HANDLE LockHandle) 
 }
 
 VOID KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle) {
-  LockHandle->OldIrql = KeAcquireSpinLockRaiseToDpc(SpinLock);
+  LockHandle->OldIrql = KfRaiseIrql(DISPATCH_LEVEL);
+  acquire_spin_lock(Runtime::enter("KeAcquireInStackQueuedSpinLock"), SpinLock, __builtin_return_address(0));
   LockHandle->LockQueue.Lock = SpinLock;
 }
 

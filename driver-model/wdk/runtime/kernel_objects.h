@@ -6,6 +6,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 
@@ -33,6 +34,13 @@ struct ThreadObject {
   bool running = false;
 };
 
+/// Who holds a spin lock.
+struct SpinLockHold {
+  std::uintptr_t thread = 0;   // current_thread() of the holder
+  std::uint64_t number = 0;    // locks are counted as they are taken
+  const void* site = nullptr;  // where the driver goes on behind the call
+};
+
 /// Leaves a system thread through its driver's frames.
 struct ThreadExit {};
 
@@ -44,6 +52,26 @@ struct Runtime::Objects {
   std::uintptr_t next_handle = 0x80;
   std::map<const void*, std::size_t> mdl_mappings;  // base to pages
   std::set<std::uintptr_t> ports_told;              // that nothing answers there
+  std::mutex spin_mutex;
+  std::map<const KSPIN_LOCK*, SpinLockHold> spin_held;
+  std::uint64_t spin_taken = 0;
+  const void* rule_site = nullptr;  // of a rule that is found broken after the fact: where that began
+};
+
+/// Take a spin lock as KeAcquireSpinLockAtDpcLevel does; `site` is where the driver's call returns to.
+void acquire_spin_lock(Runtime& runtime, PKSPIN_LOCK lock, const void* site);
+
+/// Made before a routine of the driver is called: spin locks that it takes are to be given back when it
+/// returns.
+class SpinLockWatch {
+ public:
+  explicit SpinLockWatch(Runtime& runtime);
+  /// Throws KernelRuleError if the running thread still holds one.
+  void returned(const std::string& routine) const;
+
+ private:
+  Runtime& runtime_;
+  std::uint64_t before_;
 };
 
 /// Begin a thread of execution; a rule is broken where there are none.

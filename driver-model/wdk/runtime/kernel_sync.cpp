@@ -5,14 +5,34 @@
 
 #include <cmath>
 
-#include "driver-model/wdk/runtime/runtime.h"
+#include "driver-model/wdk/runtime/kernel_objects.h"
 
+using gpudmar::wdk::acquire_spin_lock;
 using gpudmar::wdk::Runtime;
 
 namespace {
 
 bool spin_free(const KSPIN_LOCK* lock) { return __atomic_load_n(lock, __ATOMIC_ACQUIRE) == 0; }
-bool spin_take(PKSPIN_LOCK lock) { return __atomic_exchange_n(lock, ULONG_PTR{1}, __ATOMIC_ACQUIRE) == 0; }
+
+bool spin_take(Runtime& runtime, PKSPIN_LOCK lock, const void* site) {
+  if (__atomic_exchange_n(lock, ULONG_PTR{1}, __ATOMIC_ACQUIRE) != 0) return false;
+  Runtime::Objects& objects = runtime.objects();
+  const std::lock_guard guard(objects.spin_mutex);
+  objects.spin_held[lock] = {runtime.current_thread(), ++objects.spin_taken, site};
+  return true;
+}
+
+bool spin_is_mine(Runtime& runtime, const KSPIN_LOCK* lock) {
+  Runtime::Objects& objects = runtime.objects();
+  const std::lock_guard guard(objects.spin_mutex);
+  const auto hold = objects.spin_held.find(lock);
+  return hold != objects.spin_held.end() && hold->second.thread == runtime.current_thread();
+}
+
+void spin_forget(Runtime& runtime, const KSPIN_LOCK* lock) {
+  const std::lock_guard guard(runtime.objects().spin_mutex);
+  runtime.objects().spin_held.erase(lock);
+}
 
 bool mutex_take(Runtime& runtime, PFAST_MUTEX mutex) {
   if (InterlockedCompareExchange(&mutex->Count, 0, 1) != 1) return false;
@@ -22,6 +42,42 @@ bool mutex_take(Runtime& runtime, PFAST_MUTEX mutex) {
 }
 
 }  // namespace
+
+namespace gpudmar::wdk {
+
+void acquire_spin_lock(Runtime& runtime, PKSPIN_LOCK lock, const void* site) {
+  if (!spin_free(lock) && spin_is_mine(runtime, lock)) {
+    runtime.rule_broken(
+        fmt::format("{} is a spin lock and its holder acquires it again", runtime.object_name(lock)));
+  }
+  runtime.wait_bounded(
+      lock, [lock] { return spin_free(lock); },
+      [&runtime, lock, site] { return spin_take(runtime, lock, site); });
+}
+
+SpinLockWatch::SpinLockWatch(Runtime& runtime) : runtime_(runtime) {
+  const std::lock_guard guard(runtime.objects().spin_mutex);
+  before_ = runtime.objects().spin_taken;
+}
+
+void SpinLockWatch::returned(const std::string& routine) const {
+  Runtime::Objects& objects = runtime_.objects();
+  const std::uintptr_t thread = runtime_.current_thread();
+  const KSPIN_LOCK* lock = nullptr;
+  {
+    const std::lock_guard guard(objects.spin_mutex);
+    for (const auto& [address, hold] : objects.spin_held) {
+      if (hold.thread != thread || hold.number <= before_) continue;
+      lock = address;
+      objects.rule_site = hold.site;
+    }
+  }
+  if (lock != nullptr)
+    runtime_.rule_broken(
+        fmt::format("{} returns and holds {}, a spin lock", routine, runtime_.object_name(lock)));
+}
+
+}  // namespace gpudmar::wdk
 
 extern "C" {
 
@@ -45,7 +101,10 @@ VOID KeLowerIrql(KIRQL NewIrql) {
 
 KIRQL KeRaiseIrqlToDpcLevel(VOID) { return KfRaiseIrql(DISPATCH_LEVEL); }
 
-VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock) { *SpinLock = 0; }
+VOID KeInitializeSpinLock(PKSPIN_LOCK SpinLock) {
+  *SpinLock = 0;
+  if (Runtime* runtime = Runtime::active_or_null(); runtime != nullptr) spin_forget(*runtime, SpinLock);
+}
 
 BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) {
   Runtime::enter("KeTestSpinLock");
@@ -53,24 +112,22 @@ BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) {
 }
 
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  Runtime::enter("KeTryToAcquireSpinLockAtDpcLevel");
-  return spin_take(SpinLock);
+  return spin_take(Runtime::enter("KeTryToAcquireSpinLockAtDpcLevel"), SpinLock, __builtin_return_address(0));
 }
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  Runtime::enter("KeAcquireSpinLockAtDpcLevel")
-      .wait_bounded(
-          SpinLock, [SpinLock] { return spin_free(SpinLock); }, [SpinLock] { return spin_take(SpinLock); });
+  acquire_spin_lock(Runtime::enter("KeAcquireSpinLockAtDpcLevel"), SpinLock, __builtin_return_address(0));
 }
 
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
   const KIRQL old = KfRaiseIrql(DISPATCH_LEVEL);
-  KeAcquireSpinLockAtDpcLevel(SpinLock);
+  acquire_spin_lock(Runtime::enter("KeAcquireSpinLockRaiseToDpc"), SpinLock, __builtin_return_address(0));
   return old;
 }
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) {
-  const Runtime& runtime = Runtime::enter("KeReleaseSpinLockFromDpcLevel");
+  Runtime& runtime = Runtime::enter("KeReleaseSpinLockFromDpcLevel");
+  spin_forget(runtime, SpinLock);  // before the next one takes it
   if (__atomic_exchange_n(SpinLock, ULONG_PTR{0}, __ATOMIC_RELEASE) == 0) {
     runtime.rule_broken(
         fmt::format("releasing {}, a spin lock that nobody holds", runtime.object_name(SpinLock)));

@@ -8,6 +8,7 @@
 #include "driver-model/wdk/runtime/kernel_objects.h"
 
 using gpudmar::wdk::Runtime;
+using gpudmar::wdk::SpinLockWatch;
 using gpudmar::wdk::ThreadExit;
 using gpudmar::wdk::ThreadObject;
 
@@ -44,11 +45,13 @@ ThreadObject* find_object(Runtime& runtime, const void* object, const char* rout
 
 void run_thread(Runtime& runtime, ThreadObject* thread, PKSTART_ROUTINE routine, PVOID context) {
   thread->id = runtime.current_thread();
+  const SpinLockWatch locks(runtime);
   try {
     routine(context);
   } catch (const ThreadExit&) {
     // PsTerminateSystemThread.
   }
+  locks.returned("a system thread");
   if (runtime.irql() != PASSIVE_LEVEL) {
     runtime.rule_broken(fmt::format("a system thread ends at IRQL {}", runtime.irql()));
   }
@@ -144,9 +147,11 @@ VOID IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine
   Runtime& runtime = Runtime::enter("IoQueueWorkItem");
   if (IoWorkItem->queued) runtime.rule_broken("IoQueueWorkItem of an item that is queued");
   IoWorkItem->queued = true;
-  spawn(runtime, "work item", [IoWorkItem, WorkerRoutine, Context] {
+  spawn(runtime, "work item", [&runtime, IoWorkItem, WorkerRoutine, Context] {
     IoWorkItem->queued = false;  // the routine may queue or free it again
+    const SpinLockWatch locks(runtime);
     WorkerRoutine(IoWorkItem->device, Context);
+    locks.returned("the routine of a work item");
   });
 }
 

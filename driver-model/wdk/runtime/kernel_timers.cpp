@@ -19,7 +19,9 @@ bool queue_dpc(Runtime& runtime, PRKDPC dpc, PVOID argument1, PVOID argument2) {
     if (dpc->DpcData != nullptr) {
       dpc->DpcData = nullptr;
       const IrqlRaise raised(runtime, DISPATCH_LEVEL);
+      const SpinLockWatch locks(runtime);
       dpc->DeferredRoutine(dpc, dpc->DeferredContext, dpc->SystemArgument1, dpc->SystemArgument2);
+      locks.returned("a DPC routine");
     }
     --runtime.objects().dpcs_pending;
   });

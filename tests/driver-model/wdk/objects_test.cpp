@@ -178,6 +178,33 @@ TEST_F(ObjectsTest, DpcRunsOnceAtDispatchLevel) {
   EXPECT_EQ(note.runs, 1);
 }
 
+TEST_F(ObjectsTest, ARoutineThatKeepsASpinLockIsTold) {
+  static KSPIN_LOCK lock;
+  KeInitializeSpinLock(&lock);
+  KDPC dpc;
+  KeInitializeDpc(
+      &dpc, [](PKDPC, PVOID, PVOID, PVOID) { KeAcquireSpinLockAtDpcLevel(&lock); }, NULL);
+  KeInsertQueueDpc(&dpc, NULL, NULL);
+  EXPECT_THROW(fake.time.wait(10), KernelRuleError);
+  thread = 1;
+  KeInitializeSpinLock(&lock);
+  PIO_WORKITEM item = IoAllocateWorkItem(NULL);
+  IoQueueWorkItem(
+      item, [](PDEVICE_OBJECT, PVOID) { KeAcquireSpinLockRaiseToDpc(&lock); }, DelayedWorkQueue, NULL);
+  EXPECT_THROW(fake.time.wait(10), KernelRuleError);
+  IoFreeWorkItem(item);
+  thread = 1;
+  KeInitializeSpinLock(&lock);
+  HANDLE handle = NULL;
+  PsCreateSystemThread(
+      &handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, [](PVOID) { KeAcquireSpinLockRaiseToDpc(&lock); }, NULL);
+  EXPECT_THROW(fake.time.wait(10), KernelRuleError);
+  ASSERT_EQ(broken.size(), 3u);
+  EXPECT_THAT(broken[0], ::testing::StartsWith("a DPC routine returns and holds"));
+  EXPECT_THAT(broken[1], ::testing::StartsWith("the routine of a work item returns and holds"));
+  EXPECT_THAT(broken[2], ::testing::StartsWith("a system thread returns and holds"));
+}
+
 TEST_F(ObjectsTest, TimerSignalsRunsItsDpcAndCanBeCancelled) {
   DpcNote note;
   KDPC dpc;

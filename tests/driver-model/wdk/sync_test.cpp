@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "driver-model/wdk/runtime/runtime.h"
+#include "driver-model/wdk/runtime/kernel_objects.h"
 #include "tests/support/covers.h"
 #include "tests/support/fake_platform.h"
 
@@ -120,11 +120,51 @@ TEST_F(SyncTest, SpinLockRaisesAndWaitsForItsHolder) {
   thread = 2;
   KeAcquireSpinLockAtDpcLevel(&lock);
   EXPECT_EQ(fake.time.now(), 40u);
+  thread = 3;
   EXPECT_THROW(KeAcquireSpinLockAtDpcLevel(&lock), WaitBoundExceeded);
   thread = 1;
   KeReleaseSpinLock(&lock, old);
   EXPECT_EQ(KeGetCurrentIrql(), PASSIVE_LEVEL);
   EXPECT_THROW(KeReleaseSpinLockFromDpcLevel(&lock), KernelRuleError);
+}
+
+TEST_F(SyncTest, SpinLockIsNotRecursive) {
+  KSPIN_LOCK lock;
+  KLOCK_QUEUE_HANDLE handle;
+  KeInitializeSpinLock(&lock);
+  const KIRQL old = KeAcquireSpinLockRaiseToDpc(&lock);
+  EXPECT_THROW(KeAcquireSpinLockAtDpcLevel(&lock), KernelRuleError);
+  EXPECT_THROW(KeAcquireInStackQueuedSpinLockAtDpcLevel(&lock, &handle), KernelRuleError);
+  EXPECT_EQ(fake.time.now(), 0u) << "at once";
+  EXPECT_FALSE(KeTryToAcquireSpinLockAtDpcLevel(&lock));
+  KeReleaseSpinLock(&lock, old);
+  EXPECT_TRUE(KeTryToAcquireSpinLockAtDpcLevel(&lock));
+  EXPECT_THROW(KeAcquireSpinLockAtDpcLevel(&lock), KernelRuleError);
+  KeInitializeSpinLock(&lock);
+  KeAcquireSpinLockAtDpcLevel(&lock);  // a new lock
+}
+
+TEST_F(SyncTest, SpinLocksAreGivenBackBeforeARoutineReturns) {
+  KSPIN_LOCK outer, inner;
+  KeInitializeSpinLock(&outer);
+  KeInitializeSpinLock(&inner);
+  KeAcquireSpinLockAtDpcLevel(&outer);
+  const gpudmar::wdk::SpinLockWatch watch(runtime);
+  EXPECT_NO_THROW(watch.returned("routine")) << "it was taken before";
+  KeAcquireSpinLockAtDpcLevel(&inner);
+  thread = 2;
+  EXPECT_NO_THROW(watch.returned("routine")) << "another thread's";
+  thread = 1;
+  runtime.name_object(&inner, "the inner lock");
+  try {
+    watch.returned("routine");
+    FAIL() << "nobody missed the lock";
+  } catch (const KernelRuleError& error) {
+    EXPECT_STREQ(error.what(), "routine returns and holds the inner lock, a spin lock");
+  }
+  EXPECT_NE(runtime.objects().rule_site, nullptr);
+  KeReleaseSpinLockFromDpcLevel(&inner);
+  EXPECT_NO_THROW(watch.returned("routine"));
 }
 
 TEST_F(SyncTest, FastMutexHoldsAtApcLevelAndIsNotRecursive) {
