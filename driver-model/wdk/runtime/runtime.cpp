@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -28,6 +29,32 @@ thread_local char host_thread_mark;
 constexpr ULONG kBadPoolCaller = 0xC2;
 constexpr ULONG_PTR kFreeOfUnknownAddress = 0x46;
 constexpr ULONG_PTR kFreeWithWrongTag = 0xA;
+
+// Fills what a block was rounded up by; whoever changes it wrote past the block's end.
+constexpr unsigned char kPastEnd = 0xFB;
+
+// The documented alignment: pages for a page and more, else 16 bytes without crossing a page.
+std::size_t pool_alignment(std::size_t bytes) {
+  if (bytes >= hw::kPageSize) return hw::kPageSize;
+  std::size_t alignment = 16;
+  while (alignment < bytes) alignment *= 2;
+  return alignment;
+}
+
+std::size_t rounded_up(std::size_t bytes) {
+  const std::size_t alignment = pool_alignment(bytes);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+// As debuggers show it: the first character is the lowest byte.
+std::string tag_text(ULONG tag) {
+  std::string text;
+  for (unsigned i = 0; i < 4; ++i) {
+    const auto c = static_cast<char>(tag >> (8 * i) & 0xFF);
+    text += c >= ' ' && c <= '~' ? c : '.';
+  }
+  return text;
+}
 
 BugCheck::Stop& newest_stop() {
   thread_local BugCheck::Stop stop;
@@ -215,23 +242,18 @@ void* Runtime::pool_allocate(std::size_t bytes, ULONG tag, bool zero, Pool pool)
   if (tag == 0 || bytes == 0) return nullptr;
   if (pool_failure_countdown_ == 0) return nullptr;
   if (pool_failure_countdown_ > 0) --pool_failure_countdown_;
-  // The documented alignment: pages for a page and more, else 16 bytes without crossing a page.
-  std::size_t alignment = 16;
-  if (bytes >= hw::kPageSize) {
-    alignment = hw::kPageSize;
-  } else {
-    while (alignment < bytes) alignment *= 2;
-  }
-  if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
-  std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  if (bytes > std::numeric_limits<std::size_t>::max() - hw::kPageSize) return nullptr;
+  std::size_t rounded = rounded_up(bytes);
   PoolArena* const arena = pool == Pool::kNonPaged ? arena_.get()
                            : pool == Pool::kPaged  ? paged_arena_.get()
                                                    : nullptr;
-  void* address = arena != nullptr ? arena->allocate(bytes) : std::aligned_alloc(alignment, rounded);
+  void* address =
+      arena != nullptr ? arena->allocate(bytes) : std::aligned_alloc(pool_alignment(bytes), rounded);
   if (address == nullptr) return nullptr;
   if (arena != nullptr) rounded = arena->size_of(address);
   // Drivers that forget to initialise shall see it.
-  memset(address, zero ? 0 : 0xCD, rounded);
+  memset(address, zero ? 0 : 0xCD, bytes);
+  memset(static_cast<unsigned char*>(address) + bytes, kPastEnd, rounded - bytes);
   pool_[address] = {bytes, tag, arena};
   lend("pool", address, bytes);
   return address;
@@ -251,6 +273,15 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
     refuse({kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag, tag},
            "freeing with another tag");
   }
+  const std::size_t bytes = block->second.bytes;
+  const std::size_t rounded =
+      block->second.arena != nullptr ? block->second.arena->size_of(address) : rounded_up(bytes);
+  const auto* const begin = static_cast<const unsigned char*>(address);
+  const auto* const changed =
+      std::find_if(begin + bytes, begin + rounded, [](unsigned char byte) { return byte != kPastEnd; });
+  if (changed != begin + rounded)
+    rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}",
+                            address, bytes, tag_text(block->second.tag), changed - begin));
   try {
     release(address, block->second);
   } catch (const std::logic_error& error) {

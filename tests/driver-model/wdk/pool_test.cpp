@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "driver-model/wdk/runtime/runtime.h"
 #include "tests/support/fake_platform.h"
@@ -118,6 +119,30 @@ TEST_F(PoolTest, OnlyNonPagedPoolComesFromTheSource) {
   for (PVOID each : {paged, old, static_cast<PVOID>(block), static_cast<PVOID>(raw)}) ExFreePool(each);
   EXPECT_TRUE(source.given.empty());
   EXPECT_THROW(ExFreePool(block), gpudmar::wdk::BugCheck) << "twice";
+}
+
+TEST_F(PoolTest, WhatIsWrittenPastABlockIsFoundWhenItIsFreed) {
+  for (const SIZE_T bytes : {SIZE_T{100}, SIZE_T{PAGE_SIZE + 100}})
+    for (const POOL_FLAGS kind : {POOL_FLAG_NON_PAGED, POOL_FLAG_PAGED})  // of the source, of the host
+      for (const SIZE_T past : {SIZE_T{0}, SIZE_T{19}, SIZE_T{27}}) {
+        auto* block = static_cast<UCHAR*>(ExAllocatePool2(kind, bytes, 'baTt'));
+        ASSERT_NE(block, nullptr);
+        const UCHAR old = std::exchange(block[bytes + past], 0);
+        std::string told;
+        try {
+          ExFreePoolWithTag(block, 'baTt');
+        } catch (const gpudmar::wdk::KernelRuleError& error) {
+          told = error.what();
+        }
+        EXPECT_THAT(told, HasSubstr("of " + std::to_string(bytes) +
+                                    " bytes, tag 'tTab', was written past its end: "
+                                    "at offset " +
+                                    std::to_string(bytes + past)));
+        block[bytes + past] = old;
+        block[bytes - 1] = 1;
+        EXPECT_NO_THROW(ExFreePoolWithTag(block, 'baTt'));
+      }
+  EXPECT_EQ(runtime.pool_blocks(), 0u);
 }
 
 TEST_F(PoolTest, WhatTheSourceDoesNotTakeBackIsARule) {
