@@ -9,7 +9,7 @@
 #include "driver-model/dxgkrnl/ddi_gate.h"
 #include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
-#include "driver-model/wdk/runtime/runtime.h"
+#include "driver-model/wdk/runtime/kernel_objects.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
@@ -130,18 +130,24 @@ void PhysicalAdapter::handle_interrupt() {
     {
       CallScope call(log_, "DxgkDdiInterruptRoutine", function_.name, {&args, nullptr, index_of(*this)});
       const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
+      const wdk::SpinLockWatch locks(wdk::Runtime::active());
       args.claimed = driver_.DxgkDdiInterruptRoutine(context, args.message_number);
+      locks.returned("DxgkDdiInterruptRoutine");
       check_level("DxgkDdiInterruptRoutine", wdk::kDeviceIrql);
     }
     if (args.claimed == FALSE) ++unclaimed_;
-  } else {
-    ++unclaimed_;
+  } else if (unclaimed_++ == 0 && driver_.DxgkDdiInterruptRoutine == nullptr) {
+    wdk::Runtime::active().debug_print(
+        fmt::format("{} interrupts, and the driver has no DxgkDdiInterruptRoutine\n", function_.name));
   }
   run_dpcs();
 }
 
 BOOLEAN PhysicalAdapter::queue_dpc() {
   if (dpc_pending_.exchange(true)) return FALSE;
+  if (driver_.DxgkDdiDpcRoutine == nullptr)
+    wdk::Runtime::active().debug_print(
+        fmt::format("{} has a DPC queued, and the driver has no DxgkDdiDpcRoutine\n", function_.name));
   // From the device's level the DPC waits until that is left; from below it runs at once.
   if (at_interrupt_level_ == 0 && KeGetCurrentIrql() < DISPATCH_LEVEL) run_dpcs();
   return TRUE;
@@ -154,7 +160,9 @@ void PhysicalAdapter::run_dpcs() {
     CallScope call(log_, "DxgkDdiDpcRoutine", function_.name, {nullptr, nullptr, index_of(*this)});
     const wdk::IrqlRaise raised(wdk::Runtime::active(), DISPATCH_LEVEL);
     ++dpcs_;
+    const wdk::SpinLockWatch locks(wdk::Runtime::active());
     driver_.DxgkDdiDpcRoutine(context);
+    locks.returned("DxgkDdiDpcRoutine");
     check_level("DxgkDdiDpcRoutine", DISPATCH_LEVEL);
   }
 }
@@ -165,7 +173,9 @@ BOOLEAN PhysicalAdapter::synchronize(PKSYNCHRONIZE_ROUTINE routine, PVOID routin
     const std::lock_guard guard(interrupt_lock_);
     const InterruptLevel level(at_interrupt_level_);
     const wdk::IrqlRaise raised(wdk::Runtime::active(), wdk::kDeviceIrql);
+    const wdk::SpinLockWatch locks(wdk::Runtime::active());
     result = routine(routine_context);
+    locks.returned("the routine of DxgkCbSynchronizeExecution");
     check_level("the routine of DxgkCbSynchronizeExecution", wdk::kDeviceIrql);
   }
   if (KeGetCurrentIrql() < DISPATCH_LEVEL) run_dpcs();

@@ -2,10 +2,14 @@
 // The kernel's life outside of adapter start: construction, loading, escapes, inspection.
 #include "driver-model/dxgkrnl/kernel.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <stdexcept>
+
+#include "driver-model/wdk/runtime/kernel_objects.h"
 
 namespace gpudmar::dxgkrnl {
 namespace {
@@ -20,6 +24,20 @@ std::size_t initialization_bytes(ULONG version) {
   if (version < DXGKDDI_INTERFACE_VERSION_WDDM2_9) return 0x4D0;
   if (version < DXGKDDI_INTERFACE_VERSION_WDDM3_0) return 0x4F0;
   return version < DXGKDDI_INTERFACE_VERSION_WDDM3_1 ? 0x510 : 0x560;
+}
+
+// Those without which nothing works.
+std::string missing_entry_points(const DRIVER_INITIALIZATION_DATA& driver) {
+  std::string missing;
+  const auto need = [&missing](const char* name, bool there) {
+    if (!there) missing += (missing.empty() ? "" : ", ") + std::string(name);
+  };
+  need("DxgkDdiAddDevice", driver.DxgkDdiAddDevice != nullptr);
+  need("DxgkDdiStartDevice", driver.DxgkDdiStartDevice != nullptr);
+  need("DxgkDdiStopDevice", driver.DxgkDdiStopDevice != nullptr);
+  need("DxgkDdiRemoveDevice", driver.DxgkDdiRemoveDevice != nullptr);
+  need("DxgkDdiQueryAdapterInfo", driver.DxgkDdiQueryAdapterInfo != nullptr);
+  return missing;
 }
 
 }  // namespace
@@ -80,9 +98,12 @@ Kernel& Kernel::active() {
 
 NTSTATUS Kernel::load(DRIVER_INITIALIZE* entry) {
   if (loaded_) return STATUS_INVALID_DEVICE_STATE;
+  start_error_.clear();
   UNICODE_STRING registry_path{};
   CallScope call(calls_, "DriverEntry");
+  const wdk::SpinLockWatch locks(wdk::Runtime::active());
   const NTSTATUS status = entry(reinterpret_cast<PDRIVER_OBJECT>(this), &registry_path);
+  locks.returned("DriverEntry");
   if (!NT_SUCCESS(status)) {
     loaded_ = false;
     return call.done(status);
@@ -91,13 +112,14 @@ NTSTATUS Kernel::load(DRIVER_INITIALIZE* entry) {
 }
 
 NTSTATUS Kernel::register_driver(const DRIVER_INITIALIZATION_DATA& data) {
-  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM2_4) return STATUS_REVISION_MISMATCH;
+  if (data.Version < DXGKDDI_INTERFACE_VERSION_WDDM2_4)
+    return fail(STATUS_REVISION_MISMATCH,
+                fmt::format("DxgkInitialize for interface version {:#x}, the oldest here is {:#x}",
+                            data.Version, DXGKDDI_INTERFACE_VERSION_WDDM2_4));
   driver_ = {};
   std::memcpy(&driver_, &data, std::min(sizeof(driver_), initialization_bytes(data.Version)));
-  if (driver_.DxgkDdiAddDevice == nullptr || driver_.DxgkDdiStartDevice == nullptr ||
-      driver_.DxgkDdiStopDevice == nullptr || driver_.DxgkDdiRemoveDevice == nullptr ||
-      driver_.DxgkDdiQueryAdapterInfo == nullptr)
-    return STATUS_INVALID_PARAMETER;
+  if (const std::string missing = missing_entry_points(driver_); !missing.empty())
+    return fail(STATUS_INVALID_PARAMETER, "DxgkInitialize without " + missing);
   loaded_ = true;
   return STATUS_SUCCESS;
 }
@@ -114,7 +136,9 @@ void Kernel::unload() {
   if (!functions_.empty()) (void)stop();
   if (driver_.DxgkDdiUnload != nullptr) {
     CallScope call(calls_, "DxgkDdiUnload");
+    const wdk::SpinLockWatch locks(wdk::Runtime::active());
     driver_.DxgkDdiUnload();
+    locks.returned("DxgkDdiUnload");
     check_level("DxgkDdiUnload", PASSIVE_LEVEL);
   }
   driver_ = {};
@@ -151,7 +175,9 @@ NTSTATUS Kernel::call_driver(const char* name, const std::string& args, const Ca
   const DdiGate::Call inside(gate_);
   CallScope scope(calls_, name, args, subject);
   const KIRQL level = KeGetCurrentIrql();
+  const wdk::SpinLockWatch locks(wdk::Runtime::active());
   const NTSTATUS status = call();
+  locks.returned(name);
   check_level(name, level);
   raise_fatal_fault();
   return scope.done(status);

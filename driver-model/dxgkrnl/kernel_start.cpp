@@ -13,6 +13,13 @@ namespace {
 constexpr ULONG kMostChildren = 256;
 constexpr ULONG kChainUid = 1;  // of the link that all functions of the platform form
 
+std::string unclaimed(const PhysicalAdapter& adapter, const DRIVER_INITIALIZATION_DATA& driver) {
+  if (adapter.unclaimed_interrupts() == 0) return "";
+  return fmt::format(
+      ", and nobody took {} of its {} interrupts{}", adapter.unclaimed_interrupts(), adapter.interrupts(),
+      driver.DxgkDdiInterruptRoutine == nullptr ? ": the driver has no DxgkDdiInterruptRoutine" : "");
+}
+
 }  // namespace
 
 NTSTATUS Kernel::fail(NTSTATUS status, std::string why) {
@@ -148,8 +155,8 @@ NTSTATUS Kernel::start_device(PhysicalAdapter& adapter, LogicalAdapter& link) {
                                           &args.number_of_video_present_sources, &args.number_of_children);
       });
   if (!NT_SUCCESS(status))
-    return fail(status, fmt::format("StartDevice of {} failed: {:#x}", adapter.function().name,
-                                    static_cast<std::uint32_t>(status)));
+    return fail(status, fmt::format("StartDevice of {} failed: {:#x}{}", adapter.function().name,
+                                    static_cast<std::uint32_t>(status), unclaimed(adapter, driver_)));
   adapter.started = true;
   adapter.children = args.number_of_children;
   return query_children(adapter, args.number_of_children);

@@ -52,10 +52,9 @@ void ChildRun::run_plan() {
   const NTSTATUS loaded = Action(recorder_.get(), "load").done(kernel_->load(entry));
   if (!NT_SUCCESS(loaded)) {
     const bool silent = kernel_->calls().counts().count("DxgkInitialize") == 0;
-    break_off("entry_failed",
-              fmt::format("DriverEntry: {}{}", status_name(loaded),
-                          silent ? ", and DxgkInitialize was never called" : ""),
-              {});
+    std::string why = silent ? ", and DxgkInitialize was never called" : "";
+    if (!kernel_->start_error().empty()) why = ": " + kernel_->start_error();
+    break_off("entry_failed", fmt::format("DriverEntry: {}{}", status_name(loaded), why), {});
   }
   for (const Step& s : request_.plan.steps) step(s);
   if (started_) {

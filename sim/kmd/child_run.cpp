@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "driver-model/dxgkrnl/driver_imports.h"
+#include "driver-model/wdk/runtime/kernel_objects.h"
 #include "sim/scenario/system_start.h"
 
 namespace gpudmar::sim::kmd {
@@ -139,6 +140,11 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
   options.on_rule_error = [this](const std::string& what) {
     last_error_ = what;
     last_frames_ = driver_frames(driver_->module());
+    // Told after the routine's return: where it took what it keeps.
+    const auto site =
+        reinterpret_cast<std::uintptr_t>(std::exchange(wdk::Runtime::active().objects().rule_site, nullptr));
+    if (driver_->module().contains(site))
+      last_frames_.insert(last_frames_.begin(), site - 1 - driver_->module().base);
     events_.send({{"t", "rule"}, {"rule", "wdk"}, {"text", what}, {"f", last_frames_}, {"in", where()}});
   };
   options.on_loan = [this](const char* kind, const void* what, std::size_t bytes, bool begins) {

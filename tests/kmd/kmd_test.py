@@ -196,6 +196,28 @@ class Starts(KmdTest):
         self.assertEqual(summary["status"], "entry_failed")
         self.assertIn("DxgkInitialize was never called", summary["reason"])
 
+    def test_entry_points_are_missing(self):
+        query = "  Data.DxgkDdiQueryAdapterInfo = QueryAdapterInfo;\n"
+        summary = self.judge_variant((query, ""))
+        self.assertEqual(summary["status"], "entry_failed")
+        self.assertTrue(summary["reason"].endswith("DxgkInitialize without DxgkDdiQueryAdapterInfo"), summary["reason"])
+        summary = self.judge_variant((query, ""), ("  Data.DxgkDdiAddDevice = AddDevice;\n", ""))
+        self.assertIn("DxgkInitialize without DxgkDdiAddDevice, DxgkDdiQueryAdapterInfo", summary["reason"])
+
+    def test_nobody_takes_the_interrupt(self):
+        summary = self.judge_variant(("  Data.DxgkDdiInterruptRoutine = InterruptRoutine;\n", ""))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertRegex(summary["reason"], r"nobody took (\d+) of its \1 interrupts: "
+                                            "the driver has no DxgkDdiInterruptRoutine")
+        self.assertIn("DbgPrint: gpu0 interrupts, and the driver has no DxgkDdiInterruptRoutine", summary["output"])
+        summary = self.judge_variant(("  if (Causes == 0) return FALSE;\n", "  if (Causes != 0) return FALSE;\n"))
+        self.assertRegex(summary["reason"], r"nobody took (\d+) of its \1 interrupts$")
+
+    def test_nobody_runs_the_dpc(self):
+        summary = self.judge_variant(("  Data.DxgkDdiDpcRoutine = DpcRoutine;\n", ""))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertIn("DbgPrint: gpu0 has a DPC queued, and the driver has no DxgkDdiDpcRoutine", summary["output"])
+
     def test_start_returns_early(self):
         summary = self.judge_variant(("Status = CopyOnce(Adapter);", "Status = STATUS_DEVICE_NOT_READY;"))
         self.assertEqual(summary["status"], "start_failed")
@@ -289,6 +311,18 @@ class Memory(KmdTest):
         self.at(leaks["pool"]["at"], "ExAllocatePool2(", "AddDevice")
         self.assertRegex(leaks["registers"]["at"], r"\(StartDevice")
         self.assertEqual({entry["rule"] for entry in summary["rules_broken"]}, {"E18"})
+
+    def test_pool_is_overrun(self):
+        summary = self.judge_variant(
+            ("  FreeMemory(Adapter, &Adapter->Ring);\n",
+             "  FreeMemory(Adapter, &Adapter->Ring);\n"
+             "  PUCHAR Block = (PUCHAR)ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, EXAMPLE_TAG);\n"
+             "  for (volatile int i = 0; i < 120; ++i) Block[i] = 7;\n"
+             "  ExFreePoolWithTag(Block, EXAMPLE_TAG);\n"))
+        self.assertEqual(summary["status"], "kernel_rule")
+        self.assertRegex(summary["reason"], "pool at 0x[0-9a-f]+ of 100 bytes, tag 'Expl', "
+                                            "was written past its end: at offset 100")
+        self.at(summary["stack"][0], "ExFreePoolWithTag(Block", "StopDevice")
 
     @covers("R142")
     def test_dma_after_free(self):
@@ -386,6 +420,24 @@ class Threads(KmdTest):
         rule = self.rule(summary, "wdk.irql")
         self.assertEqual(rule["text"], "DxgkCbUnmapMemory at IRQL 2")
         self.at(rule["at"], "DxgkCbUnmapMemory(Adapter", "StopDevice")
+
+    def test_spin_lock_twice(self):
+        summary = self.judge_variant(
+            ("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
+             "static KSPIN_LOCK Lock;\nstatic VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {\n  KIRQL Irql;\n"
+             "  KeAcquireSpinLock(&Lock, &Irql);\n  KeAcquireSpinLockAtDpcLevel(&Lock);"))
+        self.assertEqual(summary["status"], "kernel_rule")
+        self.assertIn("is a spin lock and its holder acquires it again", summary["reason"])
+        self.at(summary["stack"][0], "KeAcquireSpinLockAtDpcLevel(&Lock)", "Quiesce")
+
+    def test_dpc_keeps_a_spin_lock(self):
+        summary = self.judge_variant(
+            ("static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {",
+             "static KSPIN_LOCK Lock;\nstatic VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {\n"
+             "  KeAcquireSpinLockAtDpcLevel(&Lock);"))
+        rule = self.rule(summary, "wdk")
+        self.assertRegex(rule["text"], "DxgkDdiDpcRoutine returns and holds the object at 0x[0-9a-f]+, a spin lock")
+        self.at(rule["at"], "KeAcquireSpinLockAtDpcLevel(&Lock)", "DpcRoutine")
 
     @covers("E14")
     def test_interrupt_routine_calls_what_it_may_not(self):

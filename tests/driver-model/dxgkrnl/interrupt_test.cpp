@@ -114,6 +114,54 @@ TEST_F(InterruptTest, SynchronizedRoutinesRunAtTheDevicesLevel) {
             STATUS_INVALID_PARAMETER);
 }
 
+TEST_F(InterruptTest, NoRoutineKeepsASpinLock) {
+  static KSPIN_LOCK lock;
+  const auto take = [] { KeAcquireSpinLockAtDpcLevel(&lock); };
+  const auto broken = [](const std::function<void()>& action) -> std::string {
+    KeInitializeSpinLock(&lock);
+    try {
+      action();
+    } catch (const wdk::KernelRuleError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  s_.script.on_interrupt = [&](std::size_t) -> BOOLEAN {
+    take();
+    return TRUE;
+  };
+  EXPECT_THAT(broken([&] { interrupt(0); }),
+              ::testing::StartsWith("DxgkDdiInterruptRoutine returns and holds"));
+  s_.script.on_dpc = [&](std::size_t) { take(); };
+  const DXGKRNL_INTERFACE& table = s_.table();
+  EXPECT_THAT(broken([&] { (void)table.DxgkCbQueueDpc(table.DeviceHandle); }),
+              ::testing::StartsWith("DxgkDdiDpcRoutine returns and holds"));
+  BOOLEAN result = FALSE;
+  const auto routine = [](PVOID) -> BOOLEAN {
+    KeAcquireSpinLockAtDpcLevel(&lock);
+    return TRUE;
+  };
+  EXPECT_THAT(broken([&] {
+                (void)table.DxgkCbSynchronizeExecution(table.DeviceHandle, routine, nullptr, 0, &result);
+              }),
+              ::testing::StartsWith("the routine of DxgkCbSynchronizeExecution returns and holds"));
+  s_.script.on_escape = [&](const DXGKARG_ESCAPE&) {
+    take();
+    return STATUS_SUCCESS;
+  };
+  EXPECT_THAT(broken([&] { (void)s_.kernel->escape(nullptr, 0); }),
+              ::testing::StartsWith("DxgkDdiEscape returns and holds"));
+  const auto nested = [](PVOID) -> BOOLEAN { return TRUE; };
+  EXPECT_EQ(broken([&] {
+              KIRQL old = 0;
+              KeAcquireSpinLock(&lock, &old);
+              (void)table.DxgkCbSynchronizeExecution(table.DeviceHandle, nested, nullptr, 0, &result);
+              KeReleaseSpinLock(&lock, old);
+            }),
+            "")
+      << "its caller may hold one";
+}
+
 TEST_F(InterruptTest, MemoryCallbacksAreNotForInterruptLevel) {
   test::covers("R28", "E14");
   s_.script.on_interrupt = [&](std::size_t) -> BOOLEAN {
