@@ -245,9 +245,11 @@ TEST(Load, DriversThatDoNotFit) {
   s.script.refuse_initialize = false;
   s.script.version = DXGKDDI_INTERFACE_VERSION_WDDM2_3;
   EXPECT_EQ(s.kernel->load(scripted_driver_entry), STATUS_REVISION_MISMATCH);
+  EXPECT_THAT(s.kernel->start_error(), HasSubstr("interface version 0x"));
   EXPECT_EQ(s.kernel->start(), STATUS_INVALID_DEVICE_STATE);
   s.script.version = DXGKDDI_INTERFACE_VERSION_WDDM2_9;
   EXPECT_EQ(s.kernel->load(scripted_driver_entry), STATUS_SUCCESS);
+  EXPECT_EQ(s.kernel->start_error(), "");
   EXPECT_EQ(s.kernel->load(scripted_driver_entry), STATUS_INVALID_DEVICE_STATE);
 }
 
