@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,7 +104,8 @@ bool read_events(int fd, pid_t child, std::chrono::seconds timeout, kmd::Report&
 }
 
 void run_driver(const KmdOptions& options, const std::string& driver, kmd::Report& report) {
-  const json arguments{{"driver", fs::absolute(driver).string()},
+  const json arguments{{"parent", ::getpid()},
+                       {"driver", fs::absolute(driver).string()},
                        {"scenario", options.scenario},
                        {"allocations", options.allocations},
                        {"verifier", options.verifier},
@@ -188,6 +190,9 @@ int run_kmd(const KmdOptions& options) {
 
 void run_kmd_child(const std::string& arguments) {
   const json given = json::parse(arguments);
+  // Nobody would hear it any more, nor end it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != given.at("parent").get<pid_t>()) ::_exit(kmd::kChildBroken);
   kmd::ChildRequest request;
   request.driver = given.at("driver").get<std::string>();
   request.record = given.at("record").get<std::string>();
