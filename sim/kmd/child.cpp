@@ -48,7 +48,9 @@ void ChildRun::run_plan() {
           [this] {
             const Thread& now = thread();
             return static_cast<std::uint64_t>(now.number) << 48 | now.activity;
-          }});
+          },
+          [this](const Frames& frames) { break_off("crash", "the driver ends the process", frames); },
+          [this] { return waiting(); }});
   const NTSTATUS loaded = Action(recorder_.get(), "load").done(kernel_->load(entry));
   if (!NT_SUCCESS(loaded)) {
     const bool silent = kernel_->calls().counts().count("DxgkInitialize") == 0;

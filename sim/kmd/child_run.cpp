@@ -52,7 +52,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
     const auto adapter = static_cast<unsigned>(bars_.size());
     bars_.push_back(std::make_unique<WatchedBar>(
         *function.bar0,
-        WatchedBar::Hooks{[this] { active(); }, [this, adapter] { return doorbell(adapter); }}));
+        WatchedBar::Hooks{[this] { active(here()); }, [this, adapter] { return doorbell(adapter); }}));
     function.bar0 = bars_.back().get();
   }
   make_judge();
@@ -134,7 +134,7 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
   options.infinite_wait_cycles = request_.limits.wait_cycles;
   options.debug_output = [this](std::string_view text) { events_.send({{"t", "print"}, {"text", text}}); };
   options.on_call = [this](const char*) {
-    active();
+    active(here());
     machine_.engine().wait_cycles(request_.limits.call_cycles);
   };
   options.on_rule_error = [this](const std::string& what) {
@@ -163,6 +163,7 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
     sc_core::sc_spawn(
         [this, name, body = std::move(body)] {
           thread().name = name;
+          thread().of_driver = true;
           guarded(body);
           threads_.erase(current_process());
         },
@@ -249,15 +250,18 @@ void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
 void ChildRun::call_begins(const dxgkrnl::CallRecord& record) {
   Thread& now = thread();
   const bool entry = is_entry_point(record.name);
-  call_frames_ = driver_ == nullptr || entry ? Frames() : driver_frames(driver_->module());
+  call_frames_ = entry ? Frames() : here();
   now.frames.push_back(call_frames_);
   events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
   judge_->begins(record.name, record.arguments, record.adapter, record.function);
   if (entry) {
-    if (now.ddis.empty()) now.ddi_begin = record.begin;
+    if (now.ddis.empty()) {
+      now.ddi_begin = record.begin;
+      now.last.clear();
+    }
     now.ddis.push_back(record.name);
   } else {
-    active();
+    active(call_frames_);
     machine_.engine().wait_cycles(request_.limits.call_cycles);
   }
 }
@@ -336,15 +340,36 @@ bool ChildRun::doorbell(unsigned adapter) {
   return true;
 }
 
-void ChildRun::active() {
+Frames ChildRun::here() const { return driver_ == nullptr ? Frames() : driver_frames(driver_->module()); }
+
+void ChildRun::active(const Frames& at) {
   Thread& now = thread();
   ++now.activity;
   now.preemptions = 0;
+  now.last = at;
+  now.last_cycle = machine_.board().cycles();
   if (now.ddis.empty()) return;
   const std::uint64_t gone = machine_.board().cycles() - now.ddi_begin;
   if (gone > request_.limits.ddi_cycles)
-    break_off("endless_loop", fmt::format("{} has not returned after {} cycles", now.ddis.back(), gone),
-              driver_frames(driver_->module()));
+    break_off("endless_loop", fmt::format("{} has not returned after {} cycles", now.ddis.back(), gone), at);
+}
+
+// Interrupt routines and DPCs keep the processor from everybody else.
+Traps::Place ChildRun::waiting() const {
+  const auto rank = [](const Thread& thread) {
+    if (thread.ddis.empty()) return 0;
+    const std::string& ddi = thread.ddis.front();
+    return ddi == "DxgkDdiInterruptRoutine" || ddi == "DxgkDdiDpcRoutine" ? 2 : 1;
+  };
+  const Thread* found = nullptr;
+  for (const auto& [process, thread] : threads_) {
+    if (thread.ddis.empty() && !thread.of_driver) continue;
+    if (found == nullptr ||
+        std::make_pair(rank(thread), thread.last_cycle) > std::make_pair(rank(*found), found->last_cycle))
+      found = &thread;
+  }
+  if (found == nullptr) return {};
+  return {found->ddis.empty() ? "" : found->ddis.back(), found->last};
 }
 
 void ChildRun::preempted(const Frames& frames) {

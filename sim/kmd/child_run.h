@@ -41,6 +41,9 @@ class ChildRun {
     std::uint64_t ddi_begin = 0;    ///< cycle of the outermost
     std::uint64_t activity = 0;     ///< calls and register accesses
     unsigned preemptions = 0;       ///< since the last of them
+    Frames last;                    ///< where it last made one
+    std::uint64_t last_cycle = 0;
+    bool of_driver = false;  ///< the driver made it
     unsigned number = 0;
   };
   struct Allocation {
@@ -60,8 +63,12 @@ class ChildRun {
   void call_ends(const dxgkrnl::CallRecord& record);
   void system_use(const dxgkrnl::CallRecord& record, bool finished);
   [[nodiscard]] Thread& thread();
+  /// The driver's frames of the running thread.
+  [[nodiscard]] Frames here() const;
   /// The running thread did something that the bench sees; breaks off what takes too long.
-  void active();
+  void active(const Frames& at);
+  /// Of the threads in the driver the one that the others wait for, as far as can be told.
+  [[nodiscard]] Traps::Place waiting() const;
   /// A doorbell of the GPU is rung. True: its channel hangs from here on.
   bool doorbell(unsigned adapter);
   /// The devices' side of power states and resets: who may make requests.

@@ -91,6 +91,7 @@ void Report::take(const json& event) {
     status_ = "crash";
     reason_ =
         fmt::format("{} at address {:#x}", ::strsignal(signal), event.at("address").get<std::uint64_t>());
+    reason_in_ = event.value("ddi", std::string());
     reason_frames_ = frames_of(event);
   } else if (type == "end") {
     end_ = event;

@@ -14,7 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 
 #include "sim/kmd/instruction.h"
 
@@ -32,8 +34,21 @@ Traps* g_traps = nullptr;
 std::uintptr_t program_counter(void* context) {
   return static_cast<std::uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
 }
+
+// A call to where no code is: no unwinder knows that place. The thread, which does not go on, is taken back
+// into the call.
+void undo_lost_call(const siginfo_t& info, void* context) {
+  if (info.si_signo != SIGSEGV || reinterpret_cast<std::uintptr_t>(info.si_addr) != program_counter(context))
+    return;
+  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  std::uintptr_t back = 0;
+  std::memcpy(&back, reinterpret_cast<const void*>(registers[REG_RSP]), sizeof back);
+  registers[REG_RIP] = static_cast<greg_t>(back - 1);  // within the call's instruction
+  registers[REG_RSP] += static_cast<greg_t>(sizeof back);
+}
 #else
 std::uintptr_t program_counter(void*) { return 0; }
+void undo_lost_call(const siginfo_t&, void*) {}
 #endif
 
 void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
@@ -82,6 +97,8 @@ void in_pieces(const wdk::Runtime::RegisterPlace& place, unsigned bytes, Action 
 Traps::Traps(const DriverModule& module, const EventSink& events, Hooks hooks)
     : module_(module), events_(events), hooks_(std::move(hooks)) {
   g_traps = this;
+  static const int exits = std::atexit(on_exit);
+  if (exits != 0) throw std::runtime_error("no room for one more exit handler");
   handle(SIGSEGV, on_fault);
   handle(SIGTRAP, on_step);
   handle(SIGPROF, on_tick);
@@ -194,25 +211,42 @@ void Traps::on_tick(int, siginfo_t*, void* context) {
 
 // ---- The end
 
-void Traps::on_crash(int signal, siginfo_t* info, void* context) {
-  ::signal(SIGSEGV, SIG_DFL);  // a second one ends the process
-  ::signal(SIGABRT, SIG_DFL);
+void Traps::last_words(int signal, std::uintptr_t address, const Place& place) const {
   char line[2048];
-  int used = std::snprintf(line, sizeof line, R"({"t":"crash","signal":%d,"address":%llu,"f":[)", signal,
-                           static_cast<unsigned long long>(reinterpret_cast<std::uintptr_t>(info->si_addr)));
+  int used = std::snprintf(line, sizeof line, R"({"t":"crash","signal":%d,"address":%llu,"ddi":"%s","f":[)",
+                           signal, static_cast<unsigned long long>(address), place.ddi.c_str());
   bool first = true;
-  for (const std::uint64_t frame : interrupted_frames(g_traps->module_, program_counter(context))) {
+  for (const std::uint64_t frame : place.frames) {
     if (used > 1900) break;
     used += std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used), "%s%llu",
                           first ? "" : ",", static_cast<unsigned long long>(frame));
     first = false;
   }
   used += std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used), "]}\n");
-  g_traps->events_.send_raw(line, static_cast<std::size_t>(used));
+  events_.send_raw(line, static_cast<std::size_t>(used));
   ::_exit(kCrashed);
 }
 
+void Traps::on_crash(int signal, siginfo_t* info, void* context) {
+  ::signal(SIGSEGV, SIG_DFL);  // a second one ends the process
+  ::signal(SIGABRT, SIG_DFL);
+  undo_lost_call(*info, context);
+  g_traps->last_words(signal, reinterpret_cast<std::uintptr_t>(info->si_addr),
+                      {"", interrupted_frames(g_traps->module_, program_counter(context))});
+}
+
 // The parent has lost its patience.
-void Traps::on_question(int signal, siginfo_t* info, void* context) { on_crash(signal, info, context); }
+void Traps::on_question(int signal, siginfo_t*, void* context) {
+  ::signal(SIGSEGV, SIG_DFL);
+  ::signal(SIGABRT, SIG_DFL);
+  Place place{"", interrupted_frames(g_traps->module_, program_counter(context))};
+  if (place.frames.empty()) place = g_traps->hooks_.waits();
+  g_traps->last_words(signal, 0, place);
+}
+
+// exit() in the driver; the bench itself ends without the handlers.
+void Traps::on_exit() {
+  if (g_traps != nullptr) g_traps->hooks_.exits(driver_frames(g_traps->module_));
+}
 
 }  // namespace gpudmar::sim::kmd

@@ -16,6 +16,10 @@ namespace gpudmar::sim::kmd {
 /// One at a time. Everything runs on the one host thread of the simulation.
 class Traps {
  public:
+  struct Place {
+    std::string ddi;  ///< entry point; empty: none
+    Frames frames;
+  };
   struct Hooks {
     /// A thread has run in the driver for a while without a call: let time pass. May not return.
     std::function<void(const Frames&)> preempt;
@@ -23,6 +27,10 @@ class Traps {
     std::function<void(const std::string& what, const Frames&)> refuse;
     /// Cheap and async-signal-safe: a number that changes whenever the running thread makes a call.
     std::function<std::uint64_t()> activity;
+    /// The driver ends the process. Does not return.
+    std::function<void(const Frames&)> exits;
+    /// Where the driver is while all that runs is the simulation.
+    std::function<Place()> waits;
   };
   Traps(const DriverModule& module, const EventSink& events, Hooks hooks);
   ~Traps();
@@ -35,6 +43,8 @@ class Traps {
   static void on_tick(int signal, siginfo_t* info, void* context);
   static void on_crash(int signal, siginfo_t* info, void* context);
   static void on_question(int signal, siginfo_t* info, void* context);
+  static void on_exit();
+  [[noreturn]] void last_words(int signal, std::uintptr_t address, const Place& place) const;
   bool begin_access(std::uintptr_t address, void* context);
   void end_access(void* context);
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """gpu-dmar kmd from outside: the example driver passes, and each way to break it gets its own verdict."""
 import json
+import subprocess
+import time
 import unittest
+from pathlib import Path
 
-from kmd_base import EXAMPLE, HERE, ROOT, KmdTest, covers
+from kmd_base import EXAMPLE, HERE, PROGRAM, ROOT, KmdTest, covers
 
 
 class Good(KmdTest):
@@ -352,6 +355,45 @@ class Threads(KmdTest):
         summary = self.judge([EXAMPLE], "--scenario", plan, "--timeout", 5)
         self.assertEqual((summary["status"], summary["stage"]), ("timeout", "wait"))
 
+    def test_the_child_goes_with_its_parent(self):
+        def children_of(process):
+            return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+        def is_child(process):
+            return b"kmd-child" in Path(f"/proc/{process}/cmdline").read_bytes()
+
+        def ended(process):
+            try:
+                return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+            except FileNotFoundError:
+                return True
+
+        def until(condition):
+            end = time.monotonic() + 60
+            while not condition():
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.05)
+
+        plan = self.plan({"do": "wait", "cycles": 100_000_000})
+        with subprocess.Popen([PROGRAM, "kmd", EXAMPLE, "--scenario", plan, "--dir", self.dir], cwd=ROOT,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as parent:
+            until(lambda: any(map(is_child, children_of(parent.pid))))
+            child, = filter(is_child, children_of(parent.pid))
+            parent.kill()
+        until(lambda: ended(child))
+
+    def test_wait_that_takes_too_long(self):
+        summary = self.judge_variant(
+            ("static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {\n",
+             "static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {\n"
+             "  KSPIN_LOCK Lock;\n  KeInitializeSpinLock(&Lock);\n  KeAcquireSpinLockAtDpcLevel(&Lock);\n"
+             "  KeAcquireSpinLockAtDpcLevel(&Lock);  // twice\n"),
+            ("KernelMode, FALSE, &Timeout) != STATUS_SUCCESS)", "KernelMode, FALSE, NULL) != STATUS_SUCCESS)"),
+            args=("--wait-cycles", 4_000_000_000, "--timeout", 10))
+        self.assertEqual((summary["status"], summary["reason_in"]), ("timeout", "DxgkDdiDpcRoutine"))
+        self.at(summary["stack"][0], "// twice", "DpcRoutine")
+
     def test_endless_loop_without_a_call(self):
         summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
                                       "static volatile int Forever = 1;\n"
@@ -395,6 +437,24 @@ class Threads(KmdTest):
         self.assertIn("Segmentation fault", summary["reason"])
         self.at(summary["stack"][0], "(volatile ULONG*)(ULONG_PTR)Adapter->Tail", "Quiesce")
         self.assertGreater(summary["ddi_calls"]["DxgkCbAllocateAdl"], 0)  # what came before is known
+
+    def test_call_to_nowhere(self):
+        summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
+                                      "static VOID (*volatile Missing)(VOID);\n"
+                                      "static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {\n  Missing();"))
+        self.assertEqual(summary["status"], "crash")
+        self.assertIn("Segmentation fault at address 0x0", summary["reason"])
+        self.at(summary["stack"][0], "  Missing();", "Quiesce")
+        self.assertIn("(StopDevice", summary["stack"][1])
+
+    def test_ends_the_process(self):
+        summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
+                                      'extern "C" void exit(int);\n'
+                                      "static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {\n  exit(0);"))
+        self.assertEqual((summary["status"], summary["reason"]), ("crash", "the driver ends the process"))
+        self.assertEqual(summary["reason_in"], "DxgkDdiStopDevice")
+        self.at(summary["stack"][0], "  exit(0);", "Quiesce")
+        self.assertIn("(StopDevice", summary["stack"][1])
 
     def test_stack_overflow(self):
         summary = self.judge_variant(("static VOID Unload(VOID) {}",
