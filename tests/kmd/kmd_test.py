@@ -387,12 +387,12 @@ class Threads(KmdTest):
         summary = self.judge_variant(
             ("static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {\n",
              "static VOID DpcRoutine(IN_CONST_PVOID MiniportDeviceContext) {\n"
-             "  KSPIN_LOCK Lock;\n  KeInitializeSpinLock(&Lock);\n  KeAcquireSpinLockAtDpcLevel(&Lock);\n"
-             "  KeAcquireSpinLockAtDpcLevel(&Lock);  // twice\n"),
+             "  KSPIN_LOCK Lock = 1;  // nobody has initialised it\n"
+             "  KeAcquireSpinLockAtDpcLevel(&Lock);  // for ever\n"),
             ("KernelMode, FALSE, &Timeout) != STATUS_SUCCESS)", "KernelMode, FALSE, NULL) != STATUS_SUCCESS)"),
             args=("--wait-cycles", 4_000_000_000, "--timeout", 10))
         self.assertEqual((summary["status"], summary["reason_in"]), ("timeout", "DxgkDdiDpcRoutine"))
-        self.at(summary["stack"][0], "// twice", "DpcRoutine")
+        self.at(summary["stack"][0], "// for ever", "DpcRoutine")
 
     def test_endless_loop_without_a_call(self):
         summary = self.judge_variant(("static VOID Quiesce(EXAMPLE_ADAPTER* Adapter) {",
