@@ -16,7 +16,7 @@ namespace gpudmar::sim {
 struct ReplayOptions {
   std::string trace;
   bool cycles = false;
-  unsigned until = 0;  ///< line of the last event; 0: all
+  unsigned until = 0;       ///< line of the last event; 0: all
   std::uint64_t limit = 0;  ///< cycles that it may take; 0: as many as it wants
   bool shrink = false;
   std::size_t runs = 500;          ///< of shrinking at most
