@@ -344,6 +344,7 @@ void Reader::system(const json& line, Event& event) const {
       line["system"].is_string() ? kActions.find(line["system"].get<std::string>()) : kActions.end();
   if (action == kActions.end()) {
     std::vector<std::string> names;
+    names.reserve(kActions.size());
     for (const auto& [name, keys] : kActions) names.push_back(name);
     fail("system", fmt::format("{} is none of {}", line["system"].dump(), fmt::join(names, ", ")));
   }

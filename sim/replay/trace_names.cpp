@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which names an event brings into being, and which it uses.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "sim/replay/entry_points.h"
@@ -54,10 +56,10 @@ std::optional<unsigned> adapter_named(const std::string& name) {
 
 std::string key_of(const json& object, const std::string& name) {
   for (const auto& [key, value] : object.items()) {
-    const std::string shown = object.is_array() ? "[" + key + "]" : key;
+    std::string shown = object.is_array() ? fmt::format("[{}]", key) : key;
     if (value.is_string() && Handles::name_in(value) == name) return shown;
     const std::string inside = value.is_structured() ? key_of(value, name) : "";
-    if (!inside.empty()) return inside[0] == '[' ? shown + inside : shown + "." + inside;
+    if (!inside.empty()) return fmt::format("{}{}{}", shown, inside[0] == '[' ? "" : ".", inside);
   }
   return "";
 }
