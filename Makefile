@@ -152,7 +152,7 @@ lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint
 	@bad=0; .ci/lint-rtl || bad=1; .ci/lint '$(BUILD)' || bad=1; exit $$bad
 
-lint-rtl: ## check the RTL only (under a minute)
+lint-rtl: ## check the RTL only (about a minute on two cores)
 	@.ci/deps build lint
 	@.ci/lint-rtl
 

@@ -86,7 +86,8 @@ void memory_call_void(const char* name, Args* args, Describe describe, Action ac
 
 /// The callbacks that take the lead adapter's handle.
 void fill_legacy_interface(DXGKRNL_INTERFACE& table);
-/// The callbacks about the device and its surroundings; of those that this kit does not declare, a stub each.
+/// The callbacks about the device and its surroundings; those that this kit does not declare tell
+/// that they are not modelled, and fail.
 void fill_device_interface(DXGKRNL_INTERFACE& table);
 
 }  // namespace gpudmar::dxgkrnl

@@ -81,7 +81,8 @@ class DriverThreads {
     const bool armed = armed_;
     NTSTATUS status = kernel_.escape(&args, sizeof(Args));
     if (NT_SUCCESS(status)) status = args.header.status;
-    const bool short_of_memory = status == STATUS_NO_MEMORY || status == STATUS_INSUFFICIENT_RESOURCES;
+    const bool short_of_memory = status == STATUS_NO_MEMORY || status == STATUS_INSUFFICIENT_RESOURCES ||
+                                 status == STATUS_COMMITMENT_LIMIT;  // of a section, R55
     if (short_of_memory && (armed || armings != armings_)) throw Refused();
     return status;
   }
