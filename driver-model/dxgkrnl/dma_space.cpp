@@ -44,7 +44,7 @@ void DmaSpace::PageUse::add(const vtd::Access& access, unsigned sign) {
 }
 
 DmaSpace::DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highest_visible_address,
-                   std::optional<std::uint64_t> shuffle_seed, const std::vector<mm::PageRun>& reserved)
+                   const vtd::LogicalAllocator::Order& order, const std::vector<mm::PageRun>& reserved)
     : DmaSpace(time) {  // from here on the destructor runs, whatever is thrown
   mode_ = RemappingMode::kLogical;
   unit_ = &unit;
@@ -56,7 +56,7 @@ DmaSpace::DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highe
   // What the unit can not translate is no more visible than what the device can not drive.
   const std::uint64_t input_limit = (unit.capabilities().input_page_limit() << hw::kPageShift) - 1;
   allocator_ = std::make_unique<vtd::LogicalAllocator>(std::min(highest_visible_address, input_limit),
-                                                       withheld, shuffle_seed);
+                                                       withheld, order);
 }
 
 std::unique_ptr<DmaSpace> DmaSpace::isolated(hw::Time& time, vtd::RemappingUnit& unit,

@@ -37,9 +37,9 @@ class DmaSpace {
   /// Physical mode.
   explicit DmaSpace(hw::Time& time) : time_(time) {}
   /// Logical mode: a new domain of `unit`, numbers within [0, highest_visible_address] and outside of
-  /// `reserved` (ascending, apart). Throws vtd::VtdError when that can not be mapped.
+  /// `reserved` (ascending, apart), in `order`. Throws vtd::VtdError when that can not be mapped.
   DmaSpace(hw::Time& time, vtd::RemappingUnit& unit, std::uint64_t highest_visible_address,
-           std::optional<std::uint64_t> shuffle_seed, const std::vector<mm::PageRun>& reserved);
+           const vtd::LogicalAllocator::Order& order, const std::vector<mm::PageRun>& reserved);
   /// Isolation mode: a new domain of `unit`. Throws vtd::VtdError when the unit can not translate memory up
   /// to `highest_ram`, or `reserved`.
   [[nodiscard]] static std::unique_ptr<DmaSpace> isolated(hw::Time& time, vtd::RemappingUnit& unit,

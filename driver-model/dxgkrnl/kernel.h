@@ -44,7 +44,11 @@ struct KernelConfig {
   /// Ask for DRIVERCAPS only after StartDevice, and stop again if they contradict the decision (R9 to R12).
   bool late_driver_caps = false;
   mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
-  bool shuffle_logical = false;              ///< logical numbers of page-array ADLs in a pseudo-random order
+  bool shuffle_logical = false;  ///< logical numbers of page-array ADLs in a pseudo-random order
+  /// Logical numbers begin in the widest gap that RAM leaves of what the device reaches, and one that is freed
+  /// comes back as late as possible: a page frame number or a freed one faults instead of hitting what else is
+  /// mapped. Where no gap is a quarter of the reach, they begin at a place that `seed` chooses.
+  bool fresh_logical = false;
   std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
   std::uint64_t page_file_pages = 1U << 18;  ///< pages that sections may have outside of memory
   /// After every memory callback verify(); what it finds is BugCheck 0x113. Every BugCheck of a memory
@@ -205,6 +209,7 @@ class Kernel {
   [[nodiscard]] StartDecision decide(const LogicalAdapter& link) const;
   NTSTATUS open_space(LogicalAdapter& link);
   NTSTATUS make_space(LogicalAdapter& link);
+  [[nodiscard]] vtd::LogicalAllocator::Order number_order(const LogicalAdapter& link);
   NTSTATUS refuse_space(LogicalAdapter& link, NTSTATUS status, const std::string& why);
   [[nodiscard]] std::vector<mm::PageRun> reserved_pages(const LogicalAdapter& link) const;
   NTSTATUS confirm_driver_caps(LogicalAdapter& link);

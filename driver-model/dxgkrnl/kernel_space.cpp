@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "driver-model/dxgkrnl/kernel.h"
 #include "driver-model/vtd/error.h"
@@ -66,9 +67,8 @@ NTSTATUS Kernel::make_space(LogicalAdapter& link) {
   hw::Time& time = *platform_.time;
   switch (link.decision.mode) {
     case RemappingMode::kLogical: {
-      const auto shuffle = config_.shuffle_logical ? std::optional(config_.seed) : std::nullopt;
       link.memory.space = std::make_unique<DmaSpace>(time, bring_up_unit(), link.caps.highest_visible_address,
-                                                     shuffle, reserved_pages(link));
+                                                     number_order(link), reserved_pages(link));
       // R15, R16: one domain, every member attached before any of them can start a request.
       link.memory.space->attach(source_ids(link));
       break;
@@ -98,6 +98,30 @@ NTSTATUS Kernel::make_space(LogicalAdapter& link) {
     }
   }
   return STATUS_SUCCESS;
+}
+
+vtd::LogicalAllocator::Order Kernel::number_order(const LogicalAdapter& link) {
+  vtd::LogicalAllocator::Order order;
+  if (config_.shuffle_logical) order.shuffle_seed = config_.seed;
+  if (!config_.fresh_logical) return order;
+  const std::uint64_t end = std::min(link.caps.highest_visible_address / hw::kPageSize + 1,
+                                     bring_up_unit().capabilities().input_page_limit());
+  // The widest gap between the pieces of RAM, or behind them, when it is wide enough to stay in for a while.
+  std::uint64_t gap = 0;
+  std::uint64_t ram_end = 0;
+  const auto look = [&](std::uint64_t next) {
+    if (next > ram_end && next - ram_end > gap) {
+      gap = next - ram_end;
+      order.fresh_from = ram_end;
+    }
+  };
+  for (const hw::MemoryRange& ram : platform_.memory->ram()) {
+    look(std::min(ram.base / hw::kPageSize, end));
+    ram_end = std::max(ram_end, ram.end() / hw::kPageSize);
+  }
+  look(end);
+  if (gap < end / 4) order.fresh_from = std::mt19937_64(config_.seed)() % end;
+  return order;
 }
 
 // The space that was decided on can not be had: the start ends, or goes on without isolation.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// First fit over an extent map; a second map of what is handed out catches wrong frees.
+// First fit or next fit over an extent map; a second map of what is handed out catches wrong frees.
 #include "driver-model/vtd/logical_allocator.h"
 
 #include <fmt/format.h>
@@ -13,7 +13,8 @@
 namespace gpudmar::vtd {
 
 LogicalAllocator::LogicalAllocator(std::uint64_t highest_address, const std::vector<Range>& withheld,
-                                   std::optional<std::uint64_t> shuffle_seed) {
+                                   const Order& order)
+    : fresh_(order.fresh_from.has_value()), cursor_(order.fresh_from.value_or(0)) {
   const bool whole = (highest_address & (hw::kPageSize - 1)) == hw::kPageSize - 1;
   const std::uint64_t end = (highest_address >> hw::kPageShift) + (whole ? 1 : 0);
   if (end > 1) add(free_, 1, end - 1);
@@ -38,20 +39,31 @@ LogicalAllocator::LogicalAllocator(std::uint64_t highest_address, const std::vec
   }
   for (const auto& [first, count] : free_) capacity_ += count;
   free_pages_ = capacity_;
-  if (shuffle_seed) shuffle_.emplace(*shuffle_seed);
+  if (order.shuffle_seed) shuffle_.emplace(*order.shuffle_seed);
 }
 
 std::optional<std::uint64_t> LogicalAllocator::allocate_run(std::uint64_t count, std::uint64_t alignment,
                                                             std::uint64_t phase) {
   if (count == 0 || alignment == 0) return std::nullopt;
-  for (const auto& [first, length] : free_) {
-    const std::uint64_t skip = (phase % alignment + alignment - first % alignment) % alignment;
-    if (length < skip || length - skip < count) continue;
-    const std::uint64_t run = first + skip;
-    hand_out(run, count);
-    return run;
+  // From the cursor up, then everything: a run may lie across the cursor.
+  for (const std::uint64_t begin : {cursor_, std::uint64_t{0}}) {
+    for (Range free = free_from(begin); free.count != 0; free = free_from(free.first + free.count)) {
+      const std::uint64_t skip = (phase % alignment + alignment - free.first % alignment) % alignment;
+      if (free.count < skip || free.count - skip < count) continue;
+      hand_out(free.first + skip, count);
+      return free.first + skip;
+    }
+    if (cursor_ == 0) break;
   }
   return std::nullopt;
+}
+
+LogicalAllocator::Range LogicalAllocator::free_from(std::uint64_t page) const {
+  auto it = free_.upper_bound(page);
+  if (it != free_.begin() && page < std::prev(it)->first + std::prev(it)->second) --it;
+  if (it == free_.end()) return {};
+  const std::uint64_t first = std::max(it->first, page);
+  return {first, it->first + it->second - first};
 }
 
 std::optional<std::vector<std::uint64_t>> LogicalAllocator::allocate_pages(std::uint64_t count) {
@@ -59,10 +71,11 @@ std::optional<std::vector<std::uint64_t>> LogicalAllocator::allocate_pages(std::
   std::vector<std::uint64_t> pages;
   pages.reserve(count);
   while (pages.size() < count) {
-    const auto [first, length] = *free_.begin();
-    const std::uint64_t n = std::min(length, count - pages.size());
-    hand_out(first, n);
-    for (std::uint64_t i = 0; i < n; ++i) pages.push_back(first + i);
+    Range free = free_from(cursor_);
+    if (free.count == 0) free = free_from(0);
+    free.count = std::min(free.count, count - pages.size());
+    hand_out(free.first, free.count);
+    for (std::uint64_t i = 0; i < free.count; ++i) pages.push_back(free.first + i);
   }
   if (shuffle_) std::shuffle(pages.begin(), pages.end(), *shuffle_);
   return pages;
@@ -72,6 +85,7 @@ void LogicalAllocator::hand_out(std::uint64_t first, std::uint64_t count) {
   remove(free_, first, count);
   add(used_, first, count);
   free_pages_ -= count;
+  if (fresh_) cursor_ = first + count;
 }
 
 void LogicalAllocator::free(const std::vector<std::uint64_t>& pages) {

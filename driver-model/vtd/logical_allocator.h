@@ -21,13 +21,20 @@ class LogicalAllocator {
     std::uint64_t count = 0;
   };
 
-  /// `highest_address`: last byte address that the device drives. A page counts when all of it is reachable.
-  /// `shuffle_seed`: when set, single pages come out in a pseudo-random order.
-  LogicalAllocator(std::uint64_t highest_address, const std::vector<Range>& withheld,
-                   std::optional<std::uint64_t> shuffle_seed = {});
+  /// Which of the free pages come out.
+  struct Order {
+    std::optional<std::uint64_t> shuffle_seed;  ///< single pages in a pseudo-random order
+    /// The search goes up from here, and each time from behind what came out last, so that a number that was
+    /// given back stays unused as long as it can. None: always the lowest.
+    std::optional<std::uint64_t> fresh_from;
+  };
 
-  /// First fit, lowest first, beginning at a page that is `phase` modulo `alignment`; nullopt = no free run
-  /// of that length there.
+  /// `highest_address`: last byte address that the device drives. A page counts when all of it is reachable.
+  LogicalAllocator(std::uint64_t highest_address, const std::vector<Range>& withheld,
+                   const Order& order = {});
+
+  /// The first free run, beginning at a page that is `phase` modulo `alignment`; nullopt = no free run of
+  /// that length there.
   [[nodiscard]] std::optional<std::uint64_t> allocate_run(std::uint64_t count, std::uint64_t alignment = 1,
                                                           std::uint64_t phase = 0);
   /// `count` pages wherever they are free; nullopt = fewer are left, and nothing is taken.
@@ -46,12 +53,16 @@ class LogicalAllocator {
   static void add(Extents& extents, std::uint64_t first, std::uint64_t count);
   static bool remove(Extents& extents, std::uint64_t first, std::uint64_t count);
   void hand_out(std::uint64_t first, std::uint64_t count);
+  /// The next free extent at or above `page`, cut off below it; count 0 = none.
+  [[nodiscard]] Range free_from(std::uint64_t page) const;
 
   Extents free_;
   Extents used_;
   std::uint64_t capacity_ = 0;
   std::uint64_t free_pages_ = 0;
   std::optional<std::mt19937_64> shuffle_;
+  bool fresh_ = false;
+  std::uint64_t cursor_ = 0;  ///< where the search begins
 };
 
 }  // namespace gpudmar::vtd

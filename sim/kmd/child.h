@@ -11,6 +11,7 @@ namespace gpudmar::sim::kmd {
 
 struct Limits {
   std::uint64_t call_cycles = 20;         ///< that each call into the kernel costs
+  std::uint64_t call_jitter = 0;          ///< up to so many more, so that threads meet in other orders
   std::uint64_t ddi_cycles = 20'000'000;  ///< that an entry point may take
   std::uint64_t wait_cycles = 5'000'000;  ///< that a wait without time-out may take
   unsigned preemptions = 60;              ///< of a thread that makes no call, until it counts as endless

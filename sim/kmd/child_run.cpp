@@ -35,7 +35,11 @@ bool is_entry_point(const std::string& name) {
 }  // namespace
 
 ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
-    : machine_(machine), request_(request), events_(request.events), platform_(machine.platform()) {
+    : machine_(machine),
+      request_(request),
+      events_(request.events),
+      platform_(machine.platform()),
+      jitter_(machine.config().seed) {
   // Below the bars: what does not reach the hardware is nothing that happened.
   if (!request.record.empty()) {
     const Scenario& system = request.plan.system;
@@ -130,12 +134,19 @@ void ChildRun::make_dma_watch() {
       });
 }
 
+void ChildRun::pass_call() {
+  const Limits& limits = request_.limits;
+  std::uint64_t cycles = limits.call_cycles;
+  if (limits.call_jitter != 0) cycles += jitter_() % (limits.call_jitter + 1);
+  machine_.engine().wait_cycles(cycles);
+}
+
 void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
   options.infinite_wait_cycles = request_.limits.wait_cycles;
   options.debug_output = [this](std::string_view text) { events_.send({{"t", "print"}, {"text", text}}); };
   options.on_call = [this](const char*) {
     active(here());
-    machine_.engine().wait_cycles(request_.limits.call_cycles);
+    pass_call();
   };
   options.on_rule_error = [this](const std::string& what) {
     last_error_ = what;
@@ -262,7 +273,7 @@ void ChildRun::call_begins(const dxgkrnl::CallRecord& record) {
     now.ddis.push_back(record.name);
   } else {
     active(call_frames_);
-    machine_.engine().wait_cycles(request_.limits.call_cycles);
+    pass_call();
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -54,6 +55,7 @@ class ChildRun {
 
   // child_run.cpp: who is told of what.
   [[nodiscard]] dxgkrnl::KernelConfig kernel_config() const;
+  void pass_call();  ///< the time that a call into the kernel takes
   void hook_runtime(wdk::Runtime::Options& options);
   void make_judge();
   void make_dma_watch();
@@ -118,6 +120,7 @@ class ChildRun {
   std::unique_ptr<LoadedDriver> driver_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
+  std::mt19937_64 jitter_;
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<Traps> traps_;
   std::unique_ptr<DmaWatch> dma_;

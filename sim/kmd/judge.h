@@ -71,7 +71,11 @@ class Judge {
     std::vector<std::uint64_t> numbers;
     DXGK_ADL header{};      ///< as it was handed out
     std::size_t call = 0;   ///< of AllocateAdl
-    bool readable = false;  ///< no FreeAdl has begun
+    bool readable = false;  ///< no call that ends it has begun
+  };
+  struct Pin {
+    Adl pages;                      ///< not `readable` where an MDL was returned
+    const DXGK_ADL* adl = nullptr;  ///< of PinFrameBufferForSave2
   };
   struct Object {
     DXGK_PHYSICAL_MEMORY_TYPE type{};
@@ -167,7 +171,7 @@ class Judge {
   std::set<HANDLE> ended_;                                                // handles that were good once
   std::map<unsigned, std::unordered_map<std::uint64_t, unsigned>> live_;  // by link: page to ADLs
   std::map<HANDLE, Block> blocks_;
-  std::map<Place, std::vector<std::uint64_t>> pins_;
+  std::map<Place, Pin> pins_;
   std::map<std::pair<Place, void*>, View> views_;             // by base
   std::map<std::pair<int, UINT>, std::uint64_t> save_sizes_;  // by the lead's function and the index
   std::map<std::uint64_t, Thread> threads_;

@@ -209,15 +209,18 @@ std::string Judge::change_of(const DXGK_ADL& now, const Adl& then) {
 }
 
 void Judge::run_ends() {
-  for (auto& [handle, object] : objects_)
-    for (auto& [pointer, adl] : object.adls) {
-      if (!adl.readable) continue;
-      ++looks_["R141"];
-      const std::string change = change_of(*static_cast<const DXGK_ADL*>(pointer), adl);
-      if (change.empty()) continue;
-      broken_.insert("R141");
-      hooks_.broken_at("R141", "the ADL of this AllocateAdl was changed: " + change, adl.call);
-    }
+  const auto look = [this](const DXGK_ADL& now, const Adl& adl, const char* call) {
+    if (!adl.readable) return;
+    ++looks_["R141"];
+    const std::string change = change_of(now, adl);
+    if (change.empty()) return;
+    broken_.insert("R141");
+    hooks_.broken_at("R141", fmt::format("the ADL of this {} was changed: {}", call, change), adl.call);
+  };
+  for (const auto& [handle, object] : objects_)
+    for (const auto& [pointer, adl] : object.adls)
+      look(*static_cast<const DXGK_ADL*>(pointer), adl, "AllocateAdl");
+  for (const auto& [place, pin] : pins_) look(*pin.adl, pin.pages, "PinFrameBufferForSave2");
 }
 
 void Judge::free_adl(const DXGKARGCB_FREE_ADL& args) {
@@ -299,7 +302,7 @@ Judge::Left Judge::left() const {
     if (object.pages() > reachable) left.unreachable += object.pages() - reachable;
   }
   for (const auto& [handle, block] : blocks_) left.reachable += block.pages.size();
-  for (const auto& [place, pages] : pins_) left.reachable += pages.size();
+  for (const auto& [place, pin] : pins_) left.reachable += pin.pages.numbers.size();
   return left;
 }
 

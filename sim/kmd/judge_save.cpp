@@ -52,8 +52,13 @@ void Judge::frame_buffer_begins(const std::string& name, const void* arguments, 
     pins(args.PhysicalAdapterIndex, args.CommitSize);
     check("R202", args.Flags.Reserved == 0, fmt::format("{} with flags {:#x}", name, args.Flags.Value));
   } else if (name == "DxgkCbUnpinFrameBufferForSave") {
-    const UINT index = as<DXGKARGCB_UNPINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex;
-    check("R204", pins_.count({link, index}) != 0, "Unpin of a frame buffer that is not pinned");
+    const auto pin =
+        pins_.find({link, as<DXGKARGCB_UNPINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex});
+    check("R204", pin != pins_.end(), "Unpin of a frame buffer that is not pinned");
+    if (pin == pins_.end() || !pin->second.pages.readable) return;
+    const std::string change = change_of(*pin->second.adl, pin->second.pages);
+    check("R141", change.empty(), "Unpin with an ADL that was changed: " + change);
+    pin->second.pages.readable = false;
   } else if (name == "DxgkCbMapFrameBufferPointer") {
     const auto& args = as<DXGKARGCB_MAPFRAMEBUFFERPOINTER>(arguments);
     const Place place{link, args.PhysicalAdapterIndex};
@@ -116,20 +121,23 @@ void Judge::share_views(const Place& place) {
 
 void Judge::frame_buffer_ends(const std::string& name, const void* arguments, unsigned link) {
   if (name == "DxgkCbPinFrameBufferForSave" || name == "DxgkCbPinFrameBufferForSave2") {
-    const bool second = name == "DxgkCbPinFrameBufferForSave2";
     // Both structures begin alike.
     const UINT index = as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex;
-    auto& pages = pins_[{link, index}] = second
-                                             ? pages_of(*as<DXGKARGCB_PINFRAMEBUFFERFORSAVE2>(arguments).pAdl)
-                                             : pages_of(as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments).pMdl);
-    make_live(link, pages);
+    Pin& pin = pins_[{link, index}] = {};
+    if (name == "DxgkCbPinFrameBufferForSave2") {
+      pin.adl = as<DXGKARGCB_PINFRAMEBUFFERFORSAVE2>(arguments).pAdl;
+      pin.pages = {pages_of(*pin.adl), *pin.adl, hooks_.here(), true};
+    } else {
+      pin.pages.numbers = pages_of(as<DXGKARGCB_PINFRAMEBUFFERFORSAVE>(arguments).pMdl);
+    }
+    make_live(link, pin.pages.numbers);
     share_views({link, index});
-    loan("pinned frame buffer", &pages, pages.size(), true);
+    loan("pinned frame buffer", &pin, pin.pages.numbers.size(), true);
   } else if (name == "DxgkCbUnpinFrameBufferForSave") {
     const auto pin =
         pins_.find({link, as<DXGKARGCB_UNPINFRAMEBUFFERFORSAVE>(arguments).PhysicalAdapterIndex});
     if (pin == pins_.end()) return;
-    end_live(link, pin->second);
+    end_live(link, pin->second.pages.numbers);
     loan("pinned frame buffer", &pin->second, 0, false);
     pins_.erase(pin);
   } else if (name == "DxgkCbMapFrameBufferPointer") {

@@ -115,6 +115,7 @@ void run_driver(const KmdOptions& options, const std::string& driver, kmd::Repor
                        {"latency", options.latency},
                        {"waves", options.waves},
                        {"record", options.record.empty() ? "" : fs::absolute(options.record).string()},
+                       {"call_jitter", options.call_jitter},
                        {"ddi_cycles", options.ddi_cycles},
                        {"wait_cycles", options.wait_cycles}};
   Pipe pipe;
@@ -165,6 +166,8 @@ int run_kmd(const KmdOptions& options) {
   // Errors of the plan before anything runs.
   if (!options.scenario.empty() && !options.allocations.empty())
     throw std::invalid_argument("--allocation is for the standard plan: a plan allocates by its own steps");
+  if (options.call_jitter != 0 && !options.record.empty())
+    throw std::invalid_argument("--call-jitter goes without --record: in a trace every call costs the same");
   const kmd::Plan plan = plan_of(options.scenario, options.allocations);
   fs::create_directories(options.directory);
   const std::string path =
@@ -206,6 +209,7 @@ void run_kmd_child(const std::string& arguments) {
   machine.waves = given.at("waves").get<std::string>();
   if (const auto latency = given.at("latency").get<unsigned>(); latency != 0)
     machine.memory.latency = latency;
+  request.limits.call_jitter = given.at("call_jitter").get<std::uint64_t>();
   if (const auto cycles = given.at("ddi_cycles").get<std::uint64_t>(); cycles != 0)
     request.limits.ddi_cycles = cycles;
   if (const auto cycles = given.at("wait_cycles").get<std::uint64_t>(); cycles != 0)

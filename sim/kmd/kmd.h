@@ -26,6 +26,7 @@ struct KmdOptions {
   unsigned pipe = 0;
   unsigned latency = 0;           ///< 0: the plan's
   unsigned timeout = 300;         ///< seconds of the host
+  std::uint64_t call_jitter = 0;  ///< cycles that each call may take more; not with `record`
   std::uint64_t ddi_cycles = 0;   ///< 0: the default
   std::uint64_t wait_cycles = 0;  ///< 0: the default
 };

@@ -246,6 +246,7 @@ Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations) {
   plan.system = parse_scenario(
       json{{"schema", 1}, {"name", "standard"}, {"about", "the standard plan"}, {"steps", kAnyStep}},
       "the standard plan");
+  plan.system.start.fresh_logical = true;
   plan.steps = {of_kind(Kind::kStart), of_kind(Kind::kWait, kIdleCycles)};
   std::vector<std::string> names;
   // A driver may know an allocation by nothing.
@@ -290,6 +291,8 @@ Plan load_plan(const std::string& path) {
     throw ScenarioError(fmt::format("{}: {}", path, error.what()));
   }
   plan.system = parse_scenario(document, path);
+  auto& fresh = plan.system.start.fresh_logical;
+  if (!fresh) fresh = true;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     try {
       plan.steps.push_back(parse_step(steps[i]));

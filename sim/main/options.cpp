@@ -110,6 +110,11 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   kmd->add_option("--seed", options.seed, "of page placement, power-on state and jitter")
       ->check(not_negative)
       ->capture_default_str();
+  kmd->add_option(
+         "--call-jitter", options.call_jitter,
+         "each call into the kernel takes up to so many cycles more, by the seed: other interleavings of "
+         "the driver's threads")
+      ->check(CLI::Range(0, 1'000'000));
   kmd->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
       ->check(CLI::Range(0, 1))
       ->capture_default_str();

@@ -477,6 +477,7 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
     if (key == "engine_reset") start.engine_reset = entry.get<bool>();
     if (key == "save") start.save = whole_pages(entry, at);
     if (key == "shuffle_logical") start.shuffle_logical = entry.get<bool>();
+    if (key == "fresh_logical") start.fresh_logical = entry.get<bool>();
     if (key == "visible_bits") {
       const json list = entry.is_array() ? entry : json::array({entry});
       if (list.empty()) fail(at, "an empty list");

@@ -78,6 +78,7 @@ json start_to_json(const ScenarioStart& start) {
                                                                          : "off"},
              {"placement", start.placement == mm::Placement::kAscending ? "ascending" : "scattered"},
              {"shuffle_logical", start.shuffle_logical}};
+  if (start.fresh_logical) value["fresh_logical"] = *start.fresh_logical;
   if (start.page_file) value["page_file"] = *start.page_file;
   const ScenarioStart plain;
   if (start.iommu_flags != 0) value["iommu_flags"] = start.iommu_flags;

@@ -40,6 +40,7 @@ struct ScenarioStart {
   Iommu iommu = Iommu::kLogical;
   mm::Placement placement = mm::Placement::kScattered;
   bool shuffle_logical = false;
+  std::optional<bool> fresh_logical;   ///< nullopt: where a driver's own source runs
   std::vector<unsigned> visible_bits;  ///< by adapter, the last one for all that follow; empty: the GPU's own
   std::uint32_t iommu_flags = 0;       ///< dxgkrnl::iommu_flags
   bool paging = true;                  ///< the driver takes part in it

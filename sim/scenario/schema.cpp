@@ -424,6 +424,10 @@ const ObjectRule& start_rule() {
         {"enabled", "mappings", "attach", "bypass_driver_cap", "allow_failure"}},
        {"placement", K::kChoice, false, "of MDL pages; `scattered`", {"scattered", "ascending"}},
        {"shuffle_logical", K::kBool, false, "numbers of page lists in no order; false"},
+       {"fresh_logical", K::kBool, false,
+        "numbers outside RAM, each reused as late as it can be: stale and physical addresses fault; false, "
+        "in "
+        "`make kmd` true"},
        {"visible_bits", K::kBits, false,
         "address bits that the driver reports, one number or a list by adapter; 40"},
        {"page_file", K::kNumber, false, "bytes; 1G"},

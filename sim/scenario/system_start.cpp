@@ -19,6 +19,7 @@ dxgkrnl::KernelConfig kernel_config(const ScenarioStart& start, std::uint64_t se
   config.placement = start.placement;
   if (start.page_file) config.page_file_pages = *start.page_file / hw::kPageSize;
   config.shuffle_logical = start.shuffle_logical;
+  config.fresh_logical = start.fresh_logical.value_or(false);
   config.force_logical = start.iommu == ScenarioStart::Iommu::kLogical;
   config.isolation = start.iommu == ScenarioStart::Iommu::kIsolation;
   config.iommu_flags = start.iommu_flags;

@@ -303,6 +303,22 @@ TEST_F(JudgeLegacyTest, DataBeginsAtTheOffset) {
   EXPECT_THAT(broken, IsEmpty()) << "still pinned";
 }
 
+TEST_F(JudgeLegacyTest, TheAdlOfAPinIsNotChanged) {
+  covers("R141");
+  pin2(PAGE_SIZE);
+  unpin();
+  EXPECT_THAT(broken, IsEmpty());
+  EXPECT_EQ(judge.kept().at("R141"), 1u);
+  remembered = 7;
+  pin2(PAGE_SIZE);
+  ++adl.PageCount;
+  judge.run_ends();
+  EXPECT_THAT(broken, ElementsAre("R141 at 7"));
+  broken.clear();
+  unpin();
+  EXPECT_THAT(broken, ElementsAre("R141"));
+}
+
 TEST_F(JudgeLegacyTest, WithoutMemoryForAPinThereArePieces) {
   covers("R203");
   power([&] { pin2(PAGE_SIZE, 0, STATUS_INSUFFICIENT_RESOURCES); });

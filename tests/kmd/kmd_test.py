@@ -338,6 +338,34 @@ class Memory(KmdTest):
         self.assertTrue(stray and all(not entry["write"] and entry["freed"] for entry in stray), stray)
         self.at(stray[0]["freed_at"][0], "DxgkCbFreeAdl(&Free)", "FreeMemory")
 
+    # A number that comes back at once would hide it: the descriptor names the source of a moment ago.
+    @covers("R142")
+    def test_dma_after_free_and_allocation(self):
+        change = ("  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);",
+                  "  FreeMemory(Adapter, &Adapter->Source);\n"
+                  "  AllocateMemory(Adapter, COPY_BYTES, &Adapter->Source);\n"
+                  "  RtlFillMemory(Adapter->Source.Data, COPY_BYTES, 0xA5);\n"
+                  "  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);")
+        summary = self.judge_variant(change)
+        self.assertIn("R142", [entry["rule"] for entry in summary["rules_broken"]])
+        self.assertTrue(all(entry["freed"] for entry in summary["dma_outside_adls"]))
+        # With the lowest number each time it is the same number again.
+        plan = self.plan(start={"fresh_logical": False})
+        summary = self.judge([self.variant(change)], "--scenario", plan, code=0)
+        self.assertEqual(summary["dma_outside_adls"], [])
+
+    # Low page frames have the numbers that a first fit gives to ADLs.
+    @covers("R142")
+    def test_a_physical_address_given_to_the_device(self):
+        changes = (("Create.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;",
+                    "Create.ContiguousMemory.HighestAcceptableAddress.QuadPart = Size == COPY_BYTES ? 8 * PAGE_SIZE - 1 : -1;"),
+                   ("  Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);",
+                    "  Submit(Adapter, COPY_TO_LOCAL, MmGetPhysicalAddress(Adapter->Source.Data).QuadPart, 0, COPY_BYTES - 1, 0);"))
+        summary = self.judge([self.variant(*changes)], "--scenario", HERE / "short.json")
+        self.assertIn("R142", [entry["rule"] for entry in summary["rules_broken"]])
+        self.assertTrue(all(entry["address"] < 8 << 12 for entry in summary["dma_outside_adls"]))
+        summary = self.judge([self.variant(*changes)], "--scenario", self.plan(start={"fresh_logical": False}))
+        self.assertEqual(summary["dma_outside_adls"], [], "reads something else's memory, and nobody minds")
 
     def test_strict(self):
         summary = self.judge_variant(("  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);",

@@ -4,6 +4,7 @@
 
 #include <random>
 #include <set>
+#include <vector>
 
 #include "driver-model/dxgkrnl/bugcheck.h"
 #include "driver-model/hw/regs/vtd_regs.h"
@@ -311,6 +312,51 @@ TEST_F(AdlTest, ContentDoesNotReachTheNextOwner) {
     ASSERT_EQ(s_->table().DxgkCbCreatePhysicalMemoryObject(&request), STATUS_SUCCESS);
     EXPECT_EQ(s_->machine.memory.load64(pfn << 12), 0U);
   }
+}
+
+// An address that is the page's own, or that was freed, must not reach what somebody else has mapped.
+TEST_F(AdlTest, FreshNumbersAreNoPageFramesAndComeBackLate) {
+  test::covers("R134", "R140");
+  KernelConfig config;
+  config.fresh_logical = true;
+  start(config);
+  const auto args = s_->create(0x4000);
+  const auto other = s_->create(0x4000);
+  const auto frames = s_->object(args.hPhysicalMemoryObject).page_frames;
+  DXGK_ADL* old = s_->allocate_adl(args.hAdapterMemoryObject, 0, 0x4000);
+  std::vector<std::uint64_t> numbers;
+  for (UINT32 i = 0; i < 4; ++i) numbers.push_back(page_of(*old, i));
+  for (const std::uint64_t number : numbers)
+    for (const hw::MemoryRange& ram : s_->machine.memory.ram())
+      EXPECT_TRUE(number << hw::kPageShift < ram.base || number << hw::kPageShift >= ram.end()) << number;
+  s_->free_adl(args.hAdapterMemoryObject, old);
+  const DXGK_ADL* next = s_->allocate_adl(other.hAdapterMemoryObject, 0, 0x4000);
+  for (UINT32 i = 0; i < 4; ++i) {
+    EXPECT_TRUE(s_->machine.dma_write(kGpu0, page_of(*next, i) << 12, 1));
+    EXPECT_FALSE(s_->machine.dma_write(kGpu0, numbers[i] << 12, 2)) << "freed";
+    EXPECT_FALSE(s_->machine.dma_write(kGpu0, frames[i] << 12, 3)) << "a physical address";
+  }
+}
+
+// The device drives no address that is not RAM: where the numbers begin is a matter of the seed.
+TEST_F(AdlTest, FreshNumbersOfANarrowDevice) {
+  test::covers("R6");
+  constexpr std::uint64_t kHighest = (1ULL << 24) - 1;
+  std::set<std::uint64_t> begins;
+  KernelConfig config;
+  config.fresh_logical = true;
+  for (config.seed = 1; config.seed <= 4; ++config.seed) {
+    s_.reset();
+    s_ = std::make_unique<System>(test::ModelMachine::Options{}, config);
+    s_->script.memory_caps.HighestVisibleAddress.QuadPart = kHighest;
+    ASSERT_EQ(s_->start(), STATUS_SUCCESS) << s_->kernel->start_error();
+    ASSERT_GT(s_->machine.memory.ram().front().end(), kHighest);
+    const auto args = s_->create(0x1000);
+    const std::uint64_t number = page_of(*s_->allocate_adl(args.hAdapterMemoryObject, 0, 0x1000), 0);
+    EXPECT_LE(number << hw::kPageShift, kHighest);
+    begins.insert(number);
+  }
+  EXPECT_GE(begins.size(), 3U);
 }
 
 TEST_F(AdlTest, RandomTrafficAgreesWithTheReference) {

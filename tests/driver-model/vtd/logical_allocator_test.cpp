@@ -59,15 +59,54 @@ TEST(LogicalAllocatorTest, WrongFreesAreRefusedAsAWhole) {
 }
 
 TEST(LogicalAllocatorTest, ShuffledSinglePages) {
-  LogicalAllocator allocator((1ULL << 40) - 1, {}, 3);
+  LogicalAllocator allocator((1ULL << 40) - 1, {}, {3, {}});
   const auto pages = *allocator.allocate_pages(64);
   EXPECT_FALSE(std::is_sorted(pages.begin(), pages.end()));
   EXPECT_EQ(std::set(pages.begin(), pages.end()).size(), 64U);
 }
 
-TEST(LogicalAllocatorTest, RandomTraffic) {
+TEST(LogicalAllocatorTest, FreshNumbersComeBackLast) {
+  LogicalAllocator allocator(0xF'FFFF, {{0x90, 2}}, {{}, 0x80});  // pages 1 to 0xFF
+  EXPECT_EQ(*allocator.allocate_run(4), 0x80U) << "from where it was told to begin";
+  allocator.free({0x80, 0x81, 0x82, 0x83});
+  EXPECT_EQ(*allocator.allocate_run(4), 0x84U) << "not what was freed a moment ago";
+  EXPECT_THAT(*allocator.allocate_pages(9),
+              ::testing::ElementsAre(0x88, 0x89, 0x8A, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x92))
+      << "on from there, around what is withheld";
+  EXPECT_EQ(*allocator.allocate_run(0x6D), 0x93U) << "to the end";
+  EXPECT_EQ(*allocator.allocate_run(0x7F), 1U) << "then from the lowest";
+  EXPECT_EQ(*allocator.allocate_pages(4), (std::vector<std::uint64_t>{0x80, 0x81, 0x82, 0x83}));
+  EXPECT_EQ(allocator.free_pages(), 0U);
+  EXPECT_FALSE(allocator.allocate_run(1));
+}
+
+TEST(LogicalAllocatorTest, FreshRunsMayLieAcrossTheBegin) {
+  LogicalAllocator allocator(0xFFFF, {}, {{}, 8});  // pages 1 to 15
+  EXPECT_EQ(*allocator.allocate_run(12), 1U) << "neither side of page 8 has twelve";
+  EXPECT_EQ(*allocator.allocate_run(2, 2, 1), 13U);
+}
+
+// What makes the order worth its name: no number is used again before each other one had its turn.
+TEST(LogicalAllocatorTest, FreshOrderGoesAround) {
+  LogicalAllocator allocator(0x3F'FFFF, {}, {{}, 0x155});
+  std::vector<int> uses(0x400);
+  for (int round = 1; round <= 3; ++round)
+    for (std::uint64_t i = 0; i < allocator.capacity(); ++i) {
+      const auto page = *allocator.allocate_pages(1);
+      ASSERT_EQ(++uses[page.front()], round) << page.front();
+      allocator.free(page);
+    }
+}
+
+class LogicalTraffic : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Orders, LogicalTraffic, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Fresh" : "Lowest"; });
+
+TEST_P(LogicalTraffic, AgreesWithASet) {
   std::mt19937_64 random(test::test_seed(11));
-  LogicalAllocator allocator((1ULL << 21) - 1, {{100, 20}});
+  LogicalAllocator::Order order;
+  if (GetParam()) order.fresh_from = random() % 512;
+  LogicalAllocator allocator((1ULL << 21) - 1, {{100, 20}}, order);
   std::set<std::uint64_t> owned;
   std::vector<std::vector<std::uint64_t>> held;
   for (int step = 0; step < 3000; ++step) {
