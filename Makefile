@@ -79,6 +79,7 @@ random: configure ## run random streams of calls and DMA against the whole machi
 	if [ -n "$$STEPS" ]; then set -- "$$@" --steps "$$STEPS"; fi; \
 	if [ -n "$$RUNS" ]; then set -- "$$@" --runs "$$RUNS"; fi; \
 	if [ -n "$$THREADS" ]; then set -- "$$@" --threads "$$THREADS"; fi; \
+	if [ -n "$$PROFILE" ]; then set -- "$$@" --profile "$$PROFILE"; fi; \
 	exec '$(BUILD)/bin/gpu-dmar' random "$$@" $$ARGS
 
 kmd: configure ## build KMD="driver sources", run the driver on the machine, judge it

@@ -44,18 +44,27 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   random->add_option("--steps", options.steps, "of each stream, about")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  random->add_option("--threads", options.threads, "that some steps run in side by side")
-      ->check(CLI::Range(1, 8))
-      ->capture_default_str();
+  CLI::Option* threads =
+      random->add_option("--threads", options.threads, "that some steps run in side by side")
+          ->check(CLI::Range(1, 8))
+          ->capture_default_str();
   random->add_option("--runs", options.runs, "streams")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  random->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
-      ->check(CLI::Range(0, 1))
-      ->capture_default_str();
-  random->add_option("--iommu", options.iommu, "how devices reach memory")
-      ->check(CLI::IsMember({"logical", "isolation", "off"}))
-      ->capture_default_str();
+  random->add_option("--cycles", options.cycles, "more streams until so many cycles are simulated")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
+  CLI::Option* pipe = random->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
+                          ->check(CLI::Range(0, 1))
+                          ->capture_default_str();
+  CLI::Option* iommu = random->add_option("--iommu", options.iommu, "how devices reach memory")
+                           ->check(CLI::IsMember({"logical", "isolation", "off"}))
+                           ->capture_default_str();
+  random
+      ->add_option("--profile", options.profile,
+                   "file with the weights of the steps and the choice of machines")
+      ->excludes(threads)
+      ->excludes(pipe)
+      ->excludes(iommu);
   random->add_flag("--plain", options.plain, "the default timing of memory instead of one by seed");
   random->add_flag("--shrink", options.shrink, "make what fails short");
   random->add_flag("--generate", options.generate_only, "write the streams and do not run them");

@@ -16,6 +16,7 @@
 
 #include "sim/main/process.h"
 #include "sim/main/summary_head.h"
+#include "sim/random/dice.h"
 #include "sim/random/generator.h"
 #include "sim/random/shrinker.h"
 
@@ -25,13 +26,13 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxPages = 8;  // of an object: a copy costs time here
-
 void write_file(const fs::path& path, const json& document) {
   std::ofstream file(path);
   file << document.dump(1) << '\n';
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
+
+constexpr std::size_t kMostFailures = 20;  // then the rest of the cycles would not say more
 
 struct Outcome {
   std::string failure;  ///< the first one; empty: passed
@@ -62,19 +63,20 @@ class Campaign {
  public:
   explicit Campaign(const RandomOptions& options) : options_(options) {
     generate_.steps = options.steps;
-    generate_.threads = options.threads;
-    generate_.pipe = options.pipe;
-    generate_.iommu = options.iommu;
     generate_.rough = !options.plain;
-    generate_.max_pages = kMaxPages;
-    generate_.machine.translated = options.iommu != "off";
-    generate_.machine.identity = options.iommu != "logical";
-    if (generate_.machine.identity) generate_.machine.ram.pop_back();  // the GPUs must see everything
+    if (!options.profile.empty()) {
+      generate_.profile = random::load_profile(options.profile);
+      return;
+    }
+    generate_.profile.threads = {options.threads};
+    generate_.profile.pipe = {options.pipe};
+    generate_.profile.iommu = {options.iommu};
   }
   int run();
 
  private:
   json one(std::uint64_t seed);
+  void choose(std::uint64_t seed);
   void shrink(const random::Stream& stream, const Outcome& outcome, json& row);
   [[nodiscard]] std::string path(const std::string& name) const {
     return options_.directory.empty() ? name : (fs::path(options_.directory) / name).string();
@@ -108,11 +110,30 @@ void Campaign::shrink(const random::Stream& stream, const Outcome& outcome, json
   row["shrunk"] = {{"file", file}, {"steps", result.stream.steps()}, {"runs", result.runs}};
 }
 
-json Campaign::one(std::uint64_t seed) {
+// What the profile leaves open. The stream's own numbers begin with the same seed: these are others.
+void Campaign::choose(std::uint64_t seed) {
+  random::Dice dice(seed ^ 0x9E37'79B9'7F4A'7C15);
+  const random::Profile& profile = generate_.profile;
   generate_.seed = seed;
+  generate_.threads = dice.of(profile.threads);
+  generate_.pipe = dice.of(profile.pipe);
+  generate_.iommu = dice.of(profile.iommu);
+  generate_.machine = {};
+  generate_.machine.translated = generate_.iommu != "off";
+  generate_.machine.identity = generate_.iommu != "logical";
+  if (generate_.machine.identity) generate_.machine.ram.pop_back();  // the GPUs must see everything
+}
+
+json Campaign::one(std::uint64_t seed) {
+  choose(seed);
   const random::Stream stream = random::generate(generate_, &rules_);
   const std::string file = path(fmt::format("random-{}.json", seed));
   json row{{"seed", seed}, {"steps", stream.steps()}};
+  if (!options_.profile.empty()) {
+    row["iommu"] = generate_.iommu;
+    row["pipe"] = generate_.pipe;
+    row["threads"] = generate_.threads;
+  }
   if (!options_.directory.empty() || options_.generate_only) write_file(file, random::to_json(stream));
   if (options_.generate_only) {
     fmt::print("seed {}: {} steps in {}\n", seed, stream.steps(), file);
@@ -145,20 +166,26 @@ int Campaign::run() {
   if (!options_.record.empty()) fs::create_directories(options_.record);
   json rows = json::array();
   std::size_t failed = 0;
-  for (std::size_t i = 0; i < options_.runs; ++i) {
+  std::uint64_t cycles = 0;
+  for (std::size_t i = 0; i < options_.runs || (cycles < options_.cycles && failed < kMostFailures); ++i) {
     rows.push_back(one(options_.seed + i));
     failed += rows.back().value("passed", true) ? 0 : 1;
+    cycles += rows.back().value("cycles", std::uint64_t{0});
     std::fflush(stdout);
   }
-  if (!options_.generate_only) fmt::print("{} of {} runs passed\n", options_.runs - failed, options_.runs);
+  if (!options_.generate_only)
+    fmt::print("{} of {} runs passed, {} cycles\n", rows.size() - failed, rows.size(), cycles);
   if (!options_.summary.empty()) {
     const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
     json summary = summary_head({{"steps", options_.steps},
                                  {"threads", options_.threads},
                                  {"pipe", options_.pipe},
                                  {"iommu", options_.iommu},
+                                 {"profile", options_.profile},
                                  {"plain", options_.plain}},
                                 options_.seed, duration.count());
+    summary["cycles"] = cycles;
+    summary["failed"] = failed;
     summary["runs"] = rows;
     summary["rules"] = rules_;
     write_file(options_.summary, summary);

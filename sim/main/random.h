@@ -13,8 +13,10 @@ struct RandomOptions {
   std::size_t steps = 300;  ///< of each stream, about
   unsigned threads = 1;
   std::size_t runs = 1;
+  std::uint64_t cycles = 0;  ///< go on with more runs until so many are simulated; 0: `runs` alone counts
   unsigned pipe = 0;
   std::string iommu = "logical";
+  std::string profile;  ///< file; then threads, pipe and iommu are its
   bool plain = false;   ///< the default timing of memory instead of one by seed
   bool shrink = false;  ///< what fails
   bool generate_only = false;
@@ -23,8 +25,8 @@ struct RandomOptions {
   std::string summary;    ///< JSON path; empty: none
 };
 
-/// Exit code: 0 all runs passed, 1 one failed. Throws std::runtime_error when files or processes cannot be
-/// made.
+/// Exit code: 0 all runs passed, 1 one failed. Throws random::ProfileError before anything runs,
+/// std::runtime_error when files or processes cannot be made.
 [[nodiscard]] int run_random(const RandomOptions& options);
 
 /// Why a run failed, without what differs between runs that fail alike: places, cycles, names and numbers.

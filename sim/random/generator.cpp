@@ -19,7 +19,6 @@ constexpr double kPauses = 0.1;             // between steps of threads
 constexpr double kLongPauses = 0.2;         // of those
 constexpr std::uint64_t kLongPause = 4000;  // cycles
 constexpr std::uint64_t kShortPause = 200;
-constexpr double kEndings = 0.5;  // share of streams that end with a bugcheck
 
 void settle(Step& step, const Verdict& verdict) {
   step.expect = verdict.expected;
@@ -46,7 +45,7 @@ class Generator {
       if (options_.threads > 1 && made_ < options_.steps) parallel();
     }
     verify_all();
-    if (!dice_.chance(kEndings) || !end()) take_down();
+    if (!dice_.chance(options_.profile.endings) || !end()) take_down();
     return std::move(stream_);
   }
 
@@ -76,15 +75,16 @@ void Generator::machine() {
   if (options_.machine.identity) stream_.machine["ram"] = options_.machine.ram;  // what the GPUs can address
   if (!options_.rough) return;
   nlohmann::json memory;
-  memory["latency"] = dice_.of<unsigned>({1, 2, 5, 20, 60, 100, 150});
-  memory["jitter"] = dice_.of<unsigned>({0, 0, 3, 17, 60});
-  memory["write_latency"] = dice_.of<unsigned>({1, 1, 3, 7, 30});
-  memory["stall"] = dice_.of<unsigned>({0, 0, 10, 30});
-  const bool reorder = dice_.chance(0.6);
+  const Timing& timing = options_.profile.timing;
+  memory["latency"] = dice_.of(timing.latency);
+  memory["jitter"] = dice_.of(timing.jitter);
+  memory["write_latency"] = dice_.of(timing.write_latency);
+  memory["stall"] = dice_.of(timing.stall);
+  const bool reorder = dice_.chance(timing.out_of_order);
   memory["out_of_order"] = reorder;
-  memory["interleave"] = reorder && dice_.chance(0.5);
-  memory["read_at_first_beat"] = dice_.chance(0.5);
-  memory["write_at_wlast"] = dice_.chance(0.5);
+  memory["interleave"] = reorder && dice_.chance(timing.interleave);
+  memory["read_at_first_beat"] = dice_.chance(timing.read_at_first_beat);
+  memory["write_at_wlast"] = dice_.chance(timing.write_at_wlast);
   stream_.machine["memory"] = memory;
 }
 

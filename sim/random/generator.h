@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "sim/random/profile.h"
 #include "sim/random/reference.h"
 #include "sim/random/steps.h"
 
@@ -15,15 +16,12 @@ struct GenerateOptions {
   std::uint64_t seed = 1;
   std::size_t steps = 300;  ///< about; taking everything down comes on top
   unsigned threads = 1;     ///< more than 1: some sections run side by side
-  double illegal = 0.3;     ///< share of calls that break a rule
-  bool copies = true;
-  bool sections = true;          ///< objects of type SECTION
-  bool io_space = true;          ///< objects of type IO_SPACE
-  std::uint64_t max_pages = 16;  ///< of an object
-  bool rough = true;             ///< memory timing by seed, too; else the machine's default
+  bool copies = true;       ///< the device works, too
+  bool rough = true;        ///< memory timing by seed, too; else the machine's default
   unsigned pipe = 0;
   std::string iommu = "logical";
   Reference::Machine machine;
+  Profile profile;  ///< but for what stands above
 };
 
 /// How often each rule decided a step.

@@ -11,8 +11,6 @@ namespace {
 
 using Object = Reference::Object;
 
-constexpr std::size_t kManyObjects = 14;
-
 bool alive(const Object& o) { return o.alive; }
 
 }  // namespace
@@ -102,24 +100,25 @@ std::uint64_t Proposals::place(std::uint64_t limit) {
 Step Proposals::any() {
   std::size_t living = 0;
   for (const auto& [name, o] : reference_.objects()) living += o.alive && mine(name, true) ? 1 : 0;
-  const bool many = living * threads_ > kManyObjects;
+  const Weights& weights = options_.profile.weights;
+  const bool many = living * threads_ > options_.profile.objects;
   struct Kind {
     unsigned weight;
     Step (Proposals::*make)();
   };
-  const Kind kinds[] = {{many ? 3U : 14U, &Proposals::create},
-                        {5, &Proposals::open},
-                        {4, &Proposals::close},
-                        {many ? 16U : 5U, &Proposals::destroy},
-                        {8, &Proposals::map},
-                        {8, &Proposals::unmap},
-                        {14, &Proposals::adl},
-                        {12, &Proposals::free},
-                        {12, &Proposals::fill},
-                        {12, &Proposals::check},
-                        {options_.copies ? 14U : 0U, &Proposals::copy},
-                        {options_.copies ? 10U : 0U, &Proposals::probe},
-                        {threads_ == 1 ? 2U : 0U, &Proposals::reattach}};
+  const Kind kinds[] = {{many ? (weights.create + 4) / 5 : weights.create, &Proposals::create},
+                        {weights.open, &Proposals::open},
+                        {weights.close, &Proposals::close},
+                        {many ? 3 * weights.destroy : weights.destroy, &Proposals::destroy},
+                        {weights.map, &Proposals::map},
+                        {weights.unmap, &Proposals::unmap},
+                        {weights.adl, &Proposals::adl},
+                        {weights.free, &Proposals::free},
+                        {weights.fill, &Proposals::fill},
+                        {weights.check, &Proposals::check},
+                        {options_.copies ? weights.copy : 0, &Proposals::copy},
+                        {options_.copies ? weights.probe : 0, &Proposals::probe},
+                        {threads_ == 1 ? weights.reattach : 0, &Proposals::reattach}};
   unsigned total = 0;
   for (const Kind& kind : kinds) total += kind.weight;
   std::uint64_t roll = dice_.below(total);
@@ -154,16 +153,16 @@ Step Proposals::create() {
   Step step;
   step.what = Do::kCreate;
   step.name = fresh('o');
-  step.size = (1 + dice_.below(options_.max_pages)) * kPage;
+  step.size = (1 + dice_.below(options_.profile.max_pages)) * kPage;
   if (dice_.chance(0.2)) step.size -= dice_.below(kPage);
   step.cache = static_cast<std::uint32_t>(dice_.below(3));
   step.adapter = dice_.chance(0.75) ? member() : kNoAdapter;
   const std::uint64_t type = dice_.below(20);
   if (type >= 9 && type < 15) {
     contiguous(step);
-  } else if (type >= 15 && type < 18 && options_.sections) {
+  } else if (type >= 15 && type < 18 && options_.profile.sections) {
     section(step);
-  } else if (type >= 15 && options_.io_space && threads_ == 1) {
+  } else if (type >= 15 && options_.profile.io_space && threads_ == 1) {
     io_space(step);
   } else {
     mdl(step);
@@ -238,7 +237,7 @@ void Proposals::break_mdl(Step& step) {
       break;
     default:  // a window that is too small
       step.low = ram.first + (1ULL << 24);
-      step.size = (2 + dice_.below(options_.max_pages)) * kPage;
+      step.size = (2 + dice_.below(options_.profile.max_pages)) * kPage;
       step.high = step.low + (dice_.chance(0.3) ? 0xFFE : step.size - kPage - 1);
       step.step = 0;
       step.flags = dice_.chance(0.3) ? 0x20 : 0;

@@ -4,31 +4,13 @@
 
 #include <functional>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "sim/random/dice.h"
 #include "sim/random/generator.h"
 
 namespace gpudmar::random {
-
-/// Numbers by seed, the same everywhere.
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : engine_(seed) {}
-  [[nodiscard]] std::uint64_t any() { return engine_(); }
-  [[nodiscard]] std::uint64_t below(std::uint64_t limit) { return engine_() % limit; }
-  [[nodiscard]] bool chance(double probability) {
-    return static_cast<double>(engine_() >> 11) * 0x1.0p-53 < probability;
-  }
-  template <typename T>
-  [[nodiscard]] T of(const std::vector<T>& values) {
-    return values[below(values.size())];
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 /// Whom an object belongs to while threads run side by side.
 inline constexpr int kEverybody = -1;
@@ -74,7 +56,7 @@ class Proposals {
   [[nodiscard]] Step reattach();
   [[nodiscard]] std::uint64_t address();
   [[nodiscard]] Operand operand(std::uint64_t& size, bool target);
-  [[nodiscard]] bool bad() { return ending_ || dice_.chance(options_.illegal); }
+  [[nodiscard]] bool bad() { return ending_ || dice_.chance(options_.profile.illegal); }
   [[nodiscard]] std::string pick(const ObjectTest& test, bool change = true);
   [[nodiscard]] bool mine(const std::string& object, bool change) const;
   [[nodiscard]] std::string pick_view(const std::function<bool(const Reference::View&)>& test,

@@ -36,7 +36,7 @@ Step Proposals::copy() {
   Step step;
   step.what = Do::kCopy;
   step.gpu = gpu();
-  step.size = 1 + (dice_.chance(0.5) ? dice_.below(256) : dice_.below(options_.max_pages * kPage));
+  step.size = 1 + (dice_.chance(0.5) ? dice_.below(256) : dice_.below(options_.profile.max_pages * kPage));
   if (dice_.chance(0.2)) step.size = (1 + step.size / kPage) * kPage;
   step.from = operand(step.size, false);
   std::uint64_t size = step.size;

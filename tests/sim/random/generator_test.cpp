@@ -11,6 +11,7 @@ namespace {
 
 GenerateOptions options(std::uint64_t seed, unsigned threads) {
   GenerateOptions options;
+  options.profile.max_pages = 16;
   options.seed = seed;
   options.steps = 200;
   options.threads = threads;

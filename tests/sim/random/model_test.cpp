@@ -14,6 +14,7 @@ namespace {
 
 GenerateOptions options(std::uint64_t seed, std::size_t steps, const std::string& iommu, unsigned threads) {
   GenerateOptions options;
+  options.profile.max_pages = 16;
   options.seed = seed;
   options.steps = steps;
   options.threads = threads;

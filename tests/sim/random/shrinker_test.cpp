@@ -13,6 +13,7 @@ class ShrinkerTest : public ::testing::TestWithParam<unsigned> {
  protected:
   static Stream stream(std::uint64_t seed, unsigned threads) {
     GenerateOptions options;
+    options.profile.max_pages = 16;
     options.seed = seed;
     options.steps = 300;
     options.threads = threads;
