@@ -3,6 +3,7 @@
 // One text for both languages.
 // NOLINTBEGIN(bugprone-suspicious-include): the .cpp files are what C++ compiles of it
 #include "layout_checks_kernel.cpp"
+#include "layout_checks_lists.cpp"
 #include "layout_checks_paging.cpp"
 #include "layout_checks_structs.cpp"
 #include "layout_checks_tables.cpp"

@@ -2,4 +2,5 @@
 // The usual first include of a display miniport.
 #pragma once
 
+#include "ntddk_avl.h"
 #include "wdm.h"

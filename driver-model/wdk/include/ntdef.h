@@ -177,6 +177,11 @@ typedef uintptr_t UINT_PTR;
 typedef size_t SIZE_T;
 typedef SIZE_T* PSIZE_T;
 typedef ULONG_PTR KAFFINITY;
+typedef KAFFINITY* PKAFFINITY;
+typedef ULONG LOGICAL;
+typedef LOGICAL* PLOGICAL;
+typedef ULONG CLONG;
+typedef CLONG* PCLONG;
 typedef const void* LPCVOID;
 typedef void* LPVOID;
 typedef ULONG ACCESS_MASK;
@@ -192,6 +197,8 @@ typedef char16_t WCHAR;
 typedef uint16_t WCHAR;
 #endif
 typedef WCHAR* PWCH;
+typedef WCHAR* PWCHAR;
+typedef const WCHAR* PCWCH;
 typedef WCHAR* PWSTR;
 typedef const WCHAR* PCWSTR;
 

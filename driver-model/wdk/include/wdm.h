@@ -3,6 +3,18 @@
 // resources. driver-model/wdk/runtime implements the functions over a platform.
 #pragma once
 
+// _mm_pause, _mm_sfence, _mm_clflush and the rest: before the kit's min and max. Drivers get no <stdlib.h>
+// with it.
+#if defined(__x86_64__)
+#ifdef GPUDMAR_KMD
+#define __MM_MALLOC_H
+#endif
+#include <emmintrin.h>
+#ifdef GPUDMAR_KMD
+#undef __MM_MALLOC_H
+#endif
+#endif
+
 #include "ntdef.h"
 #include "ntstatus.h"
 
@@ -465,6 +477,13 @@ ULONG DbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, ...);
 
 EXTERN_C_END
 
+#include "wdm_bitmap.h"
 #include "wdm_inline.h"
+#include "wdm_interlocked.h"
+#include "wdm_lists.h"
+#include "wdm_locks.h"
+#include "wdm_lookaside.h"
 #include "wdm_objects.h"
 #include "wdm_seh.h"
+#include "wdm_strings.h"
+#include "wdm_system.h"
