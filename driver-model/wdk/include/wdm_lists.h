@@ -16,7 +16,7 @@ FORCEINLINE PSINGLE_LIST_ENTRY PopEntryList(PSINGLE_LIST_ENTRY ListHead) {
   return first;
 }
 
-// ---- Sequenced lists: no lock of the caller's, at DISPATCH_LEVEL at most
+// ---- Sequenced lists: no lock of the caller's, at any IRQL
 // --------------------------------------------------------------------------------------
 
 #define MEMORY_ALLOCATION_ALIGNMENT 16
