@@ -8,13 +8,13 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES KIND
+export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES KIND PROFILE CYCLES
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga mutate coverage
+.PHONY: help deps configure build sim waves random kmd oracle test bench formal fuzz sanitize lint lint-rtl format registers clean fpga mutate coverage nightly
 
 help: ## this list
 	@echo "gpu-dmar: a GPU DMA engine and a VT-d IOMMU in Verilog, driven by a model of the Windows graphics kernel"
@@ -22,7 +22,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
-	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n   ARGS='--pipe 1 ...' see docs/testing.md"
+	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n or PROFILE=file   ARGS='--pipe 1 ...' see docs/testing.md"
 	@echo "  kmd:   KMD='a.cpp b.cpp'   SCENARIO=file   SEED=n   L=n   ARGS='--cflag=-Iinclude ...' see docs/bring-your-driver.md"
 	@echo "  oracle: CASES=n   SEED=n the first   ARGS='--qemu path ...' see docs/oracle.md"
 	@echo "  test:  FILTER=regex of test programs   CASE=Suite.case* (a GoogleTest filter)   JOBS=n"
@@ -33,6 +33,7 @@ help: ## this list
 	@echo "  fpga:  CONF=small,default by comma   PART=ecp5-85   SEED=n of the placement   ARGS='--accept' see docs/fpga.md"
 	@echo "  mutate: COUNT=n mutants   SEED=n   FILES='globs of RTL files, by comma'   ARGS=--again   see docs/mutate.md"
 	@echo "  coverage: KIND=line,toggle   ONLY=regex of programs   JOBS=n   ARGS='--accept' see docs/coverage.md"
+	@echo "  nightly: ONLY=stages, by comma   SEED=n   CYCLES=n of the random streams   CASES=n of the oracle   RUNS=n of the fuzzers"
 	@echo "  lint:  TIDY=all also runs clang-tidy on the tests"
 	@echo "  all:   BUILD=directory (build)   CONFIG=Debug|RelWithDebInfo   CI=true makes warnings errors"
 
@@ -148,6 +149,13 @@ coverage: ## count what the tests reach of the RTL and the C++ (long); not 0 whe
 	@.ci/deps build coverage
 	@set -- --jobs $(JOBS); [ -z "$$KIND" ] || set -- "$$@" --kind "$$KIND"; [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; \
 	exec python3 tests/coverage/run.py '$(BUILD)' "$$@" $$ARGS
+
+nightly: ## what is too long for a push, with fresh seeds (hours); not 0 when a stage fails
+	@.ci/deps build
+	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
+	[ -z "$$CYCLES" ] || set -- "$$@" --cycles "$$CYCLES"; [ -z "$$CASES" ] || set -- "$$@" --cases "$$CASES"; \
+	[ -z "$$RUNS" ] || set -- "$$@" --runs "$$RUNS"; \
+	exec env -u ONLY -u SEED -u CYCLES -u CASES -u RUNS python3 tests/nightly/run.py '$(BUILD)' "$$@"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint
