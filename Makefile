@@ -155,7 +155,7 @@ nightly: ## what is too long for a push, with fresh seeds (hours); not 0 when a 
 	@set -- --jobs $(JOBS); [ -z "$$ONLY" ] || set -- "$$@" --only "$$ONLY"; [ -z "$$SEED" ] || set -- "$$@" --seed "$$SEED"; \
 	[ -z "$$CYCLES" ] || set -- "$$@" --cycles "$$CYCLES"; [ -z "$$CASES" ] || set -- "$$@" --cases "$$CASES"; \
 	[ -z "$$RUNS" ] || set -- "$$@" --runs "$$RUNS"; \
-	exec env -u ONLY -u SEED -u CYCLES -u CASES -u RUNS python3 tests/nightly/run.py '$(BUILD)' "$$@"
+	exec env -u ONLY -u SEED -u CYCLES -u CASES -u RUNS -u MAKEFLAGS -u MAKEOVERRIDES python3 tests/nightly/run.py '$(BUILD)' "$$@"
 
 lint: configure ## check formats, clang-tidy, generated files and the RTL
 	@.ci/deps lint

@@ -88,24 +88,24 @@ class Random(Stage):
 
 def stages(build, options):
     """All of them, in the order in which a failure is worth most."""
-    seed, at = options.seed, f"BUILD={build}"
+    seed, at = options.seed, (f"BUILD={build}", f"JOBS={options.jobs}")
     pick = lambda *keys: lambda summary: {key: summary[key] for key in keys if key in summary}  # noqa: E731
     return [
-        Stage("build", ["make", "build", at]),
+        Stage("build", ["make", "build", *at]),
         Random(build, seed, options.cycles, options.jobs, sorted(PROFILES.glob("*.json"))),
-        Stage("test", ["make", "test", at], environment={"GPUDMAR_SEED": str(seed)}),
-        Stage("oracle", ["make", "oracle", at, f"CASES={options.cases}", f"SEED={seed}"], build / "oracle/summary.json",
+        Stage("test", ["make", "test", *at], environment={"GPUDMAR_SEED": str(seed)}),
+        Stage("oracle", ["make", "oracle", *at, f"CASES={options.cases}", f"SEED={seed}"], build / "oracle/summary.json",
               pick("cases", "mismatches", "masked")),
-        Stage("fuzz", ["make", "fuzz", at, f"RUNS={options.runs}", f"SEED={seed}"], build / "fuzz/summary.json",
+        Stage("fuzz", ["make", "fuzz", *at, f"RUNS={options.runs}", f"SEED={seed}"], build / "fuzz/summary.json",
               lambda summary: {row["name"]: row["executions"] for row in summary["targets"]}),
-        Stage("formal", ["make", "formal", at], build / "formal/summary.json", pick("proved", "bounded", "failed", "covers")),
-        Stage("sanitize", ["make", "sanitize", at, "ALL=1"], build / "sanitize/summary.json", pick("programs", "failed")),
-        Stage("bench", ["make", "bench", at], build / "bench/summary.json", pick("missed")),
-        Stage("coverage", ["make", "coverage", at], build / "coverage/summary.json",
+        Stage("formal", ["make", "formal", *at], build / "formal/summary.json", pick("proved", "bounded", "failed", "covers")),
+        Stage("sanitize", ["make", "sanitize", *at, "ALL=1"], build / "sanitize/summary.json", pick("programs", "failed")),
+        Stage("bench", ["make", "bench", *at], build / "bench/summary.json", pick("missed")),
+        Stage("coverage", ["make", "coverage", *at], build / "coverage/summary.json",
               pick("rtl_line", "rtl_toggle", "rtl_user", "cpp_line", "waived")),
-        Stage("mutate", ["make", "mutate", at, f"SEED={seed}"], build / "mutate/summary.json",
+        Stage("mutate", ["make", "mutate", *at, f"SEED={seed}"], build / "mutate/summary.json",
               pick("mutants", "equivalent", "killed", "survived", "score")),
-        Stage("fpga", ["make", "fpga", at], build / "fpga/summary.json", pick("status")),
+        Stage("fpga", ["make", "fpga", *at], build / "fpga/summary.json", pick("status")),
     ]
 
 
