@@ -32,6 +32,21 @@ bool is_entry_point(const std::string& name) {
   return name.rfind("DxgkDdi", 0) == 0 || name == "DriverEntry";
 }
 
+/// Off the thread of the plan nobody above a handler catches what stops the system.
+class GuardedInterrupts : public hw::Interrupts {
+ public:
+  using Guard = std::function<void(const std::function<void()>&)>;
+  GuardedInterrupts(hw::Interrupts& inner, Guard guard) : inner_(inner), guard_(std::move(guard)) {}
+  [[nodiscard]] hw::MessageTarget connect(std::string name, std::function<void()> handler) override {
+    return inner_.connect(std::move(name), [this, handler = std::move(handler)] { guard_(handler); });
+  }
+  void disconnect(const hw::MessageTarget& target) override { inner_.disconnect(target); }
+
+ private:
+  hw::Interrupts& inner_;
+  Guard guard_;
+};
+
 }  // namespace
 
 ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
@@ -52,6 +67,9 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
                        {"start", start_to_json(system.start)}});
     platform_ = recorder_->watch(platform_);
   }
+  interrupts_ = std::make_unique<GuardedInterrupts>(
+      *platform_.interrupts, [this](const std::function<void()>& body) { guarded(body); });
+  platform_.interrupts = interrupts_.get();
   for (hw::Function& function : platform_.functions) {
     const auto adapter = static_cast<unsigned>(bars_.size());
     bars_.push_back(std::make_unique<WatchedBar>(
@@ -294,10 +312,6 @@ void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();
   ++now.activity;
-  // Off the driver's own thread nobody above catches what stops the system.
-  if (record.bugcheck && (record.name == "DxgkDdiInterruptRoutine" || record.name == "DxgkDdiDpcRoutine"))
-    break_off("bugcheck", last_error_.empty() ? record.name + " stopped the system" : last_error_,
-              last_frames_);
 }
 
 void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {

@@ -120,6 +120,7 @@ class ChildRun {
   std::unique_ptr<LoadedDriver> driver_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
+  std::unique_ptr<hw::Interrupts> interrupts_;
   std::mt19937_64 jitter_;
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<Traps> traps_;

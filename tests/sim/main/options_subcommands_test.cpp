@@ -88,6 +88,16 @@ TEST(RandomOptions, EachOneReachesItsPlace) {
   EXPECT_EQ(parse({"random", "--iommu", "off", "--summary", "s"}).options.random.summary, "s");
 }
 
+TEST(RandomOptions, AProfileHasThreadsPipeAndModeOfItsOwn) {
+  const Parsed p = parse({"random", "--profile", "p.json", "--cycles", "100000000000"});
+  ASSERT_EQ(p.code, -1) << p.err;
+  EXPECT_EQ(p.options.random.profile, "p.json");
+  EXPECT_EQ(p.options.random.cycles, 100'000'000'000U);
+  for (const std::string option : {"--threads", "--pipe", "--iommu"})
+    expect_refused({"random", "--profile", "p.json", option, option == "--iommu" ? "off" : "1"}, option);
+  expect_refused({"random", "--cycles", "0"}, "--cycles");
+}
+
 TEST(RandomOptions, Refusals) {
   expect_refused({"random", "--seed", "-1"}, "--seed");
   expect_refused({"random", "--steps", "0"}, "--steps");
@@ -182,6 +192,7 @@ TEST(KmdOptions, Refusals) {
   expect_refused({"kmd", "a.cpp", "--seed", "-1"}, "--seed");
   expect_refused({"kmd", "a.cpp", "--pipe", "2"}, "--pipe");
   expect_refused({"kmd", "a.cpp", "--ddi-cycles", "many"}, "--ddi-cycles");
+  expect_refused({"kmd", "a.cpp", "--call-jitter", "1000001"}, "--call-jitter");
 }
 
 TEST(ServeCommand, EachOneReachesItsPlace) {

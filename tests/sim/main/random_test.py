@@ -56,6 +56,40 @@ class Streams(RandomTest):
         self.passes(31, "--threads", 3, "--pipe", 1)
 
 
+class Profiles(RandomTest):
+    PROFILE = {"schema": 1, "steps": {"probe": 30}, "iommu": ["logical", "isolation"], "pipe": [0, 1], "threads": [1, 3],
+               "memory": {"latency": [3]}}
+
+    def profile(self, **more):
+        path = self.dir / "profile.json"
+        path.write_text(json.dumps({**self.PROFILE, **more}))
+        return path
+
+    def test_machines_are_the_profiles(self):
+        done = self.program("random", "--profile", self.profile(), "--seed", 1, "--runs", 24, "--steps", 10, "--generate", "--dir", "d",
+                            "--summary", "s.json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        runs = json.loads((self.dir / "s.json").read_text())["runs"]
+        machines = {(run["iommu"], run["pipe"], run["threads"]) for run in runs}
+        self.assertEqual(len(machines), 8, machines)
+        streams = [json.loads(path.read_text()) for path in (self.dir / "d").iterdir()]
+        self.assertEqual({stream["machine"]["memory"]["latency"] for stream in streams}, {3})
+        self.assertEqual({stream["start"]["iommu"] for stream in streams}, {"logical", "isolation"})
+
+    @covers("R142", "G5")
+    def test_runs_go_on_until_the_cycles_are_there(self):
+        summary = self.passes(41, "--profile", self.profile(pipe=[0]), "--cycles", 60_000)
+        self.assertGreaterEqual(summary["cycles"], 60_000)
+        self.assertLess(summary["cycles"] - summary["runs"][-1]["cycles"], 60_000)
+        self.assertEqual(summary["failed"], 0)
+
+    def test_a_broken_profile_is_told_by_its_key(self):
+        done = self.program("random", "--profile", self.profile(memory={"latncy": [1]}))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("profile.json: memory.latncy: no such key", done.stderr)
+        self.assertEqual(self.program("random", "--profile", "nowhere.json").returncode, 2)
+
+
 class Files(RandomTest):
     def test_the_same_seed_writes_the_same_file_and_it_runs(self):
         for directory in ("a", "b"):
