@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Queued spin locks, resources, rundown protection, critical regions.
+// Queued spin locks, resources, rundown protection.
 #include <fmt/format.h>
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
@@ -97,10 +97,6 @@ VOID ExReleaseResourceLite(PERESOURCE Resource) {
         fmt::format("releasing {}, a resource that the thread does not hold", runtime.object_name(Resource)));
   }
 }
-
-// There are no asynchronous procedure calls to hold off.
-VOID KeEnterCriticalRegion(VOID) { Runtime::enter("KeEnterCriticalRegion"); }
-VOID KeLeaveCriticalRegion(VOID) { Runtime::enter("KeLeaveCriticalRegion"); }
 
 VOID ExInitializeRundownProtection(PEX_RUNDOWN_REF RunRef) { RunRef->Count = 0; }
 

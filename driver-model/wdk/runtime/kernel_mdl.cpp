@@ -1,14 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mapping what an MDL describes, and register windows by their bus address.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
+#include <cerrno>
+#include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
 
 namespace hw = gpudmar::hw;
 using gpudmar::wdk::Runtime;
+
+namespace {
+
+// The host's mapping stands for the kernel's; what may only be executed has nothing to read. Empty: the call
+// does not take it.
+std::optional<int> host_protection(ULONG protect) {
+  switch (protect) {
+    case PAGE_NOACCESS:
+    case PAGE_EXECUTE:
+      return PROT_NONE;
+    case PAGE_READONLY:
+    case PAGE_EXECUTE_READ:
+      return PROT_READ;
+    case PAGE_READWRITE:
+    case PAGE_EXECUTE_READWRITE:
+      return PROT_READ | PROT_WRITE;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -41,6 +67,30 @@ PVOID MmMapLockedPagesSpecifyCache(PMDL Mdl, KPROCESSOR_MODE AccessMode, MEMORY_
   const int partial = (Mdl->MdlFlags & MDL_PARTIAL) != 0 ? MDL_PARTIAL_HAS_BEEN_MAPPED : 0;
   Mdl->MdlFlags = static_cast<CSHORT>(Mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA | partial);
   return Mdl->MappedSystemVa;
+}
+
+PVOID MmMapLockedPages(PMDL Mdl, KPROCESSOR_MODE AccessMode) {
+  return MmMapLockedPagesSpecifyCache(Mdl, AccessMode, MmCached, nullptr, TRUE, HighPagePriority);
+}
+
+NTSTATUS MmProtectMdlSystemAddress(PMDL Mdl, ULONG NewProtect) {
+  Runtime& runtime = Runtime::enter("MmProtectMdlSystemAddress");
+  runtime.require_at_most(DISPATCH_LEVEL, "MmProtectMdlSystemAddress");
+  const std::optional<int> protection = host_protection(NewProtect);
+  if (!protection) return STATUS_INVALID_PAGE_PROTECTION;
+  if ((Mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) == 0) return STATUS_NOT_MAPPED_VIEW;
+  const auto& mappings = runtime.objects().mdl_mappings;
+  const auto mapping = mappings.find(static_cast<PUCHAR>(Mdl->MappedSystemVa) - Mdl->ByteOffset);
+  if (mapping == mappings.end()) return STATUS_NOT_MAPPED_VIEW;
+  if (mprotect(const_cast<void*>(mapping->first), mapping->second * PAGE_SIZE, *protection) != 0) {
+    throw std::system_error(errno, std::generic_category(), "protecting the mapping of an MDL");
+  }
+  return STATUS_SUCCESS;
+}
+
+// Memory is coherent here, and nothing lies in a cache that a device would not see.
+VOID KeFlushIoBuffers(PMDL, BOOLEAN, BOOLEAN) {
+  Runtime::enter("KeFlushIoBuffers").require_at_most(DISPATCH_LEVEL, "KeFlushIoBuffers");
 }
 
 VOID MmUnmapLockedPages(PVOID BaseAddress, PMDL Mdl) {

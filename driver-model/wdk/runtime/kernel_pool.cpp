@@ -16,6 +16,7 @@ constexpr POOL_FLAGS kKnownRequired =
     POOL_FLAG_RESERVED1 | POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE |
     POOL_FLAG_PAGED | POOL_FLAG_RESERVED2 | POOL_FLAG_RESERVED3;
 constexpr POOL_FLAGS kRequiredBits = 0xFFFFFFFF;
+constexpr ULONG kNoTag = 0x656E6F4E;  // 'None', as Windows marks them
 
 }  // namespace
 
@@ -50,6 +51,27 @@ PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag)
   return address;
 }
 
+PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
+  return ExAllocatePoolWithTag(PoolType, NumberOfBytes, kNoTag);
+}
+
+PVOID ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY) {
+  return ExAllocatePoolWithTag(PoolType, NumberOfBytes, Tag);
+}
+
+PVOID ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+  const auto type = static_cast<ULONG>(PoolType);
+  const bool may_fail = (type & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) != 0;
+  PVOID address = ExAllocatePoolWithTag(
+      static_cast<POOL_TYPE>(type & ~ULONG{POOL_QUOTA_FAIL_INSTEAD_OF_RAISE}), NumberOfBytes, Tag);
+  if (address == nullptr && !may_fail) raise_allocation_failure();
+  return address;
+}
+
+PVOID ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
+  return ExAllocatePoolWithQuotaTag(PoolType, NumberOfBytes, kNoTag);
+}
+
 VOID ExFreePoolWithTag(PVOID P, ULONG Tag) { Runtime::enter("ExFreePoolWithTag").pool_free(P, Tag, true); }
 
 VOID ExFreePool(PVOID P) { Runtime::enter("ExFreePool").pool_free(P, 0, false); }
@@ -60,5 +82,7 @@ VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, 
   if (runtime.options().on_rule_error) runtime.options().on_rule_error(bugcheck.what());
   throw bugcheck;
 }
+
+VOID KeBugCheck(ULONG BugCheckCode) { KeBugCheckEx(BugCheckCode, 0, 0, 0, 0); }
 
 }  // extern "C"

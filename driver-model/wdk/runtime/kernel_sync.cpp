@@ -55,7 +55,15 @@ void acquire_spin_lock(Runtime& runtime, PKSPIN_LOCK lock, const void* site) {
       [&runtime, lock, site] { return spin_take(runtime, lock, site); });
 }
 
-SpinLockWatch::SpinLockWatch(Runtime& runtime) : runtime_(runtime) {
+void release_spin_lock(Runtime& runtime, PKSPIN_LOCK lock) {
+  spin_forget(runtime, lock);  // before the next one takes it
+  if (__atomic_exchange_n(lock, ULONG_PTR{0}, __ATOMIC_RELEASE) == 0) {
+    runtime.rule_broken(
+        fmt::format("releasing {}, a spin lock that nobody holds", runtime.object_name(lock)));
+  }
+}
+
+SpinLockWatch::SpinLockWatch(Runtime& runtime) : runtime_(runtime), regions_(regions_of(runtime)) {
   const std::lock_guard guard(runtime.objects().spin_mutex);
   before_ = runtime.objects().spin_taken;
 }
@@ -63,7 +71,7 @@ SpinLockWatch::SpinLockWatch(Runtime& runtime) : runtime_(runtime) {
 void SpinLockWatch::returned(const std::string& routine) const {
   Runtime::Objects& objects = runtime_.objects();
   const std::uintptr_t thread = runtime_.current_thread();
-  const KSPIN_LOCK* lock = nullptr;
+  const void* lock = nullptr;
   {
     const std::lock_guard guard(objects.spin_mutex);
     for (const auto& [address, hold] : objects.spin_held) {
@@ -71,10 +79,20 @@ void SpinLockWatch::returned(const std::string& routine) const {
       lock = address;
       objects.rule_site = hold.site;
     }
+    for (const ReaderWriterHold& entry : objects.reader_writer_held) {
+      if (entry.hold.thread != thread || entry.hold.number <= before_) continue;
+      lock = entry.lock;
+      objects.rule_site = entry.hold.site;
+    }
   }
   if (lock != nullptr)
     runtime_.rule_broken(
         fmt::format("{} returns and holds {}, a spin lock", routine, runtime_.object_name(lock)));
+  const Regions now = regions_of(runtime_);
+  if (now.critical > regions_.critical || now.guarded > regions_.guarded) {
+    runtime_.rule_broken(fmt::format("{} returns and is in a {} region that it entered", routine,
+                                     now.guarded > regions_.guarded ? "guarded" : "critical"));
+  }
 }
 
 }  // namespace gpudmar::wdk
@@ -126,12 +144,7 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
 }
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) {
-  Runtime& runtime = Runtime::enter("KeReleaseSpinLockFromDpcLevel");
-  spin_forget(runtime, SpinLock);  // before the next one takes it
-  if (__atomic_exchange_n(SpinLock, ULONG_PTR{0}, __ATOMIC_RELEASE) == 0) {
-    runtime.rule_broken(
-        fmt::format("releasing {}, a spin lock that nobody holds", runtime.object_name(SpinLock)));
-  }
+  gpudmar::wdk::release_spin_lock(Runtime::enter("KeReleaseSpinLockFromDpcLevel"), SpinLock);
 }
 
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) {

@@ -77,9 +77,11 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG, POBJECT_ATTRIBUTES, H
   ThreadObject& thread = objects.threads.emplace_back();
   thread.header.Type = gpudmar::wdk::kThread;
   thread.handle = reinterpret_cast<HANDLE>(objects.next_handle += 4);
+  thread.client_id = thread.handle;
   thread.running = true;
   *ThreadHandle = thread.handle;
-  if (ClientId != nullptr) *ClientId = {reinterpret_cast<HANDLE>(std::uintptr_t{4}), thread.handle};
+  if (ClientId != nullptr)
+    *ClientId = {reinterpret_cast<HANDLE>(gpudmar::wdk::kSystemProcessId), thread.handle};
   runtime.lend("thread", &thread);
   spawn(runtime, "system thread", [&runtime, &thread, StartRoutine, StartContext] {
     run_thread(runtime, &thread, StartRoutine, StartContext);

@@ -17,6 +17,9 @@ bool queue_dpc(Runtime& runtime, PRKDPC dpc, PVOID argument1, PVOID argument2) {
   ++runtime.objects().dpcs_pending;
   spawn(runtime, "DPC", [&runtime, dpc] {
     if (dpc->DpcData != nullptr) {
+      ULONG number = 0;
+      const ULONG* target = target_processor(*dpc, number);
+      if (target != nullptr) take_processor(runtime, target);
       dpc->DpcData = nullptr;
       const IrqlRaise raised(runtime, DISPATCH_LEVEL);
       const SpinLockWatch locks(runtime);

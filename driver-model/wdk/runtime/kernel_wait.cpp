@@ -2,6 +2,9 @@
 // Waiting for dispatcher objects: events, mutexes, semaphores, threads, timers.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "driver-model/wdk/runtime/kernel_objects.h"
 
 using gpudmar::wdk::Runtime;
@@ -38,17 +41,43 @@ void consume(PVOID object, PVOID thread) {
   }
 }
 
+// Lets KePulseEvent find the waiter.
+class Registration {
+ public:
+  Registration(Runtime& runtime, wdk::Waiter& waiter) : objects_(runtime.objects()), waiter_(waiter) {
+    const std::lock_guard guard(objects_.waiters_mutex);
+    objects_.waiters.push_back(&waiter_);
+  }
+  ~Registration() {
+    const std::lock_guard guard(objects_.waiters_mutex);
+    objects_.waiters.remove(&waiter_);
+  }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+ private:
+  Runtime::Objects& objects_;
+  wdk::Waiter& waiter_;
+};
+
 // Threads are cooperative, so looking and taking are one step.
 template <typename Ready, typename Take>
-NTSTATUS wait_for(Runtime& runtime, const void* name, PLARGE_INTEGER timeout, const Ready& ready,
-                  const Take& take) {
+NTSTATUS wait_for(Runtime& runtime, std::vector<const void*> objects, PLARGE_INTEGER timeout,
+                  const Ready& signal, const Take& take) {
   NTSTATUS result = STATUS_TIMEOUT;
+  wdk::Waiter waiter;
+  const auto ready = [&] { return waiter.released || signal(); };
   const auto attempt = [&] {
-    if (!ready()) return false;
+    if (waiter.released) return true;
+    if (!signal()) return false;
     result = take();
     return true;
   };
   if (attempt()) return result;
+  const void* const name = objects.front();
+  waiter.objects = std::move(objects);
+  waiter.attempt = attempt;
+  const Registration registration(runtime, waiter);
   if (timeout == nullptr) {
     runtime.wait_bounded(name, ready, attempt);
     return result;
@@ -78,7 +107,7 @@ NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON, KPROCESSOR_MODE, BOOL
   check_level(runtime, Timeout, "KeWaitForSingleObject");
   const PVOID thread = thread_of(runtime);
   return wait_for(
-      runtime, Object, Timeout, [Object, thread] { return signalled(Object, thread); },
+      runtime, {Object}, Timeout, [Object, thread] { return signalled(Object, thread); },
       [Object, thread]() -> NTSTATUS {
         consume(Object, thread);
         return STATUS_SUCCESS;
@@ -101,14 +130,32 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
     for (ULONG i = 0; i < Count; ++i) there += signalled(Object[i], thread) ? 1 : 0;
     return WaitType == WaitAll ? there == Count : there != 0;
   };
-  return wait_for(runtime, Object[0], Timeout, ready, [=]() -> NTSTATUS {
-    for (ULONG i = 0; i < Count; ++i) {
-      if (!signalled(Object[i], thread)) continue;
-      consume(Object[i], thread);
-      if (WaitType == WaitAny) return static_cast<NTSTATUS>(i);  // STATUS_WAIT_0 + i
-    }
-    return STATUS_SUCCESS;
-  });
+  return wait_for(runtime, std::vector<const void*>(Object, Object + Count), Timeout, ready,
+                  [=]() -> NTSTATUS {
+                    for (ULONG i = 0; i < Count; ++i) {
+                      if (!signalled(Object[i], thread)) continue;
+                      consume(Object[i], thread);
+                      if (WaitType == WaitAny) return static_cast<NTSTATUS>(i);  // STATUS_WAIT_0 + i
+                    }
+                    return STATUS_SUCCESS;
+                  });
+}
+
+LONG KePulseEvent(PRKEVENT Event, KPRIORITY, BOOLEAN) {
+  Runtime& runtime = Runtime::enter("KePulseEvent");
+  runtime.require_at_most(DISPATCH_LEVEL, "KePulseEvent");
+  Runtime::Objects& objects = runtime.objects();
+  const LONG before = Event->Header.SignalState != 0 ? 1 : 0;
+  Event->Header.SignalState = 1;
+  const std::lock_guard guard(objects.waiters_mutex);
+  for (wdk::Waiter* waiter : objects.waiters) {
+    if (Event->Header.SignalState == 0) break;  // a synchronization event goes to one
+    const auto& waits = waiter->objects;
+    if (waiter->released || std::find(waits.begin(), waits.end(), Event) == waits.end()) continue;
+    waiter->released = waiter->attempt();
+  }
+  Event->Header.SignalState = 0;
+  return before;
 }
 
 VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG) {

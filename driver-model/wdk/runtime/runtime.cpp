@@ -205,6 +205,7 @@ KIRQL Runtime::irql() const {
 
 KIRQL Runtime::set_irql(KIRQL level) {
   const KIRQL old = irql();
+  if (level < DISPATCH_LEVEL) give_processor(*objects_, current_thread());
   const std::lock_guard guard(irql_mutex_);
   if (level == PASSIVE_LEVEL) {
     irql_.erase(current_thread());
@@ -282,6 +283,16 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
   if (changed != begin + rounded)
     rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}",
                             address, bytes, tag_text(block->second.tag), changed - begin));
+  for (const auto& [lookaside, state] : objects_->lookasides) {
+    if (std::find(state.kept.begin(), state.kept.end(), address) == state.kept.end()) continue;
+    rule_broken(fmt::format("freeing pool at {} that was freed to {}, a lookaside list, already", address,
+                            object_name(lookaside)));
+  }
+  const auto list = objects_->lookasides.lower_bound(address);
+  if (list != objects_->lookasides.end() && static_cast<const unsigned char*>(list->first) < begin + bytes) {
+    rule_broken(fmt::format("freeing pool at {} with {}, a lookaside list that is in use", address,
+                            object_name(list->first)));
+  }
   try {
     release(address, block->second);
   } catch (const std::logic_error& error) {
@@ -289,6 +300,7 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
                             error.what()));
   }
   pool_.erase(block);
+  for (auto& [lookaside, state] : objects_->lookasides) state.given.erase(address);
   take_back("pool", address);
 }
 

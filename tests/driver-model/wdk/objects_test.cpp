@@ -330,6 +330,30 @@ TEST_F(ObjectsTest, PartOfAnMdlIsMappedAndItsEndUnmapsIt) {
   EXPECT_EQ(loans["pool"], 0);
 }
 
+using ObjectsDeathTest = ObjectsTest;
+TEST_F(ObjectsDeathTest, MappingOfAnMdlIsProtected) {
+  PMDL mdl = IoAllocateMdl(NULL, 2 * PAGE_SIZE, FALSE, FALSE, NULL);
+  MmGetMdlPfnArray(mdl)[0] = 7;
+  MmGetMdlPfnArray(mdl)[1] = 3;
+  EXPECT_EQ(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), STATUS_NOT_MAPPED_VIEW);
+  auto* data = static_cast<volatile UCHAR*>(MmMapLockedPages(mdl, KernelMode));
+  EXPECT_EQ(MmProtectMdlSystemAddress(mdl, PAGE_WRITECOPY), STATUS_INVALID_PAGE_PROTECTION);
+  EXPECT_EQ(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), STATUS_SUCCESS);
+  EXPECT_EQ(data[PAGE_SIZE], 0);
+  EXPECT_DEATH(data[PAGE_SIZE] = 1, "");
+  EXPECT_EQ(MmProtectMdlSystemAddress(mdl, PAGE_NOACCESS), STATUS_SUCCESS);
+  EXPECT_DEATH(static_cast<void>(data[0]), "");
+  EXPECT_EQ(MmProtectMdlSystemAddress(mdl, PAGE_READWRITE), STATUS_SUCCESS);
+  data[PAGE_SIZE] = 0x6B;
+  EXPECT_EQ(fake.memory.load32(3 * PAGE_SIZE) & 0xFF, 0x6Bu);
+  KeFlushIoBuffers(mdl, TRUE, TRUE);
+  MmUnmapLockedPages(mdl->MappedSystemVa, mdl);
+  IoFreeMdl(mdl);
+  const gpudmar::wdk::IrqlRaise raised(runtime, gpudmar::wdk::kDeviceIrql);
+  EXPECT_THROW(MmProtectMdlSystemAddress(mdl, PAGE_READONLY), KernelRuleError);
+  EXPECT_THROW(KeFlushIoBuffers(mdl, TRUE, TRUE), KernelRuleError);
+}
+
 TEST_F(ObjectsTest, PoolHasNoPageFrames) {
   std::vector<UCHAR> pool(PAGE_SIZE);
   EXPECT_THROW(MmGetPhysicalAddress(pool.data()), KernelRuleError);

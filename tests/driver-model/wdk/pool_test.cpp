@@ -155,6 +155,27 @@ TEST_F(PoolTest, WhatTheSourceDoesNotTakeBackIsARule) {
   EXPECT_TRUE(source.given.empty());
 }
 
+TEST_F(PoolTest, OlderCalls) {
+  auto* plain = static_cast<UCHAR*>(ExAllocatePool(NonPagedPoolNx, 64));
+  EXPECT_EQ(source.given.size(), 1u) << "non-paged";
+  ExFreePoolWithTag(plain, 'enoN');
+  for (auto* zeroed :
+       {static_cast<UCHAR*>(ExAllocatePoolQuotaZero(NonPagedPoolNx, 64, 'tseT')),
+        static_cast<UCHAR*>(ExAllocatePoolPriorityZero(NonPagedPoolNx, 64, 'tseT', NormalPoolPriority))}) {
+    EXPECT_EQ(zeroed[63], 0);
+    ExFreePoolWithTag(zeroed, 'tseT');
+  }
+  auto* raw = static_cast<UCHAR*>(ExAllocatePoolQuotaUninitialized(NonPagedPoolNx, 64, 'tseT'));
+  EXPECT_EQ(raw[63], 0xCD);
+  ExFreePool(raw);
+  ExFreePool(ExAllocatePoolWithQuota(PagedPool, 64));
+  EXPECT_EQ(ExAllocatePoolWithTagPriority(NonPagedPoolNx, 9 * PAGE_SIZE, 'tseT', HighPoolPriority), nullptr);
+  EXPECT_THROW((void)ExAllocatePoolWithQuotaTag(NonPagedPoolNx, 9 * PAGE_SIZE, 'tseT'), std::bad_alloc);
+  const auto may_fail = static_cast<POOL_TYPE>(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE);
+  EXPECT_EQ(ExAllocatePoolWithQuotaTag(may_fail, 9 * PAGE_SIZE, 'tseT'), nullptr);
+  EXPECT_EQ(runtime.pool_blocks(), 0u);
+}
+
 TEST_F(PoolTest, NothingAnswersAtAPort) {
   auto* port = reinterpret_cast<PUCHAR>(ULONG_PTR{0x3C4});
   EXPECT_EQ(READ_PORT_UCHAR(port), 0xFF);

@@ -150,7 +150,7 @@ TEST_F(RuntimeTest, DebugPrintKnowsTheKernelsFormats) {
   string.Length = 4;
   DbgPrint("%u %I64x %Iu %wZ|%ws|%-5s|%05d|%lu|%p %%", 7u, 0x123456789ABCull, SIZE_T{9}, &string, text, "x",
            -12, 3u, nullptr);
-  EXPECT_EQ(printed, "7 123456789abc 9 ab|abc|x    |-0012|3|(nil) %");
+  EXPECT_EQ(printed, "7 123456789abc 9 ab|abc|x    |-0012|3|0000000000000000 %");
 }
 
 }  // namespace
