@@ -109,7 +109,7 @@ Step Proposals::any() {
   const Kind kinds[] = {{many ? (weights.create + 4) / 5 : weights.create, &Proposals::create},
                         {weights.open, &Proposals::open},
                         {weights.close, &Proposals::close},
-                        {many ? 3 * weights.destroy : weights.destroy, &Proposals::destroy},
+                        {many ? weights.destroy * 16 / 5 : weights.destroy, &Proposals::destroy},
                         {weights.map, &Proposals::map},
                         {weights.unmap, &Proposals::unmap},
                         {weights.adl, &Proposals::adl},

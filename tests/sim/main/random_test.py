@@ -66,7 +66,7 @@ class Profiles(RandomTest):
         return path
 
     def test_machines_are_the_profiles(self):
-        done = self.program("random", "--profile", self.profile(), "--seed", 1, "--runs", 24, "--steps", 10, "--generate", "--dir", "d",
+        done = self.program("random", "--profile", self.profile(), "--seed", 1, "--runs", 64, "--steps", 5, "--generate", "--dir", "d",
                             "--summary", "s.json")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         runs = json.loads((self.dir / "s.json").read_text())["runs"]
