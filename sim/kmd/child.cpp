@@ -69,6 +69,7 @@ void ChildRun::run_plan() {
     const Action action(recorder_.get(), "unload");
     kernel_->unload();
   }
+  wdk::Runtime::active().check_pool();  // of blocks that nobody frees any more
   stage("unloaded");
 }
 

@@ -338,6 +338,15 @@ class Memory(KmdTest):
                                             "was written past its end: at offset 100")
         self.at(summary["stack"][0], "ExFreePoolWithTag(Block", "StopDevice")
 
+    def test_leaked_pool_is_overrun(self):
+        summary = self.judge_variant(("static VOID Unload(VOID) {}",
+                                      "static VOID Unload(VOID) {\n"
+                                      "  volatile CHAR* Left = (CHAR*)ExAllocatePool2(POOL_FLAG_NON_PAGED, 100, EXAMPLE_TAG);\n"
+                                      "  Left[105] = 7;\n}"))
+        self.assertEqual(summary["status"], "kernel_rule")
+        self.assertRegex(summary["reason"], "of 100 bytes, tag 'Expl', was written past its end: at offset 105")
+        self.assertEqual([leak["kind"] for leak in summary["leak_list"]], ["pool"])
+
     @covers("R142")
     def test_dma_after_free(self):
         summary = self.judge_variant(("  WRITE_REGISTER_ULONG(&Registers->Tail, Adapter->Tail);",

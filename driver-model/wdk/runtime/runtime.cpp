@@ -274,15 +274,9 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
     refuse({kBadPoolCaller, kFreeWithWrongTag, reinterpret_cast<ULONG_PTR>(address), block->second.tag, tag},
            "freeing with another tag");
   }
+  check_end(address, block->second);
   const std::size_t bytes = block->second.bytes;
-  const std::size_t rounded =
-      block->second.arena != nullptr ? block->second.arena->size_of(address) : rounded_up(bytes);
   const auto* const begin = static_cast<const unsigned char*>(address);
-  const auto* const changed =
-      std::find_if(begin + bytes, begin + rounded, [](unsigned char byte) { return byte != kPastEnd; });
-  if (changed != begin + rounded)
-    rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}",
-                            address, bytes, tag_text(block->second.tag), changed - begin));
   for (const auto& [lookaside, state] : objects_->lookasides) {
     if (std::find(state.kept.begin(), state.kept.end(), address) == state.kept.end()) continue;
     rule_broken(fmt::format("freeing pool at {} that was freed to {}, a lookaside list, already", address,
@@ -302,6 +296,20 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
   pool_.erase(block);
   for (auto& [lookaside, state] : objects_->lookasides) state.given.erase(address);
   take_back("pool", address);
+}
+
+void Runtime::check_end(const void* address, const PoolBlock& block) const {
+  const std::size_t rounded = block.arena != nullptr ? block.arena->size_of(address) : rounded_up(block.bytes);
+  const auto* const begin = static_cast<const unsigned char*>(address);
+  const auto* const changed =
+      std::find_if(begin + block.bytes, begin + rounded, [](unsigned char byte) { return byte != kPastEnd; });
+  if (changed != begin + rounded)
+    rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}", address,
+                            block.bytes, tag_text(block.tag), changed - begin));
+}
+
+void Runtime::check_pool() const {
+  for (const auto& [address, block] : pool_) check_end(address, block);
 }
 
 std::size_t Runtime::pool_bytes() const {

@@ -151,6 +151,8 @@ class Runtime {
   void pool_free(void* address, ULONG tag, bool check_tag);
   [[nodiscard]] std::size_t pool_blocks() const { return pool_.size(); }  ///< allocations alive
   [[nodiscard]] std::size_t pool_bytes() const;                           ///< bytes in them
+  /// Looks at the ends of what is still allocated, as pool_free() does. Throws KernelRuleError.
+  void check_pool() const;
   /// Let pool allocations fail from the n-th on (0 = the next); negative: never. For tests of failure paths.
   void fail_pool_after(std::int64_t allocations) { pool_failure_countdown_ = allocations; }
   /// Give up everything that is still allocated: for owners that the source of pages does not outlive.
@@ -194,6 +196,7 @@ class Runtime {
   };
 
   static void release(void* address, const PoolBlock& block);
+  void check_end(const void* address, const PoolBlock& block) const;
 
   hw::Platform platform_;
   Options options_;
