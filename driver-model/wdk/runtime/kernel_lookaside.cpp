@@ -65,6 +65,7 @@ void initialize(const List& list, KIRQL level, ULONG type, SIZE_T size, ULONG ta
     runtime.rule_broken(fmt::format("{}: the list at {} is not aligned to {} bytes", list.routine,
                                     fmt::ptr(l), MEMORY_ALLOCATION_ALIGNMENT));
   }
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a pointer is what the kit means
   if (size < LOOKASIDE_MINIMUM_BLOCK_SIZE || size > MAXULONG) {
     runtime.rule_broken(fmt::format("{} of entries of {} bytes", list.routine, size));
   }
