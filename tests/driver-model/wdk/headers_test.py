@@ -81,6 +81,37 @@ NTSTATUS Fill(DRIVER_INITIALIZATION_DATA* Data, KMDDOD_INITIALIZATION_DATA* Disp
                     self.accept(compiler, standard, *DRIVER, f"-DDXGKDDI_INTERFACE_VERSION={version}", "-x", language,
                                 "-", text=text)
 
+    @covers("headers.clang")
+    def test_intrinsics_and_older_names_as_drivers_use_them(self):
+        body = """
+#define RTL_USE_AVL_TABLES 0
+#include <ntddk.h>
+#include <ntintsafe.h>
+#include <emmintrin.h>
+static LONG random(VOID) { return 4; }  // <stdlib.h> has another one
+static DECLSPEC_ALIGN(16) LONG64 Pair[2];
+static RTL_GENERIC_TABLE Table;
+UCHAR Use(ULONG64* Fence) {
+  LONG64 Old[2] = {0, 0};
+  SIZE_T Bytes;
+  _mm_pause();
+  _mm_lfence();
+  _mm_mfence();
+  _mm_clflush(Fence);
+  WriteULong64Release(Fence, ReadULong64Acquire(Fence) + (ULONG)random());
+  _mm_sfence();
+  YieldProcessor();
+  if (!NT_SUCCESS(RtlSizeTMult(4, RtlNumberGenericTableElements(&Table), &Bytes))) __fastfail(FAST_FAIL_INVALID_ARG);
+  return InterlockedCompareExchange128(Pair, 1, 2, Old);
+}
+"""
+        for compiler, standard, language in (("clang++", "-std=c++17", "c++"), ("clang", "-std=c11", "c")):
+            # Whoever includes that one first has <stdlib.h>, too.
+            for early in ("", "#include <wdm.h>\n", "#include <emmintrin.h>\n"):
+                text = early + (body.replace("random", "Random") if "emmintrin" in early else body)
+                with self.subTest(compiler=compiler, early=early):
+                    self.accept(compiler, standard, *DRIVER, "-x", language, "-", text=text)
+
     def test_every_header_stands_alone(self):
         for header in sorted((WDK / "include").glob("*.h")):
             if "\n// Part of " in header.read_text()[:200]:
