@@ -149,10 +149,9 @@ LONG KePulseEvent(PRKEVENT Event, KPRIORITY, BOOLEAN) {
   Event->Header.SignalState = 1;
   const std::lock_guard guard(objects.waiters_mutex);
   for (wdk::Waiter* waiter : objects.waiters) {
-    if (Event->Header.SignalState == 0) break;  // a synchronization event goes to one
     const auto& waits = waiter->objects;
     if (waiter->released || std::find(waits.begin(), waits.end(), Event) == waits.end()) continue;
-    waiter->released = waiter->attempt();
+    waiter->released = waiter->attempt();  // a synchronization event is gone with the first one
   }
   Event->Header.SignalState = 0;
   return before;

@@ -209,6 +209,17 @@ TEST_F(LocksTest, ReaderWriterSpinLockWaitsAndWritersGoFirst) {
   as(3, [&] { ExReleaseSpinLockShared(&lock, ExAcquireSpinLockShared(&lock)); });
 }
 
+TEST_F(LocksTest, ReadersWaitBehindAWriterThatWaits) {
+  EX_SPIN_LOCK lock = 0;
+  const KIRQL old = ExAcquireSpinLockShared(&lock);
+  // The writer can not go on before the reader's wait ends, here as its bound: fake time has one stack.
+  fake.time.after(20,
+                  [&] { as(3, [&] { EXPECT_THROW(ExAcquireSpinLockShared(&lock), WaitBoundExceeded); }); });
+  fake.time.after(50, [&] { as(1, [&] { ExReleaseSpinLockShared(&lock, old); }); });
+  as(2, [&] { ExAcquireSpinLockExclusive(&lock); });
+  EXPECT_EQ(lock, MINLONG);
+}
+
 TEST_F(LocksTest, ReaderWriterSpinLockIsGivenBackBeforeARoutineReturns) {
   EX_SPIN_LOCK lock = 0;
   runtime.name_object(const_cast<LONG*>(&lock), "the table's lock");

@@ -43,6 +43,9 @@ TEST_F(StringsTest, CountedStringsAreCopiedAndAppendedWithinTheirRoom) {
   RtlInitUnicodeString(&source, u"123456789");
   RtlCopyUnicodeString(&text, &source);
   EXPECT_EQ(Wide(text.Buffer, text.Length / 2), u"12345") << "cut off";
+  text.MaximumLength = 9;
+  RtlCopyUnicodeString(&text, &source);
+  EXPECT_EQ(text.Length, 8u) << "no half character";
   RtlCopyUnicodeString(&text, nullptr);
   EXPECT_EQ(text.Length, 0u);
 }
