@@ -51,6 +51,7 @@ std::optional<std::uint64_t> LogicalAllocator::allocate_run(std::uint64_t count,
       const std::uint64_t skip = (phase % alignment + alignment - free.first % alignment) % alignment;
       if (free.count < skip || free.count - skip < count) continue;
       hand_out(free.first + skip, count);
+      leave_gap();
       return free.first + skip;
     }
     if (cursor_ == 0) break;
@@ -77,6 +78,7 @@ std::optional<std::vector<std::uint64_t>> LogicalAllocator::allocate_pages(std::
     hand_out(free.first, free.count);
     for (std::uint64_t i = 0; i < free.count; ++i) pages.push_back(free.first + i);
   }
+  leave_gap();
   if (shuffle_) std::shuffle(pages.begin(), pages.end(), *shuffle_);
   return pages;
 }

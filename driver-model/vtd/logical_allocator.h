@@ -24,8 +24,9 @@ class LogicalAllocator {
   /// Which of the free pages come out.
   struct Order {
     std::optional<std::uint64_t> shuffle_seed;  ///< single pages in a pseudo-random order
-    /// The search goes up from here, and each time from behind what came out last, so that a number that was
-    /// given back stays unused as long as it can. None: always the lowest.
+    /// The search goes up from here, and each time from behind what came out last and one number more, so
+    /// that a number that was given back, or lies behind another's end, stays unused as long as it can. None:
+    /// always the lowest.
     std::optional<std::uint64_t> fresh_from;
   };
 
@@ -53,6 +54,7 @@ class LogicalAllocator {
   static void add(Extents& extents, std::uint64_t first, std::uint64_t count);
   static bool remove(Extents& extents, std::uint64_t first, std::uint64_t count);
   void hand_out(std::uint64_t first, std::uint64_t count);
+  void leave_gap() { cursor_ += fresh_ ? 1 : 0; }
   /// The next free extent at or above `page`, cut off below it; count 0 = none.
   [[nodiscard]] Range free_from(std::uint64_t page) const;
 

@@ -129,6 +129,8 @@ void Guarantees::device_call_begins(const dxgkrnl::CallRecord& record) {
     if (const auto port = port_of(what)) rules_.exclusive_ends(*port);
   } else if (name == "DxgkDdiRemoveDevice") {
     if (const auto port = port_of(what)) device_is_removed(*port);
+  } else if (name == "DxgkDdiBuildPagingBuffer" && record.arguments != nullptr) {
+    paging_buffers_[record.id] = arguments<DXGKARG_BUILDPAGINGBUFFER>(record).pDmaBuffer;
   } else if (name == "DxgkDdiSubmitCommand" && record.arguments != nullptr) {
     // Its completion may be told before the call returns.
     if (const dxgkrnl::AdapterSpace* space = kernel_.space_of_lead(record.adapter))
@@ -417,12 +419,13 @@ void Guarantees::paging_call_ends(const dxgkrnl::CallRecord& record) {
       rules_.paging_completed(link, data.DmaPreempted.EngineOrdinal, data.DmaPreempted.LastCompletedFenceId);
     return;
   }
+  const auto buffer = paging_buffers_.extract(record.id);
   const dxgkrnl::AdapterSpace* space = kernel_.space_of_lead(record.adapter);
   // A full buffer: there is work in it all the same.
   const bool done = record.status >= 0 || record.status == STATUS_GRAPHICS_INSUFFICIENT_DMA_BUFFER;
   if (space == nullptr || !done) return;
   if (record.name == "DxgkDdiBuildPagingBuffer") {
-    paging_buffer_built(record, space->name);
+    paging_buffer_built(record, space->name, buffer.empty() ? nullptr : buffer.mapped());
   } else if (record.name == "DxgkDdiResetFromTimeout") {
     rules_.paging_aborted(space->name);
   } else if (record.name == "DxgkDdiResetEngine") {
@@ -431,12 +434,15 @@ void Guarantees::paging_call_ends(const dxgkrnl::CallRecord& record) {
   }
 }
 
-void Guarantees::paging_buffer_built(const dxgkrnl::CallRecord& record, const std::string& link) {
+void Guarantees::paging_buffer_built(const dxgkrnl::CallRecord& record, const std::string& link,
+                                     const void* buffer) {
   const auto& args = arguments<DXGKARG_BUILDPAGINGBUFFER>(record);
   using Kind = GuaranteeRules::PagingOperation::Kind;
   GuaranteeRules::PagingOperation operation;
   operation.link = link;
   operation.engine = record.engine;
+  operation.at_once = args.pDmaBuffer == buffer;
+  if (operation.at_once && record.status < 0) return;  // asked again with more room
   switch (args.Operation) {
     case DXGK_OPERATION_TRANSFER:
       for (const PMDL mdl :

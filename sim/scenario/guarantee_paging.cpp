@@ -33,7 +33,22 @@ void GuaranteeRules::paging_built(const PagingOperation& operation) {
                         operation.engine, operation.link, number));
     break;
   }
-  space.uses.push_back({operation, std::nullopt});
+  if (!operation.at_once)
+    space.uses.push_back({operation, std::nullopt});
+  else if (operation.kind == Kind::kMapAperture)
+    shows(space, operation);
+  else if (operation.kind == Kind::kUnmapAperture)
+    shows_no_more(space, operation);
+}
+
+void GuaranteeRules::shows(Space& space, const PagingOperation& map) {
+  for (std::uint64_t i = 0; i < map.aperture_pages; ++i)
+    space.aperture[{map.engine, map.aperture_first + i}] = map.numbers[i];
+}
+
+void GuaranteeRules::shows_no_more(Space& space, const PagingOperation& unmap) {
+  for (std::uint64_t i = 0; i < unmap.aperture_pages; ++i)
+    space.aperture.erase({unmap.engine, unmap.aperture_first + i});
 }
 
 void GuaranteeRules::paging_submitted(const std::string& link, unsigned engine, std::uint32_t fence) {
@@ -43,9 +58,7 @@ void GuaranteeRules::paging_submitted(const std::string& link, unsigned engine, 
     if (use.fence || use.operation.engine != engine) continue;
     use.fence = fence;
     // From here on the engine may have it, whatever becomes of the operation.
-    if (use.operation.kind != Kind::kMapAperture) continue;
-    for (std::uint64_t i = 0; i < use.operation.aperture_pages; ++i)
-      it->second.aperture[{engine, use.operation.aperture_first + i}] = use.operation.numbers[i];
+    if (use.operation.kind == Kind::kMapAperture) shows(it->second, use.operation);
   }
 }
 
@@ -55,9 +68,7 @@ void GuaranteeRules::paging_completed(const std::string& link, unsigned engine, 
   Space& space = it->second;
   const auto complete = [&](const Use& use) {
     if (!use.fence || use.operation.engine != engine || !reached(fence, *use.fence)) return false;
-    if (use.operation.kind == Kind::kUnmapAperture)
-      for (std::uint64_t i = 0; i < use.operation.aperture_pages; ++i)
-        space.aperture.erase({engine, use.operation.aperture_first + i});
+    if (use.operation.kind == Kind::kUnmapAperture) shows_no_more(space, use.operation);
     return true;
   };
   space.uses.erase(std::remove_if(space.uses.begin(), space.uses.end(), complete), space.uses.end());

@@ -59,6 +59,7 @@ class GuaranteeRules {
     enum class Kind { kTransfer, kMapAperture, kUnmapAperture } kind = Kind::kTransfer;
     std::uint64_t aperture_first = 0;  ///< aperture operations: page
     std::uint64_t aperture_pages = 0;
+    bool at_once = false;  ///< the driver wrote nothing for an engine: done when it was built
   };
   /// State that a failed call must leave as it was.
   struct Snapshot {
@@ -190,6 +191,8 @@ class GuaranteeRules {
   void check_kept(const Space& space, std::uint64_t number);
   void check_owner(const Pending& request);
   void check_invalidated(const Space& space, const Adl& adl, const FreeTimes& times, bool lost);
+  static void shows(Space& space, const PagingOperation& map);
+  static void shows_no_more(Space& space, const PagingOperation& unmap);
   void check_paging(const Space& space, const Adl& adl);
   [[nodiscard]] bool leaves(const Space& space, std::uint64_t frame) const;
   void forget_links_adls(const std::string& name);

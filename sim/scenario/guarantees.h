@@ -76,7 +76,7 @@ class Guarantees final : public CycleObserver {
   void device_stopped(unsigned port);
   void device_is_removed(unsigned port);
   void paging_call_ends(const dxgkrnl::CallRecord& record);
-  void paging_buffer_built(const dxgkrnl::CallRecord& record, const std::string& link);
+  void paging_buffer_built(const dxgkrnl::CallRecord& record, const std::string& link, const void* buffer);
   [[nodiscard]] std::optional<unsigned> port_of(const std::string& function) const;
   [[nodiscard]] GuaranteeRules::Snapshot snapshot() const;
   [[nodiscard]] std::vector<std::uint16_t> source_ids() const;
@@ -113,6 +113,7 @@ class Guarantees final : public CycleObserver {
   bool attaches_;
   std::set<unsigned> started_;  ///< ports between StartDevice and StopDevice
   std::map<std::pair<std::string, unsigned>, const void*> pins_;  ///< by link and physical adapter
+  std::map<std::uint64_t, const void*> paging_buffers_;           ///< by call: where BuildPagingBuffer began
   std::map<void*, std::string> blocks_;                           ///< of the 2.4 callbacks, to what ends them
 
   // Hardware.

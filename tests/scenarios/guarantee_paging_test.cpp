@@ -70,6 +70,28 @@ TEST_F(GuaranteePagingTest, AResetEndsWhatWasSubmittedAndNothingElse) {
   only("G16");
 }
 
+// A driver that writes the aperture's table itself leaves nothing for an engine.
+TEST_F(GuaranteePagingTest, WhatIsDoneAtOnceWaitsForNoFence) {
+  covers("G15", "G16");
+  allocate(promise());
+  const auto at_once = [](GuaranteeRules::PagingOperation operation) {
+    operation.at_once = true;
+    return operation;
+  };
+  rules.paging_built(at_once(transfer()));
+  rules.free_begins(&adl_id);
+  EXPECT_THAT(fired, IsEmpty()) << ::testing::PrintToString(texts);
+  rules.free_failed(&adl_id);
+  rules.paging_built(at_once(mapping()));
+  rules.free_begins(&adl_id);
+  only("G15");
+  fired.clear();
+  rules.free_failed(&adl_id);
+  rules.paging_built(at_once(unmapping(2)));
+  free_well();
+  EXPECT_THAT(fired, IsEmpty()) << ::testing::PrintToString(texts);
+}
+
 TEST_F(GuaranteePagingTest, TheApertureShowsAPageUntilTheUnmapIsComplete) {
   covers("G15");
   allocate(promise());
