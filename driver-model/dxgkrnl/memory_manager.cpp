@@ -325,6 +325,10 @@ std::optional<ObjectView> MemoryManager::object(HANDLE handle) const {
   return view_of(*object);
 }
 
+void MemoryManager::poison(HANDLE handle) const {
+  if (const std::optional<ObjectView> view = object(handle)) pages_.poison(view->page_frames);
+}
+
 std::optional<ObjectView> MemoryManager::save_area(const AdapterSpace& adapter, UINT index) const {
   const Object* area = find_save_area(adapter, index);
   if (area == nullptr) return std::nullopt;

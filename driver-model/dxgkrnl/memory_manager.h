@@ -159,6 +159,9 @@ class MemoryManager {
   std::uint64_t trim(std::uint64_t pages);
   [[nodiscard]] std::uint64_t page_file_pages_used() const;
 
+  /// Nobody needs the content any more: the object's pages, all in memory, get another one.
+  void poison(HANDLE object) const;
+
   [[nodiscard]] std::vector<ObjectView> objects() const;
   /// Look at all of them while none changes. `look` must not call back.
   void with_objects(const std::function<void(const std::vector<ObjectView>&)>& look) const;

@@ -338,10 +338,13 @@ NTSTATUS Paging::place_local(Allocation& a, Segment& segment) {
   }
   a.residency = Residency::kLocal;
   a.arriving = true;
-  if (a.content)
+  if (a.content) {
     transfer(a, true);
-  else
+    // What a transfer back leaves out must not be there by chance.
+    if (!gone_) port_.memory.poison(a.object);
+  } else {
     fill_segment(a, 0);
+  }
   a.arriving = false;
   a.content = true;
   unmap_backing(a);

@@ -27,6 +27,7 @@ struct PagingConfig {
   unsigned tdr_limit = 5;                    ///< time-outs during one operation before bugcheck 0x116
   std::uint64_t map_pages = 0;               ///< aperture: pages of one operation at most; 0 = all in one
   std::uint64_t transfer_pages = 0;          ///< transfers: the same
+  std::uint64_t first_pages = 0;             ///< both: pages of the first of several; 0 = as the others
   bool guard_dummy_page = false;             ///< bugcheck 0x10E/0x25 when something wrote to the dummy page
 };
 

@@ -30,11 +30,16 @@ class NumberMdl {
   std::vector<std::uint64_t> storage_;
 };
 
-/// [0, pages) in pieces of at most `piece` pages; 0 = one piece.
+/// [0, pages) in pieces of at most `piece` pages, the first one of `first`; 0 = all, and as the others.
 template <typename F>
-void in_pieces(std::uint64_t pages, std::uint64_t piece, F action) {
-  if (piece == 0) piece = pages;
-  for (std::uint64_t done = 0; done < pages; done += piece) action(done, std::min(piece, pages - done));
+void in_pieces(std::uint64_t pages, std::uint64_t first, std::uint64_t piece, F action) {
+  std::uint64_t count = 0;
+  for (std::uint64_t done = 0; done < pages; done += count) {
+    count = pages - done;
+    if (piece != 0) count = std::min(piece, count);
+    if (done == 0 && first != 0) count = std::min(first, count);
+    action(done, count);
+  }
 }
 
 }  // namespace
@@ -55,33 +60,34 @@ void Paging::run(Adapter& adapter, DXGK_BUILDPAGINGBUFFER_OPERATION operation,
 void Paging::transfer(Allocation& a, bool in) {
   NumberMdl mdl(*a.adl);
   const auto segment_address = static_cast<LONGLONG>(a.segment->address(a.first_page));
-  in_pieces(a.pages, config_.transfer_pages, [&](std::uint64_t first, std::uint64_t count) {
-    run(
-        a, DXGK_OPERATION_TRANSFER,
-        [&](DXGKARG_BUILDPAGINGBUFFER& args) {
-          auto& transfer = args.Transfer;
-          transfer.hAllocation = a.info.hAllocation;
-          transfer.TransferOffset = static_cast<UINT>(first * kPage);  // of the segment's side only
-          transfer.TransferSize = count * kPage;
-          transfer.MdlOffset = static_cast<UINT>(first);
-          const auto local = [&](auto& side) {
-            side.SegmentId = a.segment->id();
-            side.SegmentAddress.QuadPart = segment_address;
-          };
-          const auto system = [&](auto& side) { side.pMdl = mdl.mdl(); };  // segment 0
-          if (in) {
-            system(transfer.Source);
-            local(transfer.Destination);
-          } else {
-            local(transfer.Source);
-            system(transfer.Destination);
-          }
-          transfer.Flags.AllocationIsIdle = 1;
-          transfer.Flags.TransferStart = first == 0 ? 1 : 0;
-          transfer.Flags.TransferEnd = first + count == a.pages ? 1 : 0;
-        },
-        bugcheck::kBadPagingStatus);
-  });
+  in_pieces(a.pages, config_.first_pages, config_.transfer_pages,
+            [&](std::uint64_t first, std::uint64_t count) {
+              run(
+                  a, DXGK_OPERATION_TRANSFER,
+                  [&](DXGKARG_BUILDPAGINGBUFFER& args) {
+                    auto& transfer = args.Transfer;
+                    transfer.hAllocation = a.info.hAllocation;
+                    transfer.TransferOffset = static_cast<UINT>(first * kPage);  // of the segment's side only
+                    transfer.TransferSize = count * kPage;
+                    transfer.MdlOffset = static_cast<UINT>(first);
+                    const auto local = [&](auto& side) {
+                      side.SegmentId = a.segment->id();
+                      side.SegmentAddress.QuadPart = segment_address;
+                    };
+                    const auto system = [&](auto& side) { side.pMdl = mdl.mdl(); };  // segment 0
+                    if (in) {
+                      system(transfer.Source);
+                      local(transfer.Destination);
+                    } else {
+                      local(transfer.Source);
+                      system(transfer.Destination);
+                    }
+                    transfer.Flags.AllocationIsIdle = 1;
+                    transfer.Flags.TransferStart = first == 0 ? 1 : 0;
+                    transfer.Flags.TransferEnd = first + count == a.pages ? 1 : 0;
+                  },
+                  bugcheck::kBadPagingStatus);
+            });
 }
 
 void Paging::fill_segment(Allocation& a, UINT pattern) {
@@ -101,7 +107,7 @@ void Paging::fill_segment(Allocation& a, UINT pattern) {
 void Paging::map_aperture(Allocation& a, Segment& segment) {
   NumberMdl mdl(*a.adl);
   const UINT coherent = segment.cache_coherent() && a.info.FlagsWddm2.Cached != 0 ? 1 : 0;
-  in_pieces(a.pages, config_.map_pages, [&](std::uint64_t first, std::uint64_t count) {
+  in_pieces(a.pages, config_.first_pages, config_.map_pages, [&](std::uint64_t first, std::uint64_t count) {
     segment.note_mapped(a.first_page + first, count);
     if (!caps_.map_aperture2) {
       run(

@@ -32,6 +32,8 @@ class SystemMemory {
   void unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY* args);
   NTSTATUS allocate_adl(DXGKARGCB_ALLOCATE_ADL* args);
   void free_adl(const DXGKARGCB_FREE_ADL* args);
+  /// Nobody needs the content of an object any more: its pages in memory get another one.
+  void poison(HANDLE object) { memory_.poison(object); }
 
  private:
   class Use;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <systemc>
+#include <utility>
 
 #include "sim/kmd/child_run.h"
 #include "sim/scenario/names.h"
@@ -64,6 +65,10 @@ void ChildRun::run_plan() {
     last.kind = Step::Kind::kStop;
     step(last);
   }
+  unload();
+}
+
+void ChildRun::unload() {
   stage("unload");
   {
     const Action action(recorder_.get(), "unload");
@@ -71,6 +76,16 @@ void ChildRun::run_plan() {
   }
   wdk::Runtime::active().check_pool();  // of blocks that nobody frees any more
   stage("unloaded");
+}
+
+// The driver is unloaded all the same: what it has left by then it has lost.
+void ChildRun::start_failed(const std::string& why) {
+  const std::string at = stage_;
+  const Frames frames = last_frames_;
+  failed_start_ = why;
+  unload();
+  stage_ = at;
+  break_off("start_failed", std::exchange(failed_start_, {}), frames);
 }
 
 void ChildRun::guarded(const std::function<void()>& body) {
@@ -92,6 +107,7 @@ void ChildRun::guarded(const std::function<void()>& body) {
 
 void ChildRun::break_off(const std::string& kind, const std::string& what, const Frames& frames) {
   const Thread& now = thread();
+  if (!failed_start_.empty()) note("start: " + failed_start_);
   if (request_.verifier && kernel_ != nullptr) events_.send({{"t", "dump"}, {"text", kernel_->dump()}});
   events_.send({{"t", "broken_off"},
                 {"kind", kind},

@@ -108,6 +108,8 @@ class ChildRun {
   // child.cpp: from the load to the end.
   void stage(const std::string& name);
   void run_plan();
+  void unload();
+  [[noreturn]] void start_failed(const std::string& why);
   /// Tells why, and ends the process.
   [[noreturn]] void break_off(const std::string& kind, const std::string& what, const Frames& frames);
   [[noreturn]] void end(int code);
@@ -134,6 +136,7 @@ class ChildRun {
   std::map<const void*, std::vector<SystemPage>> system_adls_;
   std::multiset<SystemPage> system_pages_;
   std::string stage_;
+  std::string failed_start_;  ///< why, until that is told
   std::string last_error_;          ///< what the kernel said of the last broken rule
   Frames last_frames_;              ///< and where
   Frames call_frames_;              ///< of the callback that begins or ends

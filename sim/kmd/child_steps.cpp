@@ -89,7 +89,7 @@ void ChildRun::start(const Step& step) {
   const NTSTATUS status = Action(recorder_.get(), "start").done(kernel_->start());
   if (!NT_SUCCESS(status)) {
     const std::string why = fmt::format("{}: {}", status_name(status), kernel_->start_error());
-    if (step.expect.empty() && !memory_ran_out()) break_off("start_failed", why, last_frames_);
+    if (step.expect.empty() && !memory_ran_out()) start_failed(why);
     absent_ = true;
     note("start: " + why);
     return outcome(step, status);

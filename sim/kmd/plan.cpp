@@ -247,6 +247,7 @@ Plan standard_plan(const std::vector<std::vector<std::uint8_t>>& allocations) {
       json{{"schema", 1}, {"name", "standard"}, {"about", "the standard plan"}, {"steps", kAnyStep}},
       "the standard plan");
   plan.system.start.fresh_logical = true;
+  plan.system.start.first_pages = 1;  // the second operation has an offset
   plan.steps = {of_kind(Kind::kStart), of_kind(Kind::kWait, kIdleCycles)};
   std::vector<std::string> names;
   // A driver may know an allocation by nothing.

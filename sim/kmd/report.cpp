@@ -84,6 +84,7 @@ void Report::take(const json& event) {
     status_ = event.at("kind").get<std::string>();
     reason_ = event.at("text").get<std::string>();
     reason_in_ = event.at("ddi").get<std::string>();
+    stage_ = event.at("stage").get<std::string>();
     reason_frames_ = frames_of(event);
   } else if (type == "crash") {
     crashed_ = true;
@@ -102,10 +103,9 @@ void Report::find_leaks() {
   const auto reached = [this](const char* stage) {
     return std::find(stages_.begin(), stages_.end(), stage) != stages_.end();
   };
-  const bool clean = status_.empty();
-  // What stops the system at the adapters' stop or at the unload is the leak itself (R96).
-  const bool stopped_by_leak = status_ == "bugcheck" && (stage_ == "stop" || stage_ == "unload") &&
-                               bugcheck_.value("in", std::string()).empty() &&
+  const bool clean = status_.empty() || status_ == "start_failed";
+  // What stops the system in no call of the driver, but where its adapters end, is the leak itself (R96).
+  const bool stopped_by_leak = status_ == "bugcheck" && bugcheck_.value("in", std::string()).empty() &&
                                bugcheck_.value("code", 0U) == 0x1E4;
   const bool unloaded = clean && reached("unloaded");
   for (const auto& [key, loan] : loans_) {

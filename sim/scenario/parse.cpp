@@ -473,6 +473,7 @@ void Parser::start(const json& value, const std::string& path, ScenarioStart& st
       if (start.paging_buffer == 0) fail(at, "a buffer of no page");
     }
     if (key == "operation_pages") start.operation_pages = number(entry, at);
+    if (key == "first_pages") start.first_pages = number(entry, at);
     if (key == "tdr_delay") start.tdr_delay = number(entry, at);
     if (key == "engine_reset") start.engine_reset = entry.get<bool>();
     if (key == "save") start.save = whole_pages(entry, at);

@@ -83,6 +83,7 @@ json start_to_json(const ScenarioStart& start) {
   const ScenarioStart plain;
   if (start.iommu_flags != 0) value["iommu_flags"] = start.iommu_flags;
   if (start.operation_pages != plain.operation_pages) value["operation_pages"] = start.operation_pages;
+  if (start.first_pages != plain.first_pages) value["first_pages"] = start.first_pages;
   if (start.tdr_delay != plain.tdr_delay) value["tdr_delay"] = start.tdr_delay;
   if (!start.visible_bits.empty()) value["visible_bits"] = start.visible_bits;
   return value;

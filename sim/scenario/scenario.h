@@ -46,6 +46,7 @@ struct ScenarioStart {
   bool paging = true;                  ///< the driver takes part in it
   std::uint32_t paging_buffer = 8192;  ///< bytes
   std::uint64_t operation_pages = 0;   ///< of one paging operation at most; 0 = no limit
+  std::uint64_t first_pages = 0;       ///< of the first of several such operations; 0 = as the others
   std::uint64_t tdr_delay = 5'000'000;     ///< cycles
   bool engine_reset = true;                ///< the driver can reset one engine alone
   std::uint64_t save = 0;                  ///< bytes of local memory that it keeps through power states

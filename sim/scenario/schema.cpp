@@ -434,6 +434,7 @@ const ObjectRule& start_rule() {
        {"paging", K::kBool, false, "the driver takes part in paging; true"},
        {"paging_buffer", K::kNumber, false, "bytes of a paging buffer, whole pages; 8K"},
        {"operation_pages", K::kNumber, false, "of one paging operation at most; no limit"},
+       {"first_pages", K::kNumber, false, "of the first of several such operations; as the others"},
        {"tdr_delay", K::kNumber, false, "cycles without an answer that make a time-out; 5000000"},
        {"engine_reset", K::kBool, false, "the driver can reset one engine alone; true"},
        {"save", K::kNumber, false, "bytes of local memory, from its begin, that it keeps; 0"},

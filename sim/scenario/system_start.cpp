@@ -26,6 +26,7 @@ dxgkrnl::KernelConfig kernel_config(const ScenarioStart& start, std::uint64_t se
   config.paging.tdr_delay = start.tdr_delay;
   config.paging.preemption_delay = std::min(config.paging.preemption_delay, start.tdr_delay);
   config.paging.map_pages = config.paging.transfer_pages = start.operation_pages;
+  config.paging.first_pages = start.first_pages;
   return config;
 }
 

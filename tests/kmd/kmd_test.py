@@ -226,6 +226,41 @@ class Starts(KmdTest):
         self.assertEqual(summary["status"], "start_failed")
         self.assertIn("StartDevice of gpu0 failed", summary["reason"])
 
+    ERROR_PATH = ("  if (!NT_SUCCESS(Status)) StopDevice(MiniportDeviceContext);\n  return Status;", "  return Status;")
+    FAILURE = ("  if (NT_SUCCESS(Status)) Status = CopyOnce(Adapter);", "  if (NT_SUCCESS(Status)) Status = STATUS_IO_TIMEOUT;")
+
+    @covers("R96")
+    def test_a_failed_start_leaves_adls(self):
+        summary = self.judge_variant(self.ERROR_PATH, self.FAILURE)
+        self.assertEqual(summary["status"], "bugcheck")
+        self.assertEqual([leak["kind"] for leak in summary["leak_list"]].count("ADL"), 3, summary["output"])
+        leak = next(leak for leak in summary["leak_list"] if leak["kind"] == "ADL")
+        self.at(leak["at"], "DxgkCbAllocateAdl(&Allocate)", "AllocateMemory")
+        self.assertIn("R96", [entry["rule"] for entry in summary["rules_broken"]])
+
+    @covers("E18")
+    def test_a_failed_start_leaves_pool(self):
+        summary = self.judge_variant((self.FAILURE[0], "  ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, EXAMPLE_TAG);\n" + self.FAILURE[1]))
+        self.assertEqual((summary["status"], summary["stage"]), ("start_failed", "start"))
+        self.assertIn("StartDevice of gpu0 failed", summary["reason"])
+        self.assertEqual([leak["kind"] for leak in summary["leak_list"]], ["pool"])
+        self.at(self.rule(summary, "E18")["at"], "ExAllocatePool2(POOL_FLAG_NON_PAGED, 64", "StartDevice")
+
+    @covers("R96")
+    def test_a_failed_start_leaves_an_object_of_no_adapter(self):
+        summary = self.judge_variant(self.ERROR_PATH, self.FAILURE, (
+            "  if (NT_SUCCESS(Status)) Status = AllocateMemory(Adapter, RING_BYTES, &Adapter->Ring);", """
+  DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT Create = {};
+  Create.Size = PAGE_SIZE;
+  Create.Type = DXGK_PHYSICAL_MEMORY_TYPE_MDL;
+  Create.CacheType = DXGK_MEMORY_CACHING_TYPE_CACHED;
+  Create.Mdl.HighAddress.QuadPart = -1;
+  Adapter->Dxgk.DxgkCbCreatePhysicalMemoryObject(&Create);
+  Status = STATUS_NO_MEMORY;"""))
+        self.assertEqual((summary["status"], summary["stage"]), ("bugcheck", "unload"))
+        self.assertIn("StartDevice of gpu0 failed", summary["output"], "why it came to the unload at all")
+        self.assertRegex(summary["leak_list"][0]["at"], r"\(StartDevice")
+
     def test_capabilities_that_contradict_each_other(self):
         summary = self.judge_variant(("Caps.MemoryManagementCaps.IoMmuSecureModeSupported = 1;", ""))
         self.assertEqual(summary["status"], "start_failed")
@@ -373,6 +408,19 @@ class Memory(KmdTest):
         plan = self.plan(start={"fresh_logical": False})
         summary = self.judge([self.variant(change)], "--scenario", plan, code=0)
         self.assertEqual(summary["dma_outside_adls"], [])
+
+    # Ring, source and target lie one behind the other, but not side by side.
+    @covers("R142")
+    def test_dma_past_the_end_of_an_adl(self):
+        read = "DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);"
+        write = "Submit(Adapter, COPY_FROM_LOCAL, 0, Target, COPY_BYTES - 1, 0);"
+        for line, bad in ((read, read.replace("COPY_BYTES - 1", "COPY_BYTES")),
+                          (read, read.replace("COPY_BYTES - 1", "COPY_BYTES + PAGE_SIZE - 1")),
+                          (read, read.replace("DeviceAddress(&Adapter->Source)", "DeviceAddress(&Adapter->Source) - 1")),
+                          (write, write.replace("Target,", "Target + PAGE_SIZE + 1,"))):
+            summary = self.judge_variant((line, bad))
+            self.assertIn("R142", [entry["rule"] for entry in summary["rules_broken"]], bad + summary["output"])
+            self.assertTrue(all(not entry["freed"] for entry in summary["dma_outside_adls"]))
 
     # Low page frames have the numbers that a first fit gives to ADLs.
     @covers("R142")

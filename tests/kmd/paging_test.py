@@ -55,6 +55,14 @@ class Good(PagerTest):
         self.assertEqual(summary["ddi_calls"]["DxgkDdiCreateAllocation"], 2)
         self.assertNotIn("no paging", summary["output"])
 
+    def test_an_offset_is_not_heeded(self):
+        """Every word comes from the first pages of the list, or goes to the first of the place; the old content does not hide it."""
+        for right, wrong in (("[Args->Transfer.MdlOffset + Page]", "[Page]"), ("Args->Transfer.TransferOffset + Offset", "Offset")):
+            with self.subTest(right):
+                summary = self.judge([self.variant((right, wrong))], "--allocation", data(3))
+                self.assertEqual(summary["status"], "fail")
+                self.assertTrue(any("differ" in problem for problem in summary["problems"]), summary["problems"])
+
     def test_without_private_data_it_says_so(self):
         summary = self.judge([PAGER], code=0)
         self.assertIn("no paging: STATUS_INVALID_PARAMETER to an allocation without private data", summary["output"])
