@@ -84,7 +84,7 @@ void Report::take(const json& event) {
     status_ = event.at("kind").get<std::string>();
     reason_ = event.at("text").get<std::string>();
     reason_in_ = event.at("ddi").get<std::string>();
-    stage_ = event.at("stage").get<std::string>();
+    stage_ = event.value("stage", stage_);
     reason_frames_ = frames_of(event);
   } else if (type == "crash") {
     crashed_ = true;

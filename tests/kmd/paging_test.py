@@ -61,7 +61,7 @@ class Good(PagerTest):
             with self.subTest(right):
                 summary = self.judge([self.variant((right, wrong))], "--allocation", data(3))
                 self.assertEqual(summary["status"], "fail")
-                self.assertTrue(any("differ" in problem for problem in summary["problems"]), summary["problems"])
+                self.assertTrue(any("check allocation 0" in problem for problem in summary["problems"]), summary["problems"])
 
     def test_without_private_data_it_says_so(self):
         summary = self.judge([PAGER], code=0)

@@ -78,6 +78,21 @@ TEST(Report, LeaksAreCountedOnlyWhenTheDriverHadItsChance) {
   EXPECT_EQ(leaked.status(), "bugcheck");
   EXPECT_EQ(leaked.summary(nullptr)["leaks"], 1);
   EXPECT_EQ(leaked.summary(nullptr)["rules_broken"][0]["rule"], "R96");
+
+  Report failed;  // the start; the driver was unloaded all the same
+  stages(failed, {"load", "start", "unload", "unloaded"});
+  failed.take(loan("pool", 2, true));
+  failed.take({{"t", "broken_off"},
+               {"kind", "start_failed"},
+               {"text", "why"},
+               {"ddi", ""},
+               {"stage", "start"},
+               {"f", json::array()}});
+  failed.take(end_event());
+  failed.finish({4, 0, false});
+  EXPECT_EQ(failed.status(), "start_failed");
+  EXPECT_EQ(failed.summary(nullptr)["stage"], "start");
+  EXPECT_EQ(failed.summary(nullptr)["rules_broken"][0]["rule"], "E18");
 }
 
 TEST(Report, EveryEndHasItsStatus) {
