@@ -45,9 +45,9 @@ struct KernelConfig {
   bool late_driver_caps = false;
   mm::Placement placement = mm::Placement::kScattered;  ///< of MDL pages
   bool shuffle_logical = false;  ///< logical numbers of page-array ADLs in a pseudo-random order
-  /// Logical numbers begin in the widest gap that RAM leaves of what the device reaches, and one that is freed
-  /// comes back as late as possible: a page frame number or a freed one faults instead of hitting what else is
-  /// mapped. Where no gap is a quarter of the reach, they begin at a place that `seed` chooses.
+  /// Logical numbers begin in the widest gap that RAM leaves of what the device reaches (where none is a
+  /// quarter of it: where `seed` says), ranges do not touch, and a number comes back as late as possible: a
+  /// page frame, a freed number or one past an end faults instead of hitting what else is mapped.
   bool fresh_logical = false;
   std::uint64_t timeout_cycles = 1'000'000;  ///< of every wait for the remapping unit
   std::uint64_t page_file_pages = 1U << 18;  ///< pages that sections may have outside of memory

@@ -299,13 +299,14 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
 }
 
 void Runtime::check_end(const void* address, const PoolBlock& block) const {
-  const std::size_t rounded = block.arena != nullptr ? block.arena->size_of(address) : rounded_up(block.bytes);
+  const std::size_t rounded =
+      block.arena != nullptr ? block.arena->size_of(address) : rounded_up(block.bytes);
   const auto* const begin = static_cast<const unsigned char*>(address);
   const auto* const changed =
       std::find_if(begin + block.bytes, begin + rounded, [](unsigned char byte) { return byte != kPastEnd; });
   if (changed != begin + rounded)
-    rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}", address,
-                            block.bytes, tag_text(block.tag), changed - begin));
+    rule_broken(fmt::format("pool at {} of {} bytes, tag '{}', was written past its end: at offset {}",
+                            address, block.bytes, tag_text(block.tag), changed - begin));
 }
 
 void Runtime::check_pool() const {
