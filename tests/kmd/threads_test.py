@@ -4,7 +4,7 @@ import subprocess
 import time
 import unittest
 
-from kmd_base import EXAMPLE, KmdTest, covers
+from kmd_base import EXAMPLE, PROGRAM, ROOT, KmdTest, covers
 
 
 class Threads(KmdTest):
