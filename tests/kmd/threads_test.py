@@ -3,6 +3,7 @@
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from kmd_base import EXAMPLE, PROGRAM, ROOT, KmdTest, covers
 

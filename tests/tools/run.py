@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Run the Python tests of a directory (default: this one) as one CTest entry, results in GoogleTest's XML.
+"""Run the Python tests of a directory (default: this one) or of one file as one CTest entry, results in GoogleTest's XML.
 
-usage: run.py --gtest_output=xml:FILE [DIRECTORY]
+usage: run.py --gtest_output=xml:FILE [DIRECTORY | TEST.py]
 """
 import os
 import sys
@@ -59,11 +59,12 @@ class XmlResult(unittest.TextTestResult):
 
 def main(argv):
     outputs = [a.partition("xml:")[2] for a in argv if a.startswith("--gtest_output=xml:")]
-    directories = [a for a in argv if not a.startswith("--")]
-    if len(outputs) != 1 or len(directories) > 1 or len(argv) != 1 + len(directories):
+    places = [a for a in argv if not a.startswith("--")]
+    if len(outputs) != 1 or len(places) > 1 or len(argv) != 1 + len(places):
         sys.exit(__doc__)
-    directory = Path(directories[0]) if directories else Path(__file__).resolve().parent
-    suite = unittest.defaultTestLoader.discover(str(directory), pattern="*_test.py")
+    place = Path(places[0]) if places else Path(__file__).resolve().parent
+    directory, pattern = (place.parent, place.name) if place.is_file() else (place, "*_test.py")
+    suite = unittest.defaultTestLoader.discover(str(directory), pattern=pattern)
     result = unittest.TextTestRunner(resultclass=XmlResult, verbosity=2, stream=sys.stdout).run(suite)
     root = ElementTree.Element("testsuites", name=Path(outputs[0]).stem)
     suites = {}
