@@ -121,18 +121,15 @@ module dma_channel_regs (
         resume_q <= 1'b0;
         skip_q <= 1'b0;
       end
-      if (wb_failed_i) begin
-        wb_failed_q <= 1'b1;
-        wb_q.enable <= 1'b0;
-      end
       if (write_i) begin
         unique case ({4'd1, waddr_i, 3'd0})
           dma_pkg::CH_CTRL_OFFSET: begin
             if (wmask_i[0]) begin
               run_q <= wdata_i[0];
               if (wdata_i[1]) reset_q <= 1'b1;
-              if (wdata_i[2] && error_i && !go_i) resume_q <= 1'b1;
-              if (wdata_i[3] && error_i && !go_i) skip_q <= 1'b1;
+              // Nothing is left to go on with when a command or the reset ends in this cycle.
+              if (wdata_i[2] && error_i && !go_i && !home_i) resume_q <= 1'b1;
+              if (wdata_i[3] && error_i && !go_i && !home_i) skip_q <= 1'b1;
             end
           end
           dma_pkg::CH_RING_BASE_OFFSET: if (idle_i) base_q <= {new_base[63:6], 6'd0};
@@ -152,6 +149,11 @@ module dma_channel_regs (
           dma_pkg::CH_RING_SEG_OFFSET: if (idle_i) seg_q <= {15'd0, new_seg[16:0]};
           default: ;
         endcase
+      end
+      // The round that has failed is not repeated, so a write in the same cycle must not hide it.
+      if (wb_failed_i) begin
+        wb_failed_q <= 1'b1;
+        wb_q.enable <= 1'b0;
       end
       bytes_q <= bytes_q + retired_bytes_i;
       if (retired_i) descriptors_q <= descriptors_q + 64'd1;
