@@ -20,6 +20,7 @@ module dma_ring_points (
     input logic host_i,
     input logic bad_q,
     input logic under_way,
+    input logic left,
     input logic prefetched,
     input logic wraps,
     input logic [2:0] count,
@@ -48,7 +49,7 @@ module dma_ring_points (
       c_stop_with_reads_under_way: cover (!run_i && under_way);
       c_stop_while_asking: cover (!run_i && ar_q && !taken);
       c_link_with_reads_under_way: cover (link_i && under_way);
-      c_link_with_descriptors_left: cover (link_i && !empty);
+      c_link_with_descriptors_left: cover (link_i && left);
       c_dropped: cover (received && rewind);
       c_runs_again_before_drained: cover (run_i && rewind_q && !idle_o);
       c_read_failed: cover (beat && bad);
@@ -60,6 +61,7 @@ endmodule
 
 bind dma_ring dma_ring_points i_points (
     .clk_i, .rst_ni, .full, .empty, .run_i, .link_i, .rewind, .rewind_q, .ar_q, .taken, .load, .pop_i, .received,
-    .beat, .bad, .idle_o, .host_i, .bad_q, .under_way(flight_q != '0), .prefetched(32'(owed_q) == Prefetch),
+    .beat, .bad, .idle_o, .host_i, .bad_q, .under_way(flight_q != '0),
+    .left(owed_q - flight_q > CountWidth'(1)), .prefetched(32'(owed_q) == Prefetch),
     .wraps(fetch_q == mask_i), .count, .at_tail(avail == '0), .at_wrap(wrap < {13'd0, group_left}),
     .at_end(!whole_i && room < {14'd0, group_left}), .group_left);
