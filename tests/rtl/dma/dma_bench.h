@@ -14,6 +14,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/dut/model_coverage.h"
@@ -184,6 +185,37 @@ class DmaBench {
     }
     top_->s_axil_bready_i = 1;
     return answers;
+  }
+  /// Reads all of them as fast as they are taken; RREADY at random. Data and response of each.
+  std::vector<std::pair<std::uint64_t, unsigned>> read_all(const std::vector<std::uint64_t>& list,
+                                                           unsigned r_percent) {
+    std::vector<std::pair<std::uint64_t, unsigned>> answers;
+    std::size_t ar = 0;
+    for (unsigned i = 0; i < 10'000 && answers.size() < list.size(); ++i) {
+      top_->s_axil_arvalid_i = ar < list.size();
+      if (ar < list.size()) top_->s_axil_araddr_i = static_cast<std::uint16_t>(list[ar]);
+      top_->s_axil_rready_i = chance(r_percent);
+      tick();
+      if (ar < list.size() && lite_read_taken_) ++ar;
+      if (lite_r_ && top_->s_axil_rready_i != 0) answers.emplace_back(lite_data_, lite_resp_);
+    }
+    top_->s_axil_arvalid_i = 0;
+    top_->s_axil_rready_i = 1;
+    return answers;
+  }
+  /// A write and a read in the same cycle; the data of the read.
+  std::uint64_t write_and_read(const LiteWrite& access, std::uint64_t offset) {
+    top_->s_axil_arvalid_i = 1;
+    top_->s_axil_araddr_i = static_cast<std::uint16_t>(offset);
+    top_->s_axil_awvalid_i = top_->s_axil_wvalid_i = 1;
+    top_->s_axil_awaddr_i = static_cast<std::uint16_t>(access.offset);
+    top_->s_axil_wdata_i = access.value << (8 * (access.offset % 8));
+    top_->s_axil_wstrb_i = static_cast<std::uint8_t>(((1U << access.bytes) - 1) << (access.offset % 8));
+    tick();
+    EXPECT_TRUE(lite_read_taken_ && lite_aw_ && lite_w_);
+    top_->s_axil_arvalid_i = top_->s_axil_awvalid_i = top_->s_axil_wvalid_i = 0;
+    until("AXI-Lite R", [this] { return lite_r_; });
+    return lite_data_;
   }
   void write32(std::uint64_t offset, std::uint32_t value) { write(offset, value, 4); }
   void write64(std::uint64_t offset, std::uint64_t value) { write(offset, value, 8); }

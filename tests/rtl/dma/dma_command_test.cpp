@@ -16,6 +16,14 @@ using Kind = BusEvent::Kind;
 constexpr unsigned kVram = dma::space::VRAM, kLogical = dma::space::LOGICAL;
 constexpr std::uint32_t kResume = 4, kSkip = 8;
 
+/// Completion write-back to A010h.
+template <class Bench>
+void write_back_to(Bench& bench, unsigned space) {
+  bench.write64(dma::CH_WB_ADDR::kOffset, 0xa010);
+  bench.write32(dma::CH_WB_CFG::kOffset,
+                static_cast<std::uint32_t>(dma::CH_WB_CFG::ENABLE.put(1) | dma::CH_WB_CFG::SPACE.put(space)));
+}
+
 template <class Bench>
 class DmaCommand : public ::testing::Test {
  protected:
@@ -332,6 +340,176 @@ TYPED_TEST(DmaCommand, Coalescing) {
   bench.doorbell();
   ASSERT_TRUE(bench.wait_error());
   EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 3U);
+}
+
+// Either of its two writes fails, while fences are answered at every distance: no cause is lost.
+TYPED_TEST(DmaCommand, WriteBackFailsBesideFences) {
+  covers("contract.dma.writeback");
+  for (const bool second : {false, true}) {
+    for (unsigned latency = 1; latency < 30; ++latency) {
+      SCOPED_TRACE(fmt::format("second {} latency {}", second, latency));
+      TypeParam bench;
+      bench.host.timing.write_latency = 12;
+      bench.vram.timing.write_latency = latency;
+      bench.start(kVram, 0x1'0000, 6);
+      write_back_to(bench, kLogical);
+      ASSERT_TRUE(bench.wait_idle());
+      bench.host.write_errors[0xa010 + (second ? 0 : 8)] = 2;
+      bench.push(Descriptor::fence(kVram, 0x9000, 5, true));
+      bench.push(Descriptor::fence(kVram, 0x9000, 6, true));
+      bench.doorbell();
+      ASSERT_TRUE(bench.wait_idle());
+      bench.run(30);
+      EXPECT_FALSE(bench.error());
+      EXPECT_EQ(dma::CH_STATUS::WB_FAILED.get(bench.status()), 1U);
+      EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 3U);
+      EXPECT_EQ(bench.head(), 2U);
+      EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), 6U);
+    }
+  }
+}
+
+// It is set up anew at every distance from a failure: either that came later and it is off, or it works.
+TYPED_TEST(DmaCommand, WriteBackIsSetAsItFails) {
+  covers("contract.dma.writeback");
+  unsigned off = 0, on = 0;
+  for (unsigned offset = 0; offset < 40; ++offset) {
+    SCOPED_TRACE(offset);
+    TypeParam bench;
+    bench.host.timing.write_latency = 12;
+    bench.start(kVram, 0x1'0000, 6);
+    write_back_to(bench, kLogical);
+    ASSERT_TRUE(bench.wait_idle());
+    bench.host.write_errors[0xa018] = 2;
+    bench.push(Descriptor::nop());
+    bench.doorbell();
+    bench.run(offset);
+    bench.write32(dma::CH_WB_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_WB_CFG::ENABLE.put(1) |
+                                                                      dma::CH_WB_CFG::SPACE.put(kLogical)));
+    ASSERT_TRUE(bench.wait(
+        "the failure", [&] { return (bench.read32(dma::INT_STATUS::kOffset) & 2) != 0; }, 200));
+    bench.host.write_errors.clear();
+    ASSERT_TRUE(bench.wait_idle());
+    const bool failed = dma::CH_STATUS::WB_FAILED.get(bench.status()) != 0;
+    EXPECT_EQ(dma::CH_WB_CFG::ENABLE.get(bench.read32(dma::CH_WB_CFG::kOffset)), failed ? 0U : 1U);
+    (failed ? off : on) += 1;
+    if (!failed) {
+      EXPECT_EQ(bench.host.memory.get64(0xa010), 1U);
+    }
+  }
+  EXPECT_GT(off, 0U);
+  EXPECT_GT(on, 0U);
+}
+
+// It is turned off at every point of its rounds: held interrupts go out, the channel does not wait for it.
+TYPED_TEST(DmaCommand, WriteBackIsTurnedOffAtWork) {
+  covers("contract.dma.writeback");
+  for (const std::uint32_t command : {0U, 2U}) {  // of CH_CTRL besides ENABLE: nothing, RESET
+    for (unsigned offset = 0; offset < 60; ++offset) {
+      SCOPED_TRACE(fmt::format("command {} offset {}", command, offset));
+      TypeParam bench;
+      bench.host.timing.write_latency = 15;
+      bench.start(kVram, 0x1'0000, 6);
+      write_back_to(bench, kLogical);
+      ASSERT_TRUE(bench.wait_idle());
+      for (unsigned i = 0; i < 3; ++i) bench.push(Descriptor::fence(kVram, 0x9000, 5 + i, true));
+      bench.doorbell();
+      bench.run(offset);
+      if (command != 0) {
+        bench.write32(dma::CH_CTRL::kOffset, 1 | command);
+        ASSERT_TRUE(bench.wait("the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == 1; }));
+      }
+      bench.write32(dma::CH_WB_CFG::kOffset, 0);
+      ASSERT_TRUE(bench.wait_idle(500));
+      bench.run(60);
+      EXPECT_FALSE(bench.error());
+      if (command == 0) {
+        EXPECT_EQ(bench.head(), 3U);
+      }
+      // As many as were answered, all were told.
+      if (bench.read64(dma::CH_FENCE::kOffset) != 0) {
+        EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U);
+      }
+      EXPECT_TRUE(bench.host.quiet());
+    }
+  }
+}
+
+// Fences are answered faster than they are written back: one round tells of several, and their count is
+// right.
+TYPED_TEST(DmaCommand, WriteBackTellsOfSeveral) {
+  covers("contract.dma.writeback", "contract.dma.coalesce");
+  TypeParam bench;
+  bench.host.timing.write_latency = 300;
+  bench.start(kVram, 0x1'0000, 6);
+  bench.write32(
+      dma::CH_COALESCE::kOffset,
+      static_cast<std::uint32_t>(dma::CH_COALESCE::COUNT.put(8) | dma::CH_COALESCE::CYCLES.put(0xff'ffff)));
+  write_back_to(bench, kLogical);
+  ASSERT_TRUE(bench.wait_idle());
+  for (unsigned i = 0; i < 7; ++i) bench.push(Descriptor::fence(kVram, 0x9000, 5 + i, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  bench.run(20);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 0U) << "seven are not eight";
+  EXPECT_LT(events(bench.host, Kind::B, kIdWb).size(), 9U) << "a round each";
+  bench.push(Descriptor::fence(kVram, 0x9000, 50, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  bench.run(20);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U);
+}
+
+// An error is written back, and that fails: both are told.
+TYPED_TEST(DmaCommand, WriteBackOfAnErrorFails) {
+  covers("contract.dma.writeback");
+  TypeParam bench;
+  bench.start(kVram, 0x1'0000, 6);
+  write_back_to(bench, kLogical);
+  ASSERT_TRUE(bench.wait_idle());
+  bench.host.write_errors[0xa010] = 2;
+  bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_TRUE(bench.error());
+  EXPECT_EQ(error_code(bench), dma::error::BAD_OPCODE);
+  EXPECT_EQ(dma::CH_STATUS::WB_FAILED.get(bench.status()), 1U);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 2U);
+}
+
+// More descriptors than can wait to retire, behind a copy that takes long; a wrong one among them waits, too.
+TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
+  covers("contract.dma.queued");
+  constexpr unsigned kMost = 2 * (TypeParam::kReads > 64 ? TypeParam::kReads : 64);
+  for (const bool reset : {false, true}) {
+    SCOPED_TRACE(reset);
+    TypeParam bench;
+    bench.host.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
+    bench.start(kVram, 0x10'0000, 11);
+    bench.push(Descriptor::copy(kLogical, 0x5000, kVram, 0x6000, 8));
+    for (unsigned i = 1; i < kMost; ++i) bench.push(Descriptor::nop());
+    bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99).with(dma::descriptor::TAG, 0x77));
+    bench.push(Descriptor::nop());
+    bench.doorbell();
+    bench.run(10 * kMost);
+    EXPECT_EQ(bench.head(), 0U);
+    EXPECT_FALSE(bench.error());
+    if (reset) {
+      bench.write32(dma::CH_CTRL::kOffset, 3);
+      bench.host.silent = nullptr;
+      ASSERT_TRUE(bench.wait("the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == 1; }));
+      EXPECT_EQ(bench.head(), 0U);
+      EXPECT_FALSE(bench.error());
+      continue;
+    }
+    bench.host.silent = nullptr;
+    ASSERT_TRUE(bench.wait_error());
+    EXPECT_EQ(bench.head(), kMost);
+    EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0x77U);
+    ASSERT_TRUE(bench.command(kSkip));
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(bench.head(), kMost + 2);
+  }
 }
 
 }  // namespace

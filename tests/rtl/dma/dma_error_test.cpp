@@ -93,6 +93,10 @@ TYPED_TEST(DmaError, RefusedDescriptors) {
       {"no bus master, target", Descriptor::copy(kVram, 0, kLogical, 0, 8, 5), dma::error::BUS_MASTER, 2,
        false},
       {"no bus master, fence", Descriptor::fence(kLogical, 0, 0, true, 5), dma::error::BUS_MASTER, 2, false},
+      {"no bus master, both", Descriptor::copy(kLogical, 0, kLogical, 64, 8, 5), dma::error::BUS_MASTER, 1,
+       false},
+      {"no bus master, crooked fence", Descriptor::fence(kLogical, 4, 0, true, 5), dma::error::BAD_ADDRESS, 2,
+       false},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -136,7 +140,8 @@ TYPED_TEST(DmaError, RingCannotBeRead) {
   for (const auto& [space, base, code] :
        {std::tuple<unsigned, std::uint64_t, unsigned>{dma::space::APERTURE, 0, dma::error::BAD_SPACE},
         {kVram, (1ULL << kVramBits) - 512, dma::error::BAD_ADDRESS},
-        {kLogical, (1ULL << kAddrBits) - 512, dma::error::BAD_ADDRESS}}) {
+        {kLogical, (1ULL << kAddrBits) - 512, dma::error::BAD_ADDRESS},
+        {kLogical, ~0ULL - 63, dma::error::BAD_ADDRESS}}) {
     TypeParam bench;
     bench.start(space, base, 4);
     bench.push(Descriptor::nop());
@@ -341,6 +346,118 @@ TYPED_TEST(DmaError, ResetAtAnyMoment) {
     bench.run(random() % 400);
     this->works_again(bench);
     EXPECT_EQ(bench.host.reads_in_flight(kIdData) + bench.vram.reads_in_flight(kIdData), 0U);
+  }
+}
+
+// The ring itself lies in the host's memory: what was fetched does not count, and the ring goes on later.
+TYPED_TEST(DmaError, BusMasterTakenFromTheRing) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  for (unsigned offset = 0; offset < 40; ++offset) {
+    SCOPED_TRACE(offset);
+    TypeParam bench;
+    bench.host.timing.read_latency = 12;
+    bench.start(kLogical, 0x1'0000, 4);
+    for (unsigned i = 0; i < 6; ++i) bench.push(Descriptor::signal(kVram, 0x8000 + 8 * i, 1 + i));
+    bench.doorbell();
+    bench.run(offset);
+    bench.write32(dma::CFG_COMMAND::kOffset, 2);
+    ASSERT_TRUE(bench.wait_idle());
+    const unsigned head = bench.head();
+    if (head < 6) {
+      ASSERT_TRUE(bench.error());
+      EXPECT_EQ(this->report(bench), (Report{dma::error::BUS_MASTER, 0, 0, head, 0x1'0000 + 64 * head, 0}));
+    }
+    for (unsigned i = 0; i < 6; ++i)
+      EXPECT_EQ(bench.vram.memory.get64(0x8000 + 8 * i), i < head ? 1 + i : 0U);
+    bench.write32(dma::CFG_COMMAND::kOffset, 3);
+    ASSERT_TRUE(bench.command(4));
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(bench.head(), 6U);
+    EXPECT_FALSE(bench.error());
+  }
+}
+
+// Bus mastering falls at every point of a fence to the host: it was written, or it was not and says so.
+TYPED_TEST(DmaError, BusMasterTakenFromAFence) {
+  covers("contract.dma.error");
+  unsigned failed = 0;
+  for (unsigned offset = 0; offset < 24; ++offset) {
+    SCOPED_TRACE(offset);
+    TypeParam bench;
+    bench.start(kVram, 0x1000, 4);
+    bench.push(Descriptor::fence(kLogical, 0x8000, 5, true));
+    bench.doorbell();
+    bench.run(offset);
+    bench.write32(dma::CFG_COMMAND::kOffset, 2);
+    ASSERT_TRUE(bench.wait_idle());
+    const bool error = bench.error();
+    EXPECT_EQ(bench.head(), error ? 0U : 1U);
+    EXPECT_EQ(bench.host.memory.get64(0x8000), error ? 0U : 5U);
+    EXPECT_EQ(bench.read64(dma::CH_FENCE::kOffset), error ? 0U : 5U);
+    failed += error ? 1 : 0;
+    if (error) {
+      EXPECT_EQ(info::CODE.get(bench.read32(info::kOffset)), dma::error::BUS_MASTER);
+      EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x1000U);
+    }
+    bench.write32(dma::CFG_COMMAND::kOffset, 3);
+    this->works_again(bench);
+  }
+  EXPECT_GE(failed, 1U);
+  EXPECT_LT(failed, 24U);
+}
+
+// Answers with errors at both ports, and a failed read, at every distance: the oldest descriptor is named.
+TYPED_TEST(DmaError, FailuresInOneCycle) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  for (const bool read : {false, true}) {
+    for (unsigned latency = 20; latency < 60; ++latency) {
+      SCOPED_TRACE(fmt::format("read {} latency {}", read, latency));
+      TypeParam bench;
+      bench.host.timing.write_latency = latency;
+      bench.vram.timing.write_latency = 40;
+      bench.start(kVram, 0x1000, 4);
+      // The older one writes to the host, the younger one to VRAM, or it reads there.
+      bench.host.write_errors[0x2'0000] = 2;
+      bench.vram.write_errors[0x2'1000] = 3;
+      if (read) {
+        bench.vram.timing.read_latency = 40;
+        bench.vram.read_errors[0x1'1000] = 3;
+      }
+      bench.push(Descriptor::copy(read ? kLogical : kVram, 0x1'0000, kLogical, 0x2'0000, 8, 0x70));
+      bench.push(Descriptor::copy(kVram, 0x1'1000, kVram, 0x2'1000, 8, 0x71));
+      bench.doorbell();
+      ASSERT_TRUE(bench.wait_idle());
+      EXPECT_EQ(this->report(bench), (Report{dma::error::WRITE, 2, 2, 0, 0x2'0000, 0x70}));
+      EXPECT_EQ(bench.head(), 0U);
+      this->works_again(bench);
+    }
+  }
+}
+
+// A reset at every point of work that fails: nothing is reported, nothing is left.
+TYPED_TEST(DmaError, ResetAtEveryPointOfAFailure) {
+  covers("contract.dma.reset");
+  for (const bool write : {false, true}) {
+    for (unsigned offset = 0; offset < 60; ++offset) {
+      SCOPED_TRACE(fmt::format("write {} offset {}", write, offset));
+      TypeParam bench;
+      bench.vram.timing.read_latency = bench.vram.timing.write_latency = 8;
+      bench.start(kVram, 0x1000, 4);
+      if (write) {
+        bench.vram.write_errors[0x2'0000] = 2;
+      } else {
+        bench.vram.read_errors[0x1'0000] = 2;
+      }
+      bench.push(Descriptor::copy(kVram, 0x1'0000, kVram, 0x2'0000, 64));
+      bench.push(Descriptor::copy(kVram, 0x1'1000, kVram, 0x2'1000, 700));
+      bench.push(Descriptor::fence(kVram, 0x8000, 5, true));
+      bench.doorbell();
+      bench.run(offset);
+      this->works_again(bench);
+      EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
+    }
   }
 }
 

@@ -256,5 +256,84 @@ TYPED_TEST(DmaOp, WrongFieldsAreRefused) {
   EXPECT_EQ(verdict(Descriptor::link(kVram, 0x8020, 1)), dma::error::BAD_ADDRESS);
 }
 
+// The other ways to be wrong, each with the operand that is named; the source comes first.
+TYPED_TEST(DmaOp, WrongPlacesAreRefused) {
+  covers("contract.dma.fields");
+  constexpr std::uint64_t kTop = ~0ULL - 0xfff, kVramEnd = 1ULL << kVramBits, kLogicalEnd = 1ULL << kAddrBits,
+                          kVirtualEnd = 1ULL << 48, kTableEnd = 4096ULL << 12;
+  constexpr unsigned kUnknown = 4, kSpace = dma::error::BAD_SPACE, kAddress = dma::error::BAD_ADDRESS;
+  struct Case {
+    const char* name;
+    Descriptor descriptor;
+    unsigned code, operand;
+  };
+  const auto rows = [](unsigned from, unsigned to) {
+    return Descriptor::copy(from, 0, to, 0x6000, 8).with(d::OPCODE, dma::opcode::COPY_3D);
+  };
+  const auto fill = [](unsigned to) {
+    return Descriptor::copy(0, 0, to, 0x6000, 8).with(d::OPCODE, dma::opcode::FILL);
+  };
+  const auto list = [this](unsigned from, std::uint64_t at, std::uint64_t page, unsigned pages) {
+    return this->map(dma::opcode::MAP_APERTURE_LIST, page, pages, at, from);
+  };
+  const auto range = [this](std::uint64_t page, unsigned pages, std::uint64_t at) {
+    return this->map(dma::opcode::MAP_APERTURE_RANGE, page, pages, at);
+  };
+  const auto unmap = [this](std::uint64_t page, unsigned pages, std::uint64_t at) {
+    return this->map(dma::opcode::UNMAP_APERTURE, page, pages, at);
+  };
+  const std::vector<Case> cases = {
+      {"copy to unknown", Descriptor::copy(kVram, 0, kUnknown, 0, 8), kSpace, 2},
+      {"copy from and to unknown", Descriptor::copy(kUnknown, 0, kUnknown, 0, 8), kSpace, 1},
+      {"rows from unknown", rows(kUnknown, kVram), kSpace, 1},
+      {"rows to unknown", rows(kVram, kUnknown), kSpace, 2},
+      {"fill of unknown", fill(kUnknown), kSpace, 2},
+      {"list to memory", list(kLogical, 0x8000, 1, 1).with(d::DST_SPACE, kLogical), kSpace, 2},
+      {"unmap of memory", unmap(1, 1, 0x8000).with(d::DST_SPACE, kVram), kSpace, 2},
+      {"timestamp in aperture", Descriptor::timestamp(kAperture, 0x8000), kSpace, 2},
+      {"space and address", Descriptor::copy(kUnknown, kTop, kVram, kTop, 0x2000), kSpace, 1},
+      {"field and space", Descriptor::copy(kUnknown, 0, kVram, 0, 8).with(d::ROWS, 1), dma::error::BAD_FIELD,
+       0},
+      {"copy from virtual end", Descriptor::copy(kVirtual, kVirtualEnd - 7, kVram, 0, 8), kAddress, 1},
+      {"copy to virtual end", Descriptor::copy(kVram, 0, kVirtual, kVirtualEnd - 7, 8), kAddress, 2},
+      {"copy to behind 64 bits", Descriptor::copy(kVram, 0, kLogical, kTop, 0x2000), kAddress, 2},
+      {"copy, both ends", Descriptor::copy(kVram, kVramEnd, kLogical, kLogicalEnd, 8), kAddress, 1},
+      {"list behind VRAM", list(kVram, kVramEnd - 8, 1, 2), kAddress, 1},
+      {"list behind the table", list(kLogical, 0x8000, 4095, 2), kAddress, 2},
+      {"range of logical end", range(1, 2, kLogicalEnd - 4096), kAddress, 1},
+      {"range behind 64 bits", range(1, 2, kTop), kAddress, 1},
+      {"range to behind 64 bits", range(1, 2, 0x8000).with(d::DST, kTop), kAddress, 2},
+      {"crooked range", range(1, 1, 0x8000).with(d::DST, 0x1008), kAddress, 2},
+      {"dummy page at logical end", unmap(1, 1, kLogicalEnd), kAddress, 1},
+      {"crooked dummy page", unmap(1, 1, 0x8010), kAddress, 1},
+      {"unmap behind the table", unmap(4095, 2, 0x8000), kAddress, 2},
+      {"unmap of the next table", unmap(1, 1, 0x8000).with(d::DST, kTableEnd), kAddress, 2},
+      {"wait at logical end", Descriptor::wait(kLogical, kLogicalEnd, 1, 0), kAddress, 1},
+      {"wait at virtual end", Descriptor::wait(kVirtual, kVirtualEnd, 1, 0), kAddress, 1},
+      {"wait behind 64 bits", Descriptor::wait(kLogical, ~0ULL - 3, 1, 0), kAddress, 1},
+      {"fence behind 64 bits", Descriptor::fence(kLogical, ~0ULL - 3, 1, false), kAddress, 2},
+      {"signal at logical end", Descriptor::signal(kLogical, kLogicalEnd, 1), kAddress, 2},
+      {"crooked signal", Descriptor::signal(kLogical, 0x8004, 1), kAddress, 2},
+      {"timestamp at virtual end", Descriptor::timestamp(kVirtual, kVirtualEnd), kAddress, 2},
+      {"crooked timestamp", Descriptor::timestamp(kVram, 0x8004), kAddress, 2},
+      {"link to VRAM end", Descriptor::link(kVram, kVramEnd - 64, 2), kAddress, 2},
+      {"link behind 64 bits", Descriptor::link(kLogical, ~0ULL - 63, 2), kAddress, 2},
+  };
+  TypeParam bench;
+  bench.start(kVram, 0x1'0000, 4);
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    bench.push(c.descriptor);
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_error(0, 1000));
+    const std::uint32_t info = bench.read32(dma::CH_ERR_INFO::kOffset);
+    EXPECT_EQ(dma::CH_ERR_INFO::CODE.get(info), c.code);
+    EXPECT_EQ(dma::CH_ERR_INFO::OPERAND.get(info), c.operand);
+    ASSERT_TRUE(bench.reset_channel());
+  }
+  for (const AxiMemory* port : {&bench.host, &bench.vram})
+    EXPECT_TRUE(events(*port, BusEvent::Kind::Ar, kIdData).empty());
+}
+
 }  // namespace
 }  // namespace gpudmar::test

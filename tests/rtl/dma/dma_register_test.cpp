@@ -53,6 +53,93 @@ TYPED_TEST(DmaRegister, RegistersReadAsDescribed) {
   }
 }
 
+// Single bytes, and a write of none.
+TYPED_TEST(DmaRegister, BytesAreMerged) {
+  covers("contract.dma.registers");
+  TypeParam bench;
+  bench.write64(dma::CFG_MSI_ADDR::kOffset, 0x1111'1111'1111'1110);
+  bench.write(dma::CFG_MSI_ADDR::kOffset + 3, 0x77, 1);
+  bench.write(dma::CFG_MSI_ADDR::kOffset + 6, 0xabcd, 2);
+  EXPECT_EQ(bench.read64(dma::CFG_MSI_ADDR::kOffset), 0xabcd'1111'7711'1110U);
+  bench.write(dma::CFG_MSI_ADDR::kOffset, ~0ULL, 0);
+  EXPECT_EQ(bench.read64(dma::CFG_MSI_ADDR::kOffset), 0xabcd'1111'7711'1110U);
+  // Half a command is none: bit 0 of CH_CTRL is not written.
+  bench.write(dma::CH_CTRL::kOffset + 1, 0xff, 1);
+  EXPECT_EQ(bench.read32(dma::CH_CTRL::kOffset), 0U);
+}
+
+// Reads one behind the other, answers taken when the bus likes: in order, none lost.
+TYPED_TEST(DmaRegister, ReadsInARow) {
+  covers("contract.dma.registers");
+  for (const unsigned percent : {100U, 60U, 15U}) {
+    SCOPED_TRACE(percent);
+    TypeParam bench(9);
+    bench.write64(dma::CFG_MSI_ADDR::kOffset, 0x12'3456'7890);
+    std::vector<std::uint64_t> places;
+    for (unsigned i = 0; i < 60; ++i) {
+      places.push_back(i % 3 == 0   ? dma::ID::kOffset
+                       : i % 3 == 1 ? dma::CFG_MSI_ADDR::kOffset
+                                    : dma::OPERATIONS::kOffset);
+    }
+    const std::uint64_t from = bench.cycle();
+    const auto answers = bench.read_all(places, percent);
+    ASSERT_EQ(answers.size(), places.size());
+    if (percent == 100) {
+      EXPECT_EQ(bench.cycle() - from, places.size() + 1);
+    }
+    for (unsigned i = 0; i < places.size(); ++i) {
+      EXPECT_EQ(answers[i].second, 0U);
+      EXPECT_EQ(answers[i].first, i % 3 == 0   ? 0x2'0000'414D'4447ULL
+                                  : i % 3 == 1 ? 0x12'3456'7890ULL
+                                               : 0x1f7fULL)
+          << i;
+    }
+  }
+}
+
+// In the cycle of a write a read finds what was before it.
+TYPED_TEST(DmaRegister, ReadBesideWrite) {
+  covers("contract.dma.registers");
+  TypeParam bench;
+  bench.write32(dma::CFG_MSI_DATA::kOffset, 0x11);
+  EXPECT_EQ(bench.write_and_read({dma::CFG_MSI_DATA::kOffset, 0x22}, dma::CFG_MSI_DATA::kOffset), 0x11U);
+  EXPECT_EQ(bench.read32(dma::CFG_MSI_DATA::kOffset), 0x22U);
+  EXPECT_EQ(bench.write_and_read({dma::CH_WB_ADDR::kOffset, 0x9000, 8}, dma::CH_WB_ADDR::kOffset), 0U);
+  EXPECT_EQ(bench.read64(dma::CH_WB_ADDR::kOffset), 0x9000U);
+  // A cause that is read as it is cleared was seen.
+  bench.start(kVram, kRing, 4);
+  bench.push(Descriptor::fence(kVram, kSem, 1, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  bench.run(10);
+  EXPECT_EQ(bench.write_and_read({dma::INT_STATUS::kOffset, 3}, dma::INT_STATUS::kOffset) & 3, 1U);
+  EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 0U);
+}
+
+// Spaces that have no place for it: nothing is written back.
+TYPED_TEST(DmaRegister, WriteBackToNoMemory) {
+  covers("contract.dma.writeback");
+  TypeParam bench;
+  bench.start(kVram, kRing, 4);
+  for (const unsigned space : {dma::space::APERTURE, dma::space::VIRTUAL, 5U}) {
+    SCOPED_TRACE(space);
+    bench.write32(dma::CH_WB_CFG::kOffset, 0);
+    bench.write64(dma::CH_WB_ADDR::kOffset, 0x9000);
+    bench.write32(dma::CH_WB_CFG::kOffset, static_cast<std::uint32_t>(dma::CH_WB_CFG::ENABLE.put(1) |
+                                                                      dma::CH_WB_CFG::SPACE.put(space)));
+    bench.write32(dma::INT_STATUS::kOffset, 3);
+    bench.push(Descriptor::fence(kVram, kSem, 1, true));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle());
+    bench.run(50);
+    EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 1U) << "the fence tells at once";
+  }
+  for (const AxiMemory* port : {&bench.host, &bench.vram}) {
+    EXPECT_TRUE(events(*port, Kind::Aw, kIdWb).empty());
+    EXPECT_EQ(port->memory.get64(0x9000), 0U);
+  }
+}
+
 // Place, size and first segment of a ring stay as they are while the channel is busy; its share does not.
 TYPED_TEST(DmaRegister, RingIsFrozenWhileBusy) {
   covers("contract.dma.registers");

@@ -159,5 +159,75 @@ TYPED_TEST(DmaReset, EndsUnderPolling) {
   EXPECT_FALSE(bench.adapter_busy());
 }
 
+// The adapter is reset while a channel is hung, stopped, in its own reset, or all is quiet: that is over with
+// it.
+TYPED_TEST(DmaReset, WhileAChannelRests) {
+  covers("contract.dma.reset");
+  enum class State { Hung, Stopped, Resetting, Quiet };
+  for (const State state : {State::Hung, State::Stopped, State::Resetting, State::Quiet}) {
+    SCOPED_TRACE(static_cast<int>(state));
+    TypeParam bench(3);
+    TestFixture::prepare(bench, 5, 100);
+    const bool silent = state == State::Hung || state == State::Resetting;
+    bench.write32(dma::TIMEOUT::kOffset, 100);
+    if (silent) bench.host.silent = [](bool write, unsigned id, std::uint64_t) { return !write && id == 0; };
+    if (state == State::Stopped) bench.host.read_errors[TestFixture::kHostSource] = 2;
+    TestFixture::work(bench);
+    switch (state) {
+      case State::Hung:
+      case State::Stopped:
+        ASSERT_TRUE(bench.wait_error(0, 1000));
+        break;
+      case State::Resetting:
+        bench.run(40);
+        bench.write32(dma::CH_CTRL::kOffset, 3);
+        break;
+      case State::Quiet:
+        bench.run(60);
+        bench.write32(dma::QUIESCE::kOffset, 1);
+        ASSERT_TRUE(bench.wait("QUIET", [&] { return bench.read32(dma::QUIESCE::kOffset) == 3; }));
+    }
+    bench.schedule_adapter_reset(0, 1);
+    bench.run(300);
+    EXPECT_EQ(bench.adapter_busy(), silent) << "until everything was answered";
+    bench.host.silent = nullptr;
+    bench.host.read_errors.clear();
+    ASSERT_TRUE(bench.wait(
+        "the reset to end", [&] { return !bench.adapter_busy(); }, 300));
+    EXPECT_TRUE(bench.idle());
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.read32(dma::QUIESCE::kOffset), 0U);
+    EXPECT_EQ(bench.read32(dma::CH_CTRL::kOffset), 0U);
+    TestFixture::clear_targets(bench);
+    TestFixture::work(bench);
+    ASSERT_TRUE(bench.wait_idle(5000));
+    TestFixture::expect_copied(bench);
+  }
+}
+
+// It begins at every point of accesses that are under way, halves of writes and answers that wait among them:
+// each is answered once, and what is written afterwards counts.
+TYPED_TEST(DmaReset, AccessesOfEveryShape) {
+  covers("contract.dma.reset");
+  for (unsigned offset = 0; offset < 40; ++offset) {
+    SCOPED_TRACE(offset);
+    TypeParam bench(offset + 2);
+    bench.schedule_adapter_reset(offset, 1 + offset % 5);
+    const std::vector<LiteWrite> writes(12, LiteWrite{dma::CFG_MSI_DATA::kOffset, 0x77});
+    EXPECT_EQ(bench.write_all(writes, 25, 25), writes.size());
+    bench.schedule_adapter_reset(offset, 1 + offset % 5);
+    const auto answers = bench.read_all(std::vector<std::uint64_t>(20, dma::ID::kOffset), 30);
+    ASSERT_EQ(answers.size(), 20U);
+    for (const auto& [data, resp] : answers) {
+      EXPECT_TRUE(resp == 0 ? data == 0x2'0000'414D'4447 : resp == 2 && data == 0)
+          << fmt::format("{:#x} {}", data, resp);
+    }
+    ASSERT_TRUE(bench.wait(
+        "the reset to end", [&] { return !bench.adapter_busy(); }, 100));
+    bench.write32(dma::CFG_MSI_DATA::kOffset, 0x88);
+    EXPECT_EQ(bench.read32(dma::CFG_MSI_DATA::kOffset), 0x88U);
+  }
+}
+
 }  // namespace
 }  // namespace gpudmar::test

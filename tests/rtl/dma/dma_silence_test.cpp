@@ -340,5 +340,139 @@ TYPED_TEST(DmaSilence, WaitsAndHintsStandStillWhileQuiet) {
   ASSERT_TRUE(bench.wait_idle());
 }
 
+// A device is silent when the channel is reset: the reset waits for it, and no TIMEOUT comes of that.
+TYPED_TEST(DmaSilence, ResetBeforeTheTimeOut) {
+  covers("contract.dma.timeout");
+  for (const bool write : {false, true}) {
+    SCOPED_TRACE(write);
+    TypeParam bench;
+    bench.start(kLogical, kRing, 4);
+    bench.write32(dma::TIMEOUT::kOffset, kTimeout);
+    bench.vram.silent = [write](bool of, unsigned, std::uint64_t) { return of == write; };
+    bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 64));
+    bench.doorbell();
+    bench.run(100);
+    bench.write32(dma::CH_CTRL::kOffset, 1 | kReset);
+    bench.run(3 * kTimeout);
+    EXPECT_EQ(bench.read32(dma::CH_CTRL::kOffset), 1 | kReset);
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.read32(dma::INT_STATUS::kOffset), 0U);
+    bench.vram.silent = nullptr;
+    ASSERT_TRUE(bench.wait(
+        "the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == 1; }, 100));
+    EXPECT_TRUE(bench.idle());
+    EXPECT_FALSE(bench.error());
+    EXPECT_EQ(bench.head(), 0U);
+  }
+}
+
+// A copy has failed, and a later one waits for a device that does not answer: the failure is told after
+// TIMEOUT, as it was.
+TYPED_TEST(DmaSilence, FailureBesideSilence) {
+  covers("contract.dma.timeout");
+  TypeParam bench;
+  bench.start(kLogical, kRing, 4);
+  bench.write32(dma::TIMEOUT::kOffset, kTimeout);
+  bench.vram.timing.read_latency = 60;  // the second one has been asked for by then
+  bench.vram.read_errors[0x5000] = 3;
+  bench.host.silent = [](bool write, unsigned id, std::uint64_t) { return !write && id == kIdData; };
+  bench.push(Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 8, 0x70));
+  bench.push(Descriptor::copy(kLogical, 0x5000, kVram, 0x7000, 8, 0x71));
+  bench.doorbell();
+  bench.run(kTimeout / 2);
+  EXPECT_FALSE(bench.error()) << "not before everything was answered";
+  ASSERT_TRUE(bench.wait_error(0, 2 * kTimeout));
+  EXPECT_EQ(error_code(bench), dma::error::READ);
+  EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x5000U);
+  EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0x70U);
+  EXPECT_EQ(dma::CH_STATUS::HUNG.get(bench.status()), 1U);
+  bench.host.silent = nullptr;
+  bench.vram.read_errors.clear();
+  bench.host.memory.set64(0x5000, 0x1234);
+  ASSERT_TRUE(bench.command(kResume));
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(bench.head(), 2U);
+  EXPECT_EQ(bench.vram.memory.get64(0x7000), 0x1234U);
+}
+
+// Messages that were not answered in time go on being answered while the next one is sent: each ends one
+// wait.
+TYPED_TEST(DmaSilence, LateAnswersToMessages) {
+  covers("contract.dma.timeout");
+  TypeParam bench;
+  bench.start(kVram, kRing, 6);
+  bench.write32(dma::TIMEOUT::kOffset, 20);
+  bench.host.silent = [](bool write, unsigned id, std::uint64_t) { return write && id == kIdMsi; };
+  const auto raise = [&] {
+    bench.write32(dma::INT_STATUS::kOffset, 3);
+    bench.push(Descriptor::fence(kVram, 0x8000, 1, true));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle(1000));
+    bench.run(40);
+  };
+  for (unsigned i = 0; i < 17; ++i) raise();
+  EXPECT_EQ(events(bench.host, Kind::Aw, kIdMsi).size(), 15U) << "no more than that are unanswered";
+  bench.host.silent = nullptr;
+  bench.run(60);
+  EXPECT_EQ(events(bench.host, Kind::Aw, kIdMsi).size(), 17U);
+  raise();
+  EXPECT_EQ(events(bench.host, Kind::Aw, kIdMsi).size(), 18U);
+  EXPECT_EQ(events(bench.host, Kind::B, kIdMsi).size(), 18U);
+}
+
+// QUIESCE is given up before it is quiet, and asked for again: work goes on as if nothing had been.
+TYPED_TEST(DmaSilence, QuiesceIsGivenUp) {
+  covers("contract.dma.quiesce");
+  for (unsigned offset = 0; offset < 90; offset += 3) {
+    for (const bool again : {false, true}) {
+      SCOPED_TRACE(fmt::format("offset {} again {}", offset, again));
+      TypeParam bench;
+      bench.host.timing.read_latency = bench.host.timing.write_latency = 30;
+      bench.start(kLogical, kRing, 4);
+      for (unsigned i = 0; i < 1024; i += 8) bench.host.memory.set64(0x10'0001 + i, 0x100 + i);
+      bench.push(Descriptor::copy(kLogical, 0x10'0001, kLogical, 0x20'0003, 1024));
+      bench.push(Descriptor::fence(kVram, 0x8000, 1, true));
+      bench.doorbell();
+      bench.run(offset);
+      bench.write32(dma::QUIESCE::kOffset, 1);
+      if (again) bench.write32(dma::QUIESCE::kOffset, 1);
+      bench.run(offset % 7);
+      bench.write32(dma::QUIESCE::kOffset, 0);
+      EXPECT_EQ(bench.read32(dma::QUIESCE::kOffset), 0U);
+      ASSERT_TRUE(bench.wait_idle(3000));
+      EXPECT_FALSE(bench.error());
+      EXPECT_EQ(bench.head(), 2U);
+      for (unsigned i = 0; i < 1024; i += 8)
+        ASSERT_EQ(bench.host.memory.get64(0x20'0003 + i), 0x100 + i) << i;
+      bench.run(60);
+      EXPECT_EQ(events(bench.host, Kind::Aw, kIdMsi).size(), 1U);
+    }
+  }
+}
+
+// A message is answered around the cycle in which its time is over: the next one goes out once, either way.
+TYPED_TEST(DmaSilence, MessageIsAnsweredAsItsTimeIsOver) {
+  covers("contract.dma.timeout");
+  constexpr unsigned kTime = 40;
+  for (unsigned latency = kTime - 8; latency < kTime + 8; ++latency) {
+    SCOPED_TRACE(latency);
+    TypeParam bench;
+    bench.host.timing.write_latency = latency;
+    bench.start(kVram, kRing, 4);
+    bench.write32(dma::TIMEOUT::kOffset, kTime);
+    for (unsigned i = 0; i < 2; ++i) {
+      bench.push(Descriptor::fence(kVram, 0x8000, 1 + i, true));
+      bench.doorbell();
+      ASSERT_TRUE(bench.wait_idle(1000));
+      bench.run(5);
+      bench.write32(dma::INT_STATUS::kOffset, 1);
+    }
+    bench.run(6 * kTime);
+    EXPECT_EQ(events(bench.host, Kind::Aw, kIdMsi).size(), 2U);
+    EXPECT_EQ(events(bench.host, Kind::B, kIdMsi).size(), 2U);
+    EXPECT_FALSE(bench.error());
+  }
+}
+
 }  // namespace
 }  // namespace gpudmar::test

@@ -345,5 +345,134 @@ TYPED_TEST(DmaSync, ChainErrors) {
   EXPECT_EQ(bench.vram.memory.get64(0x6000), 0x77U);
 }
 
+// The time is over while a poll is under way, or in the pause between two: what the last poll finds counts,
+// and a pause does not make the time longer.
+TYPED_TEST(DmaSync, TimeIsOverWithinAPollAndAPause) {
+  covers("contract.dma.sem");
+  for (const bool met : {false, true}) {
+    SCOPED_TRACE(met);
+    TypeParam bench;
+    bench.host.timing.read_latency = 200;
+    bench.start(kVram, kRing, 4);
+    bench.host.memory.set64(kSem, met ? 1 : 0);
+    bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1, ~0ULL, 100));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_idle(1000));
+    EXPECT_EQ(bench.error(), !met);
+    EXPECT_EQ(bench.head(), met ? 1U : 0U);
+    EXPECT_EQ(events(bench.host, Kind::Ar, kIdSem).size(), 1U);
+    if (!met) {
+      EXPECT_EQ(error_code(bench), dma::error::SEM_TIMEOUT);
+    }
+  }
+  TypeParam bench;
+  bench.start(kVram, kRing, 4);
+  bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1, ~0ULL, 300, 10'000));
+  bench.doorbell();
+  const std::uint64_t from = bench.cycle();
+  ASSERT_TRUE(bench.wait_error(0, 1000));
+  EXPECT_GE(bench.cycle() - from, 300U);
+  EXPECT_EQ(error_code(bench), dma::error::SEM_TIMEOUT);
+  EXPECT_EQ(events(bench.host, Kind::Ar, kIdSem).size(), 1U);
+}
+
+// A wait is given up at every point of its polls, as its condition is met too.
+TYPED_TEST(DmaSync, WaitIsResetAtEveryPoint) {
+  covers("contract.dma.sem", "contract.dma.reset");
+  for (const bool meets : {false, true}) {
+    for (unsigned offset = 0; offset < 50; ++offset) {
+      SCOPED_TRACE(fmt::format("meets {} offset {}", meets, offset));
+      TypeParam bench(offset + 2);
+      bench.host.timing.read_latency = 5;
+      bench.host.timing.ready_percent = 40;
+      bench.start(kVram, kRing, 4);
+      bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
+      bench.push(Descriptor::fence(kVram, 0x8000, 5, false));
+      bench.doorbell();
+      bench.run(offset);
+      if (meets) bench.host.memory.set64(kSem, 1);
+      bench.run(offset % 9);
+      ASSERT_TRUE(bench.reset_channel());
+      ASSERT_TRUE(bench.wait_idle(100));
+      EXPECT_FALSE(bench.error());
+      EXPECT_EQ(bench.head(), 0U);
+      EXPECT_EQ(dma::CH_STATUS::WAITING.get(bench.status()), 0U);
+      const std::size_t before = bench.host.log.size();
+      bench.run(100);
+      EXPECT_EQ(bench.host.log.size(), before) << "it polls on";
+      bench.host.memory.set64(kSem, 1);
+      bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
+      bench.push(Descriptor::fence(kVram, 0x8008, 6, false));
+      bench.doorbell();
+      ASSERT_TRUE(bench.wait_idle(1000));
+      EXPECT_EQ(bench.head(), 2U);
+      EXPECT_EQ(bench.vram.memory.get64(0x8008), 6U);
+    }
+  }
+}
+
+// A LINK before the end of its segment, while what stands behind it is being fetched: that is not run.
+TYPED_TEST(DmaSync, LinkBeforeTheEndOfItsSegment) {
+  covers("contract.dma.link");
+  for (unsigned before = 0; before < 6; ++before) {
+    for (const unsigned latency : {1U, 6U, 40U}) {
+      SCOPED_TRACE(fmt::format("{} before, latency {}", before, latency));
+      TypeParam bench;
+      bench.vram.timing.read_latency = bench.host.timing.read_latency = latency;
+      bench.start(kVram, kRing, 5);
+      bench.write32(dma::CH_RING_SEG::kOffset, 24);
+      for (unsigned i = 0; i < before; ++i) bench.push(Descriptor::nop());
+      bench.push(Descriptor::link(kLogical, 0x7000, 20));
+      for (unsigned i = before + 1; i < 24; ++i)
+        bench.push(Descriptor::fence(kVram, 0x8000, 0xbad, true));  // never
+      for (unsigned i = 0; i < 4; ++i)
+        bench.place(kLogical, 0x7000 + 64ULL * i, Descriptor::signal(kVram, 0x9000 + 8 * i, i + 1));
+      bench.write32(dma::CH_TAIL::kOffset, before + 5);
+      ASSERT_TRUE(bench.wait_idle(2000));
+      EXPECT_FALSE(bench.error());
+      EXPECT_EQ(bench.head(), before + 5);
+      for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(bench.vram.memory.get64(0x9000 + 8 * i), i + 1);
+      EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
+    }
+  }
+}
+
+// A LINK at the last index of the ring: index 0 stands at the ring's base all the same.
+TYPED_TEST(DmaSync, LinkAtTheEndOfTheRing) {
+  covers("contract.dma.link");
+  TypeParam bench;
+  bench.start(kVram, kRing, 2);
+  for (unsigned i = 0; i < 3; ++i) bench.push(Descriptor::nop());
+  bench.place(kVram, kRing + 3 * 64, Descriptor::link(kLogical, 0x7000, 4));
+  bench.place(kLogical, 0x7000, Descriptor::signal(kVram, 0x8000, 0xbad));
+  bench.write32(dma::CH_TAIL::kOffset, 3);
+  ASSERT_TRUE(bench.wait_idle(1000));
+  bench.place(kVram, kRing, Descriptor::signal(kVram, 0x8008, 7));
+  bench.write32(dma::CH_TAIL::kOffset, 1);
+  ASSERT_TRUE(bench.wait_idle(1000));
+  EXPECT_FALSE(bench.error());
+  EXPECT_EQ(bench.head(), 1U);
+  EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
+  EXPECT_EQ(bench.vram.memory.get64(0x8008), 7U);
+  EXPECT_TRUE(bench.host.log.empty()) << "outside the ring";
+}
+
+// The second segment ends without a LINK: the error names the place behind it.
+TYPED_TEST(DmaSync, LaterSegmentEndsWithoutALink) {
+  covers("contract.dma.link");
+  TypeParam bench;
+  bench.start(kVram, kRing, 4);
+  bench.write32(dma::CH_RING_SEG::kOffset, 2);
+  bench.push(Descriptor::nop());
+  bench.push(Descriptor::link(kLogical, 0x7000, 2));
+  bench.place(kLogical, 0x7000, Descriptor::nop());
+  bench.place(kLogical, 0x7040, Descriptor::nop());
+  bench.write32(dma::CH_TAIL::kOffset, 8);
+  ASSERT_TRUE(bench.wait_error(0, 1000));
+  EXPECT_EQ(bench.head(), 4U);
+  EXPECT_EQ(error_code(bench), dma::error::BAD_LINK);
+  EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x7080U);
+}
+
 }  // namespace
 }  // namespace gpudmar::test

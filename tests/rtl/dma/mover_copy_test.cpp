@@ -2,6 +2,8 @@
 // The mover against the reference: rows, slices, fills, aperture, every alignment and width.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/rtl/dma/mover_variants.h"
 #include "tests/rtl/dma/mover_world.h"
 #include "tests/support/covers.h"
@@ -234,6 +236,113 @@ TYPED_TEST(MoverCopy, ReadsInFlightReachTheParameter) {
     return bench.done_vram == 2 * TypeParam::kReads;
   }));
   EXPECT_EQ(most, TypeParam::kReads);
+}
+
+// No read is taken: more pieces than the queues of the reads, the aligner and the hints have room for wait,
+// and all of them are done when the device takes reads again.
+TYPED_TEST(MoverCopy, QueuesFillWhenNoReadIsTaken) {
+  covers("contract.dma.copy");
+  std::mt19937_64 random(11);
+  TypeParam bench;
+  MoverReference reference = make_world(bench, random);
+  ASSERT_TRUE(bench.finish());
+  bench.host.refuse_ar = true;
+  bench.hint_percent = 0;
+  constexpr unsigned kJobs = std::max(TypeParam::kReads, 64U);
+  for (unsigned i = 0; i < kJobs + 10; ++i) {
+    Op op;
+    op.src_space = dma::space::LOGICAL;
+    op.src = kLogicalBase + kSource + 97ULL * i;
+    op.dst = kTarget + 97ULL * i;
+    op.bytes = 97;
+    bench.push(op);
+    reference.run(op);
+  }
+  const std::size_t before = bench.pushes.size();
+  bench.run(4 * kJobs);
+  EXPECT_GE(bench.pushes.size() - before, kJobs);
+  EXPECT_LT(bench.pushes.size() - before, kJobs + 10) << "nothing was full";
+  bench.host.refuse_ar = false;
+  ASSERT_TRUE(bench.finish());
+  expect_world(bench, reference);
+}
+
+// A fill is not taken at its destination: behind it the buffers of both ports fill to the last beat.
+TYPED_TEST(MoverCopy, BuffersFillBehindAWriteThatIsNotTaken) {
+  covers("contract.dma.copy");
+  std::mt19937_64 random(12);
+  TypeParam bench;
+  MoverReference reference = make_world(bench, random);
+  ASSERT_TRUE(bench.finish());
+  bench.host.refuse_w = true;
+  Op fill;
+  fill.kind = OpKind::Fill;
+  fill.pattern = {1, 2, 3};
+  fill.dst_space = dma::space::LOGICAL;
+  fill.dst = kLogicalBase + kTarget;
+  fill.bytes = 4096;
+  bench.push(fill);
+  reference.run(fill);
+  // Reads are in order: what fits in VRAM's buffer, then twice as much as fits in the host's.
+  constexpr std::uint64_t kBuffer = TypeParam::kBytes == 8 ? 512 : 256;  // beats
+  for (const bool from_host : {false, true}) {
+    const std::uint64_t bytes = (from_host ? 2 : 1) * kBuffer * TypeParam::kBytes;
+    for (std::uint64_t at = 0; at < bytes; at += 4096) {
+      Op op = fill;
+      op.kind = OpKind::Copy;
+      op.pattern.clear();
+      op.src_space = from_host ? dma::space::LOGICAL : dma::space::VRAM;
+      op.src = sources_of(op.src_space) + at;
+      op.dst_space = dma::space::VRAM;
+      op.dst = kTarget + at + (from_host ? 0x1'0000 : 0);
+      op.bytes = std::min<std::uint64_t>(4096, bytes - at);
+      bench.push(op);
+      reference.run(op);
+    }
+  }
+  bench.run(3000);
+  EXPECT_EQ(bench.done_vram, 0U);
+  for (const AxiMemory* port : {&bench.host, &bench.vram}) {
+    EXPECT_EQ(std::count_if(port->log.begin(), port->log.end(),
+                            [](const BusEvent& e) { return e.kind == BusEvent::Kind::R; }),
+              kBuffer);
+  }
+  bench.host.refuse_w = false;
+  ASSERT_TRUE(bench.finish());
+  expect_world(bench, reference);
+}
+
+// No write is answered: as many bursts go out as can wait for their answers, and no more.
+TYPED_TEST(MoverCopy, UnansweredWritesReachTheirLimit) {
+  covers("contract.dma.copy");
+  for (const unsigned space : {dma::space::VRAM, dma::space::LOGICAL}) {
+    SCOPED_TRACE(space);
+    std::mt19937_64 random(13);
+    TypeParam bench;
+    MoverReference reference = make_world(bench, random);
+    ASSERT_TRUE(bench.finish());
+    AxiMemory& port = bench.memory(space);
+    port.silent = [](bool write, unsigned, std::uint64_t) { return write; };
+    port.log.clear();
+    constexpr unsigned kLimit = std::max(TypeParam::kReads, 64U);
+    for (unsigned i = 0; i < kLimit + 10; ++i) {
+      Op op;
+      op.kind = OpKind::Fill;
+      op.pattern = {static_cast<std::uint8_t>(i)};
+      op.dst_space = space;
+      op.dst = targets_of(space) + 64ULL * i;
+      op.bytes = 1;
+      bench.push(op);
+      reference.run(op);
+    }
+    bench.run(10 * kLimit);
+    const auto sent = std::count_if(port.log.begin(), port.log.end(),
+                                    [](const BusEvent& e) { return e.kind == BusEvent::Kind::Aw; });
+    EXPECT_EQ(sent, kLimit);
+    port.silent = nullptr;
+    ASSERT_TRUE(bench.finish());
+    expect_world(bench, reference);
+  }
 }
 
 }  // namespace

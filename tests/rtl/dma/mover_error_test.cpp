@@ -144,6 +144,7 @@ TYPED_TEST(MoverError, AperturePages) {
       {kA, kA, kEndOfSources - 0x20, kEndOfTargets - 0x10, 0x30, kTargetOperand, kEndOfTargets, 0x10},
       {kA, kA, kEndOfSources + 1, kEnd + 2, 0x30, kSourceOperand, kEndOfSources + 1, 0},
       {kA, kA, kApertureSources, kEnd + 2, 0x30, kTargetOperand, kEnd + 2, 0},
+      {kA, kA, kEnd + 1, kEnd + 2, 0x30, kSourceOperand, kEnd + 1, 0},
   };
   unsigned index = 100;
   for (const ApertureCase& c : cases) {
@@ -183,6 +184,7 @@ TYPED_TEST(MoverError, RowsBeyondTheirSpace) {
       {kV, kL, kSource, kLogicalEnd - 0x300 - 49, 64, 0x100, kTargetOperand, 3},
       {kVirtual, kL, kVirtualEnd - 0x100 - 49, kLogicalBase + kTarget, 0x100, 64, kSourceOperand, 1},
       {kV, kVirtual, kSource, 0xffff'ffff'ffff'fff0, 64, 64, kTargetOperand, 0},
+      {kV, kL, kVramEnd - 0x100 - 49, kLogicalEnd - 0x100 - 49, 0x100, 0x100, kSourceOperand, 1},
   };
   for (const Case& c : cases) {
     std::mt19937_64 random(1);
