@@ -17,10 +17,7 @@ module gpu_dmar_points #(
     input logic [NumAdapters-1:0] r,
     input logic [NumAdapters-1:0] b,
     input logic [NumAdapters-1:0] hints,
-    input logic [NumAdapters-1:0] gpu_write,
-    input logic [NumAdapters-1:0] gpu_read,
     input logic iommu_write,
-    input logic iommu_read,
     input logic fault,
     input logic bad_answer,
     input logic virtual_request
@@ -47,10 +44,6 @@ module gpu_dmar_points #(
       c_several_hints: cover (several(hints));
       c_hint_beside_request_of_another: cover ((hints & ~ar) != '0 && (ar & ~hints) != '0);
       c_virtual_request: cover (virtual_request);
-      // registers
-      c_both_pages_written: cover (iommu_write && gpu_write != '0);
-      c_both_pages_read: cover (iommu_read && gpu_read != '0);
-      c_several_adapters_written: cover (several(gpu_write));
       // the reset of an adapter
       c_reset_while_another_works: cover (busy != '0 && ((ar | aw) & ~busy) != '0);
       c_several_reset: cover (several(busy));
@@ -66,7 +59,6 @@ module gpu_dmar_points #(
       c_write_waits_while_quiesced: cover (iommu_quiesced_o && aw != '0);
       c_iommu_reset_with_requests: cover (!iommu_rst_ni && (ar | aw) != '0);
       c_iommu_reset_while_one_resets: cover (!iommu_rst_ni && busy != '0);
-      c_access_while_quiesced: cover (iommu_quiesced_o && (iommu_write || iommu_read));
     end
   end
 endmodule
@@ -74,6 +66,5 @@ endmodule
 bind gpu_dmar gpu_dmar_points #(.NumAdapters(NumAdapters)) i_points (
     .clk_i, .rst_ni, .iommu_rst_ni, .iommu_quiesce_i, .iommu_quiesced_o, .iommu_idle_o, .adapter_rst_ni,
     .busy(adapter_busy_o), .ar(req_arvalid), .aw(req_awvalid), .ar_taken(req_arvalid & req_arready),
-    .r(req_rvalid & req_rready), .b(req_bvalid & req_bready), .hints(hint_valid), .gpu_write(s_axil_gpu_awvalid_i),
-    .gpu_read(s_axil_gpu_arvalid_i), .iommu_write(s_axil_iommu_awvalid_i), .iommu_read(s_axil_iommu_arvalid_i),
-    .fault(probe_fault_o), .bad_answer(req_rresp[1:0] != 2'b00), .virtual_request(req_arvalid[0] && req_aruser[2]));
+    .r(req_rvalid & req_rready), .b(req_bvalid & req_bready), .hints(hint_valid),
+    .iommu_write(s_axil_iommu_awvalid_i), .fault(probe_fault_o), .bad_answer(req_rresp[1:0] != 2'b00), .virtual_request(req_arvalid[0] && req_aruser[2]));

@@ -262,5 +262,73 @@ TEST_F(AdapterReset, WarmResetOfTheMachineUnderTraffic) {
   }
 }
 
+// Both adapters are reset, one a while after the other, and the first one comes back first, or last.
+TEST_F(AdapterReset, BothAtEveryDistance) {
+  covers("contract.dma.reset", "vtd.drain");
+  sim::Board& board = machine().board();
+  for (unsigned offset = 0; offset < 300; offset += 7) {
+    SCOPED_TRACE(testing::Message() << "offset " << offset);
+    const unsigned first = offset % 2, last = offset % 3 == 0 ? first : 1 - first;
+    for (unsigned n = 0; n < 2; ++n) {
+      clear_targets(n);
+      work(n, 0xD000 + offset);
+    }
+    p.time->wait(offset);
+    board.hold_adapter_reset(first, true);
+    p.time->wait(offset % 40);
+    board.hold_adapter_reset(1 - first, true);
+    p.time->wait(1 + offset % 5);
+    board.hold_adapter_reset(1 - last, false);
+    p.time->wait(offset % 11);
+    board.hold_adapter_reset(last, false);
+    ASSERT_TRUE(p.time->wait_until([&] { return !board.adapter_busy(0) && !board.adapter_busy(1); }, 5000));
+    ASSERT_TRUE(p.time->wait_until([&] { return board.idle(); }, 5000));
+    for (unsigned n = 0; n < 2; ++n) {
+      EXPECT_EQ(p.functions[n].bar0->read32(dma::CFG_COMMAND::kOffset), 0U);
+      clear_targets(n);
+      work(n, 0xD800 + offset);
+    }
+    for (unsigned n = 0; n < 2; ++n) expect_done(n, 0xD800 + offset);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+// An adapter is reset while the unit comes to rest, rests, and is reset: what the adapter had shown still
+// goes out when the unit is set up again, and then its reset ends.
+TEST_F(AdapterReset, OneWhileTheIommuRests) {
+  covers("contract.dma.reset", "vtd.registers.quiesce");
+  sim::Board& board = machine().board();
+  for (unsigned offset = 0; offset < 400; offset += 9) {
+    SCOPED_TRACE(testing::Message() << "offset " << offset);
+    const std::uint64_t value = 0xC000 + offset;
+    for (unsigned n = 0; n < 2; ++n) {
+      clear_targets(n);
+      work(n, value);
+    }
+    p.time->wait(offset);
+    const bool before = offset % 2 == 0;  // in reset before the unit comes to rest, or only then
+    if (before) board.hold_adapter_reset(0, true);
+    board.quiesce_iommu(true);
+    ASSERT_TRUE(p.time->wait_until([&] { return board.iommu_quiesced(); }, 5000));
+    board.hold_adapter_reset(0, true);
+    board.hold_iommu_reset(true);
+    p.time->wait(1 + offset % 3);
+    board.hold_iommu_reset(false);
+    p.time->wait(1);
+    board.quiesce_iommu(false);
+    p.time->wait(20);
+    EXPECT_TRUE(board.adapter_busy(0));
+    board.hold_adapter_reset(0, false);
+    unit->restore();
+    ASSERT_TRUE(p.time->wait_until([&] { return !board.adapter_busy(0); }, 5000));
+    expect_done(1, value);
+    ASSERT_TRUE(p.time->wait_until([&] { return board.idle(); }, 5000));
+    clear_targets(0);
+    work(0, value + 1);
+    expect_done(0, value + 1);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
 }  // namespace
 }  // namespace gpudmar::test
