@@ -36,7 +36,6 @@ module dma_decode_points (
     input logic op_full_i,
     input logic retire_full_i,
     input logic all_retired_i,
-    input logic single_busy_i,
     input logic hold_i,
     input logic link_busy_i,
     input logic rewind_i,
@@ -58,7 +57,6 @@ module dma_decode_points (
       c_at_the_last_index: cover (accept_o && wraps);
       // held back
       c_fence_for_what_is_before: cover (valid_i && ready && !wrong && single && !all_retired_i);
-      c_signal_for_a_signal: cover (valid_i && ready && !wrong && single && all_retired_i && single_busy_i);
       c_link_for_a_link: cover (valid_i && ready && !wrong && link && link_busy_i);
       c_nop_passes_full_datapath: cover (accept_o && nop && op_full_i);
       c_held_by_fence_or_wait: cover (valid_i && run_i && hold_i);
@@ -103,5 +101,5 @@ bind dma_decode dma_decode_points i_points (
     .ring_vram(ring_space_i == dma_pkg::SPACE_VRAM), .ring_idle_i, .pending_o,
     .first_segment(base_i == ring_base_i), .single(class_i.single), .wait_(class_i.wait_), .link(class_i.link),
     .op(class_i.op), .nop(class_i.nop), .payload(class_i.payload), .fence(class_i.fence), .op_full_i, .retire_full_i,
-    .all_retired_i, .single_busy_i, .hold_i, .link_busy_i, .rewind_i, .rewinds(rewind_index_i != index_q),
+    .all_retired_i, .hold_i, .link_busy_i, .rewind_i, .rewinds(rewind_index_i != index_q),
     .to_zero(rewind_index_i == 16'd0), .wraps(index_q == ring_mask_i), .late_half(bad_offset_i != 6'd0));

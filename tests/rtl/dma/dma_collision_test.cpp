@@ -88,16 +88,19 @@ TYPED_TEST(DmaCollision, ChannelsAreClearedAsOneRaises) {
 // Only the bits that are written are cleared.
 TYPED_TEST(DmaCollision, OtherChannelsStayAsTheyRaise) {
   covers("contract.dma.fence");
-  for (unsigned offset = 0; offset < this->kOffsets; ++offset) {
-    SCOPED_TRACE(offset);
-    TypeParam bench;
-    this->first_cause(bench, false, 3);
-    this->second_cause(bench, false);
-    bench.run(offset);
-    bench.write32(dma::INT_CHANNELS::kOffset, 2);
-    this->settle(bench);
-    EXPECT_EQ(bench.read32(dma::INT_CHANNELS::kOffset), 1U);
-    EXPECT_EQ(this->status(bench), 1U);
+  for (const bool channels : {false, true}) {
+    for (unsigned offset = 0; offset < this->kOffsets; ++offset) {
+      SCOPED_TRACE(fmt::format("channels {} offset {}", channels, offset));
+      TypeParam bench;
+      this->first_cause(bench, false, 3);
+      this->second_cause(bench, false);
+      bench.run(offset);
+      bench.write32(channels ? dma::INT_CHANNELS::kOffset : dma::INT_STATUS::kOffset, 2);
+      this->settle(bench);
+      EXPECT_EQ(bench.read32(dma::INT_CHANNELS::kOffset), channels ? 1U : 3U);
+      EXPECT_EQ(this->status(bench), 1U);
+      EXPECT_EQ(this->messages(bench), 1U);
+    }
   }
 }
 
@@ -218,7 +221,7 @@ TYPED_TEST(DmaCollision, MessageIsMovedAsItIsDue) {
 TYPED_TEST(DmaCollision, TwoChannelsRaiseAtOnce) {
   covers("contract.dma.fence");
   for (const unsigned errors : {0U, 1U, 2U, 3U}) {  // bit n: channel n stops on an error, else a fence
-    for (unsigned latency = 1; latency < 24; ++latency) {
+    for (unsigned latency = 1; latency < 40; ++latency) {
       SCOPED_TRACE(fmt::format("errors {} latency {}", errors, latency));
       TypeParam bench;
       bench.host.timing.read_latency = bench.host.timing.write_latency = latency;
@@ -534,6 +537,23 @@ TYPED_TEST(DmaCollision, RingIsFrozenFromTheDoorbellOn) {
   EXPECT_EQ(bench.read64(dma::CH_RING_BASE::kOffset), kRing);
   EXPECT_EQ(dma::CH_RING_CFG::SIZE_LOG2.get(bench.read32(dma::CH_RING_CFG::kOffset)), 4U);
   EXPECT_EQ(bench.read32(dma::CH_RING_SEG::kOffset), 0U);
+}
+
+// RESUME, and a doorbell in the cycle in which it is done.
+TYPED_TEST(DmaCollision, DoorbellBehindResume) {
+  covers("contract.dma.doorbell");
+  TypeParam bench;
+  bench.start(kVram, kRing, 4);
+  bench.push(this->bad());
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_error());
+  bench.place(kVram, kRing, Descriptor::nop());
+  bench.push(Descriptor::fence(kVram, kFence, 5, false));
+  ASSERT_EQ(bench.write_all({{dma::CH_CTRL::kOffset, 1 | kResume}, {dma::CH_TAIL::kOffset, 2}}, 100, 100),
+            2U);
+  ASSERT_TRUE(bench.wait_idle(300));
+  EXPECT_EQ(bench.head(), 2U);
+  EXPECT_EQ(bench.vram.memory.get64(kFence), 5U);
 }
 
 }  // namespace

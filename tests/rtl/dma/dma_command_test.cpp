@@ -481,11 +481,13 @@ TYPED_TEST(DmaCommand, WriteBackOfAnErrorFails) {
 TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
   covers("contract.dma.queued");
   constexpr unsigned kMost = 2 * (TypeParam::kReads > 64 ? TypeParam::kReads : 64);
-  for (const bool reset : {false, true}) {
-    SCOPED_TRACE(reset);
+  enum class End { Descriptor, Segment, Reset };  // what comes behind as many as can wait
+  for (const End end : {End::Descriptor, End::Segment, End::Reset}) {
+    SCOPED_TRACE(static_cast<int>(end));
     TypeParam bench;
     bench.host.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
     bench.start(kVram, 0x10'0000, 11);
+    if (end == End::Segment) bench.write32(dma::CH_RING_SEG::kOffset, kMost);
     bench.push(Descriptor::copy(kLogical, 0x5000, kVram, 0x6000, 8));
     for (unsigned i = 1; i < kMost; ++i) bench.push(Descriptor::nop());
     bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99).with(dma::descriptor::TAG, 0x77));
@@ -494,7 +496,7 @@ TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
     bench.run(10 * kMost);
     EXPECT_EQ(bench.head(), 0U);
     EXPECT_FALSE(bench.error());
-    if (reset) {
+    if (end == End::Reset) {
       bench.write32(dma::CH_CTRL::kOffset, 3);
       bench.host.silent = nullptr;
       ASSERT_TRUE(bench.wait("the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == 1; }));
@@ -505,11 +507,34 @@ TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
     bench.host.silent = nullptr;
     ASSERT_TRUE(bench.wait_error());
     EXPECT_EQ(bench.head(), kMost);
+    if (end == End::Segment) {
+      EXPECT_EQ(error_code(bench), dma::error::BAD_LINK);
+      continue;
+    }
     EXPECT_EQ(bench.read64(dma::CH_ERR_TAG::kOffset), 0x77U);
     ASSERT_TRUE(bench.command(kSkip));
     ASSERT_TRUE(bench.wait_idle());
     EXPECT_EQ(bench.head(), kMost + 2);
   }
+}
+
+// The last index of the ring is refused, and skipped: the ring goes on at its beginning.
+TYPED_TEST(DmaCommand, SkipAtTheEndOfTheRing) {
+  covers("contract.dma.commands");
+  TypeParam bench;
+  bench.start(kVram, 0x1'0000, 2);
+  for (unsigned i = 0; i < 3; ++i) bench.push(Descriptor::nop());
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle());
+  bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99));
+  bench.push(Descriptor::fence(kVram, 0x9000, 4, false));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_error());
+  EXPECT_EQ(bench.head(), 3U);
+  ASSERT_TRUE(bench.command(kSkip));
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(bench.head(), 1U);
+  EXPECT_EQ(bench.vram.memory.get64(0x9000), 4U);
 }
 
 }  // namespace

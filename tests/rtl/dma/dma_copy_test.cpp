@@ -295,5 +295,32 @@ TYPED_TEST(DmaCopy, FourGibibytesStartAndReset) {
   EXPECT_TRUE(bench.idle());
 }
 
+// Long copies of all channels and no answer: a port has Window beats to come, and a burst beyond that at
+// most.
+TYPED_TEST(DmaCopy, BeatsToComeReachTheWindow) {
+  covers("contract.dma.queued");
+  constexpr unsigned kWindow = 2 * 256;
+  TypeParam bench;
+  bench.vram.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
+  for (unsigned ch = 0; ch < TypeParam::kChannels; ++ch) {
+    bench.start(dma::space::LOGICAL, kHostBase + ch * 0x10'0000, 4, 0, ch);
+    // Bursts that do not divide the window.
+    bench.push(Descriptor::copy(dma::space::VRAM, kSources + ch * 0x10'0000 + 5 * TypeParam::kBytes,
+                                dma::space::LOGICAL, kHostBase + 0x4000'0000 + ch * 0x10'0000, 0x8000),
+               ch);
+    bench.doorbell(ch);
+  }
+  bench.run(3000);
+  std::uint64_t beats = 0;
+  for (const BusEvent& e : bench.vram.log) beats += e.kind == BusEvent::Kind::Ar ? e.len + 1 : 0;
+  EXPECT_GE(beats, kWindow);
+  EXPECT_LT(beats, kWindow + TypeParam::kMaxBurst);
+  bench.vram.silent = nullptr;
+  for (unsigned ch = 0; ch < TypeParam::kChannels; ++ch) {
+    ASSERT_TRUE(bench.wait_idle(20'000, ch));
+    EXPECT_EQ(bench.head(ch), 1U);
+  }
+}
+
 }  // namespace
 }  // namespace gpudmar::test

@@ -474,5 +474,24 @@ TYPED_TEST(DmaSilence, MessageIsAnsweredAsItsTimeIsOver) {
   }
 }
 
+// A message that was shown is not taken back by QUIESCE; QUIET waits for it.
+TYPED_TEST(DmaSilence, QuiesceBesideAMessageThatIsShown) {
+  covers("contract.dma.quiesce");
+  TypeParam bench;
+  bench.host.refuse_aw = true;
+  bench.start(kVram, kRing, 4);
+  bench.push(Descriptor::fence(kVram, 0x8000, 1, true));
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait_idle(1000));
+  bench.run(10);
+  bench.write32(dma::QUIESCE::kOffset, 1);
+  bench.run(100);
+  EXPECT_EQ(bench.read32(dma::QUIESCE::kOffset), 1U);
+  bench.host.refuse_aw = false;
+  ASSERT_TRUE(bench.wait(
+      "QUIET", [&] { return bench.read32(dma::QUIESCE::kOffset) == 3; }, 100));
+  EXPECT_EQ(events(bench.host, Kind::B, kIdMsi).size(), 1U);
+}
+
 }  // namespace
 }  // namespace gpudmar::test

@@ -466,12 +466,34 @@ TYPED_TEST(DmaSync, LaterSegmentEndsWithoutALink) {
   bench.push(Descriptor::nop());
   bench.push(Descriptor::link(kLogical, 0x7000, 2));
   bench.place(kLogical, 0x7000, Descriptor::nop());
-  bench.place(kLogical, 0x7040, Descriptor::nop());
+  bench.vram.timing.write_latency = 60;
+  bench.place(kLogical, 0x7040, Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 8));
   bench.write32(dma::CH_TAIL::kOffset, 8);
   ASSERT_TRUE(bench.wait_error(0, 1000));
   EXPECT_EQ(bench.head(), 4U);
   EXPECT_EQ(error_code(bench), dma::error::BAD_LINK);
   EXPECT_EQ(bench.read64(dma::CH_ERR_ADDR::kOffset), 0x7080U);
+}
+
+// Operations, descriptors and polls want the same port, which takes few requests: all of them get on.
+TYPED_TEST(DmaSync, PollsBesideReadsAndDescriptors) {
+  covers("contract.dma.sem");
+  TypeParam bench(5);
+  bench.host.timing.ready_percent = 15;
+  bench.start(kLogical, kRing, 6);
+  for (unsigned i = 0; i < 8192; i += 8) bench.host.memory.set64(0x10'0000 + i, 0x100 + i);
+  bench.push(Descriptor::copy(kLogical, 0x10'0000, kVram, 0x20'0000, 8192));
+  bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
+  for (unsigned i = 0; i < 50; ++i) bench.push(Descriptor::nop());
+  bench.doorbell();
+  ASSERT_TRUE(bench.wait(
+      "the copy", [&] { return bench.head() == 1; }, 20'000));
+  EXPECT_GT(events(bench.host, Kind::Ar, kIdSem).size(), 1U) << "polls wait for the copy";
+  EXPECT_EQ(dma::CH_STATUS::WAITING.get(bench.status()), 1U);
+  bench.host.memory.set64(kSem, 1);
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(bench.head(), 52U);
+  for (unsigned i = 0; i < 8192; i += 8) ASSERT_EQ(bench.vram.memory.get64(0x20'0000 + i), 0x100 + i);
 }
 
 }  // namespace
