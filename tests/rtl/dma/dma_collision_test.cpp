@@ -333,8 +333,8 @@ TYPED_TEST(DmaCollision, InterruptIsAddedAsTheTimeIsOver) {
 // What is written around the end of a reset: it ends, and the channel works.
 TYPED_TEST(DmaCollision, CommandsAroundTheEndOfAReset) {
   covers("contract.dma.reset");
-  enum class What { Doorbell, Reset, Disable, Resume };
-  for (const What what : {What::Doorbell, What::Reset, What::Disable, What::Resume}) {
+  enum class What { kDoorbell, kReset, kDisable, kResume };
+  for (const What what : {What::kDoorbell, What::kReset, What::kDisable, What::kResume}) {
     for (unsigned offset = 0; offset < 50; ++offset) {
       SCOPED_TRACE(fmt::format("command {} offset {}", static_cast<int>(what), offset));
       TypeParam bench;
@@ -347,20 +347,20 @@ TYPED_TEST(DmaCollision, CommandsAroundTheEndOfAReset) {
       bench.write32(dma::CH_CTRL::kOffset, 1 | kReset);
       bench.run(offset);
       switch (what) {
-        case What::Doorbell:
+        case What::kDoorbell:
           bench.write32(dma::CH_TAIL::kOffset, 1);
           break;
-        case What::Reset:
+        case What::kReset:
           bench.write32(dma::CH_CTRL::kOffset, 1 | kReset);
           break;
-        case What::Disable:
+        case What::kDisable:
           bench.write32(dma::CH_CTRL::kOffset, 0);
           break;
-        case What::Resume:
+        case What::kResume:
           bench.write32(dma::CH_CTRL::kOffset, 1 | kResume);
           break;
       }
-      const std::uint32_t enable = what == What::Disable ? 0 : 1;
+      const std::uint32_t enable = what == What::kDisable ? 0 : 1;
       ASSERT_TRUE(bench.wait(
           "the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == enable; }, 200));
       ASSERT_TRUE(bench.wait_idle(300));
@@ -368,7 +368,7 @@ TYPED_TEST(DmaCollision, CommandsAroundTheEndOfAReset) {
       // A doorbell is lost, or it counts.
       const std::uint32_t tail = bench.read32(dma::CH_TAIL::kOffset);
       EXPECT_EQ(bench.head(), tail);
-      EXPECT_LE(tail, what == What::Doorbell ? 1U : 0U);
+      EXPECT_LE(tail, what == What::kDoorbell ? 1U : 0U);
       bench.write32(dma::CH_CTRL::kOffset, 1);
       bench.vram.memory.set64(0x6000, 0);
       bench.place(kLogical, kRing + tail * 64, Descriptor::copy(kVram, 0x5000, kVram, 0x6000, 8));
@@ -383,9 +383,9 @@ TYPED_TEST(DmaCollision, CommandsAroundTheEndOfAReset) {
 // What is written around an error: it is reported or was not come to, and the ring goes on behind it.
 TYPED_TEST(DmaCollision, CommandsAroundAnError) {
   covers("contract.dma.commands");
-  enum class What { Doorbell, Disable, Reset, Resume };
+  enum class What { kDoorbell, kDisable, kReset, kResume };
   for (const bool read : {false, true}) {  // the source of a copy, or the descriptor
-    for (const What what : {What::Doorbell, What::Disable, What::Reset, What::Resume}) {
+    for (const What what : {What::kDoorbell, What::kDisable, What::kReset, What::kResume}) {
       for (unsigned offset = 0; offset < 30; ++offset) {
         SCOPED_TRACE(fmt::format("read {} command {} offset {}", read, static_cast<int>(what), offset));
         TypeParam bench;
@@ -396,28 +396,28 @@ TYPED_TEST(DmaCollision, CommandsAroundAnError) {
         bench.write32(dma::CH_TAIL::kOffset, 1);
         bench.run(offset);
         switch (what) {
-          case What::Doorbell:
+          case What::kDoorbell:
             bench.doorbell();
             break;
-          case What::Disable:
+          case What::kDisable:
             bench.write32(dma::CH_CTRL::kOffset, 0);
             break;
-          case What::Reset:
+          case What::kReset:
             bench.write32(dma::CH_CTRL::kOffset, 1 | kReset);
             break;
-          case What::Resume:  // ignored before the error; behind it the same error comes again
+          case What::kResume:  // ignored before the error; behind it the same error comes again
             bench.write32(dma::CH_CTRL::kOffset, 1 | kResume);
             break;
         }
         bench.run(60);
         ASSERT_TRUE(bench.wait_idle(300));
         EXPECT_EQ(bench.head(), 0U);
-        if (what == What::Reset) {
+        if (what == What::kReset) {
           EXPECT_FALSE(bench.error());
-        } else if (what == What::Disable) {
+        } else if (what == What::kDisable) {
           bench.write32(dma::CH_CTRL::kOffset, 1);
         }
-        if (what != What::Reset) {
+        if (what != What::kReset) {
           ASSERT_TRUE(bench.wait_error(0, 300));
           EXPECT_EQ(error_code(bench), read ? dma::error::READ : dma::error::BAD_OPCODE);
           EXPECT_EQ(this->status(bench), 2U);
@@ -425,7 +425,7 @@ TYPED_TEST(DmaCollision, CommandsAroundAnError) {
         // Repaired, all of it runs.
         bench.vram.read_errors.clear();
         bench.place(kVram, kRing, Descriptor::nop());
-        if (what != What::Reset) {
+        if (what != What::kReset) {
           ASSERT_TRUE(bench.command(kResume));
         }
         bench.doorbell();

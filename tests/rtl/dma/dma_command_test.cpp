@@ -481,13 +481,13 @@ TYPED_TEST(DmaCommand, WriteBackOfAnErrorFails) {
 TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
   covers("contract.dma.queued");
   constexpr unsigned kMost = 2 * (TypeParam::kReads > 64 ? TypeParam::kReads : 64);
-  enum class End { Descriptor, Segment, Reset };  // what comes behind as many as can wait
-  for (const End end : {End::Descriptor, End::Segment, End::Reset}) {
+  enum class End { kDescriptor, kSegment, kReset };  // what comes behind as many as can wait
+  for (const End end : {End::kDescriptor, End::kSegment, End::kReset}) {
     SCOPED_TRACE(static_cast<int>(end));
     TypeParam bench;
     bench.host.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
     bench.start(kVram, 0x10'0000, 11);
-    if (end == End::Segment) bench.write32(dma::CH_RING_SEG::kOffset, kMost);
+    if (end == End::kSegment) bench.write32(dma::CH_RING_SEG::kOffset, kMost);
     bench.push(Descriptor::copy(kLogical, 0x5000, kVram, 0x6000, 8));
     for (unsigned i = 1; i < kMost; ++i) bench.push(Descriptor::nop());
     bench.push(Descriptor::nop().with(dma::descriptor::OPCODE, 0x99).with(dma::descriptor::TAG, 0x77));
@@ -496,7 +496,7 @@ TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
     bench.run(10 * kMost);
     EXPECT_EQ(bench.head(), 0U);
     EXPECT_FALSE(bench.error());
-    if (end == End::Reset) {
+    if (end == End::kReset) {
       bench.write32(dma::CH_CTRL::kOffset, 3);
       bench.host.silent = nullptr;
       ASSERT_TRUE(bench.wait("the reset", [&] { return bench.read32(dma::CH_CTRL::kOffset) == 1; }));
@@ -507,7 +507,7 @@ TYPED_TEST(DmaCommand, MoreThanCanWaitToRetire) {
     bench.host.silent = nullptr;
     ASSERT_TRUE(bench.wait_error());
     EXPECT_EQ(bench.head(), kMost);
-    if (end == End::Segment) {
+    if (end == End::kSegment) {
       EXPECT_EQ(error_code(bench), dma::error::BAD_LINK);
       continue;
     }

@@ -163,26 +163,26 @@ TYPED_TEST(DmaReset, EndsUnderPolling) {
 // it.
 TYPED_TEST(DmaReset, WhileAChannelRests) {
   covers("contract.dma.reset");
-  enum class State { Hung, Stopped, Resetting, Quiet };
-  for (const State state : {State::Hung, State::Stopped, State::Resetting, State::Quiet}) {
+  enum class State { kHung, kStopped, kResetting, kQuiet };
+  for (const State state : {State::kHung, State::kStopped, State::kResetting, State::kQuiet}) {
     SCOPED_TRACE(static_cast<int>(state));
     TypeParam bench(3);
     TestFixture::prepare(bench, 5, 100);
-    const bool silent = state == State::Hung || state == State::Resetting;
+    const bool silent = state == State::kHung || state == State::kResetting;
     bench.write32(dma::TIMEOUT::kOffset, 100);
     if (silent) bench.host.silent = [](bool write, unsigned id, std::uint64_t) { return !write && id == 0; };
-    if (state == State::Stopped) bench.host.read_errors[TestFixture::kHostSource] = 2;
+    if (state == State::kStopped) bench.host.read_errors[TestFixture::kHostSource] = 2;
     TestFixture::work(bench);
     switch (state) {
-      case State::Hung:
-      case State::Stopped:
+      case State::kHung:
+      case State::kStopped:
         ASSERT_TRUE(bench.wait_error(0, 1000));
         break;
-      case State::Resetting:
+      case State::kResetting:
         bench.run(40);
         bench.write32(dma::CH_CTRL::kOffset, 3);
         break;
-      case State::Quiet:
+      case State::kQuiet:
         bench.run(60);
         bench.write32(dma::QUIESCE::kOffset, 1);
         ASSERT_TRUE(bench.wait("QUIET", [&] { return bench.read32(dma::QUIESCE::kOffset) == 3; }));
