@@ -362,5 +362,38 @@ TYPED_TEST(MoverError, StopInAnyCycle) {
   }
 }
 
+// Nobody stops it: the burst under way ends without strobes by itself, and nothing behind it is written.
+TYPED_TEST(MoverError, AFailureIsEnoughOfAStop) {
+  covers("contract.dma.error.read");
+  constexpr unsigned kB = TypeParam::kBytes;
+  for (unsigned beat = 0; beat < 12; ++beat) {
+    SCOPED_TRACE(beat);
+    std::mt19937_64 random(beat);
+    TypeParam bench(beat + 1);
+    MoverReference reference = make_world(bench, random);
+    ASSERT_TRUE(bench.finish());
+    bench.stop_after_fail = false;
+    bench.host.log.clear();
+    bench.vram.read_errors[kSource + beat * kB] = kSlverr;
+    const Op op = copy(dma::space::VRAM, kSource, dma::space::LOGICAL, kLogicalBase + kTarget, 12 * kB);
+    bench.push(op);
+    bench.push(copy(dma::space::LOGICAL, kLogicalBase + kSource, dma::space::VRAM, kTarget + 0x8000, 300));
+    reference.run(op, std::uint64_t{beat} * kB);
+    bench.run(300);
+    ASSERT_EQ(bench.fails.size(), 1U);
+    expect_fail(bench.fails[0], 0, dma::error::READ, kSourceOperand, kSlverr, kSource + beat * kB);
+    std::uint64_t asked = 0, sent = 0;
+    for (const BusEvent& e : bench.host.log) {
+      if (e.kind == BusEvent::Kind::Aw) asked += e.len + 1;
+      if (e.kind == BusEvent::Kind::W) sent += 1;
+    }
+    EXPECT_EQ(sent, asked);
+    EXPECT_EQ(bench.done_vram, 0U);
+    bench.stop(true);
+    ASSERT_TRUE(bench.drain());
+    expect_world(bench, reference);
+  }
+}
+
 }  // namespace
 }  // namespace gpudmar::test
