@@ -253,11 +253,13 @@ module iommu_regs #(
 
   // ------------------------------------------------------------------ events (1.11)
   logic [31:0] fsts;
-  logic fault_event, fault_status, iwc_event, clear_iqe, fe_sent, ie_sent;
+  logic fault_event, fault_status, iwc_event, clear_iqe, clear_iwc, fe_sent, ie_sent;
   assign fsts = {16'd0, ppf_i ? fri_i : 8'd0, 3'd0, iqe_q, 2'd0, ppf_i, pfo_i};
   assign fault_status = pfo_i | ppf_i | iqe_q;
   assign fault_event = (ppf_rise_i | iq_error_i) & ~fault_status;
-  assign iwc_event = iwc_i & ~iwc_q;
+  // One that comes in the cycle that clears IWC is new: it would stand without a message, and so would all behind it.
+  assign clear_iwc = whi & (wq == 9'(vtd_pkg::ICS_OFFSET >> 3)) & wdata[32];
+  assign iwc_event = iwc_i & (~iwc_q | clear_iwc);
   assign clear_iqe = whi & (wq == 9'(vtd_pkg::FSTS_OFFSET >> 3)) & wdata[32+4];
   assign clear_pfo_o = whi & (wq == 9'(vtd_pkg::FSTS_OFFSET >> 3)) & wdata[32+0];
   assign msg_valid_o = {ie_ip_q & ~ie_im_q, fe_ip_q & ~fe_im_q};
@@ -292,7 +294,7 @@ module iommu_regs #(
       iqei_q <= '0;
     end else if (rst_ni) begin
       if (iwc_i) iwc_q <= 1'b1;
-      else if (whi && wq == 9'(vtd_pkg::ICS_OFFSET >> 3) && wdata[32]) iwc_q <= 1'b0;
+      else if (clear_iwc) iwc_q <= 1'b0;
       if (iq_error_i) begin
         iqe_q <= 1'b1;
         iqei_q <= iq_error_code_i;

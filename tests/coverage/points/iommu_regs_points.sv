@@ -83,7 +83,7 @@ endmodule
 bind iommu_regs iommu_regs_points i_points (
     .clk_i, .rst_ni, .g_state_q, .g_drain_q, .g_start, .drained, .root_now, .want_te_q, .te_q, .want_qie_q, .qie_q,
     .iq_idle_i, .fault_event, .fe_sent, .fe_im_q, .fe_ip_q, .iwc_event, .ie_sent, .ie_im_q, .ie_ip_q, .iwc_i,
-    .clears_iwc(whi && wq == 9'(vtd_pkg::ICS_OFFSET >> 3) && wdata[32]), .iq_error_i, .clear_iqe, .clear_pfo_o,
+    .clears_iwc(clear_iwc), .iq_error_i, .clear_iqe, .clear_pfo_o,
     .pfo_i, .ppf_rise_i, .doorbell(wlo && wq == 9'(vtd_pkg::IQT_OFFSET >> 3)), .moves_queue(iq_base_reset_o),
     .unmasks(wlo && wq == 9'(vtd_pkg::FECTL_OFFSET >> 3) && !wdata[31]), .iqe_q, .wr,
     .rd(s_axil_arvalid_i && s_axil_arready_o), .cutoff(cutoff_i != '0), .cutoff_cleared(cutoff_clear_o != '0),

@@ -207,5 +207,65 @@ TEST_F(Events, AMessageOfARequesterPassesUntranslatedWithTranslationOff) {
   EXPECT_EQ(bench.messages[0].data, 0x42424242U);
 }
 
+// IWC is cleared at every distance from the wait that sets it again: it stands exactly when that wait came
+// with or behind the clearing, and then it has its own message.
+TEST_F(Events, WaitAndClearAtEveryDistance) {
+  covers("vtd.event.invalidation", "vtd.wait.interrupt");
+  bench.write_register(kIectl, 0, 4);
+  unsigned set = 0;
+  for (unsigned offset = 0; offset < 70; ++offset) {
+    SCOPED_TRACE(testing::Message() << "offset " << offset);
+    bench.write_register(kIcs, 1, 4);
+    wait_with_interrupt();
+    settle_messages();
+    const std::size_t before = bench.messages.size();
+    bench.push_wait(true);
+    bench.ring();
+    bench.run(offset);
+    bench.write_register(kIcs, 1, 4);
+    bench.run(150);
+    ASSERT_EQ(bench.messages.size() - before, status(kIcs));
+    set += status(kIcs);
+  }
+  EXPECT_GT(set, 0U);
+  EXPECT_LT(set, 70U);
+}
+
+// The only record is cleared at every distance from the next fault: that one stands, and has a message unless
+// it came before the clearing.
+TEST_F(Events, FaultAndLastClearAtEveryDistance) {
+  covers("vtd.event.fault");
+  bench.write_register(kFectl, 0, 4);
+  unsigned told = 0;
+  bool came_before = false;
+  for (unsigned offset = 0; offset < 150; ++offset) {
+    SCOPED_TRACE(testing::Message() << "offset " << offset);
+    const unsigned first = 2 * offset % 8;
+    bench.flush_global();
+    ASSERT_TRUE(bench.invalidate());
+    fault();
+    settle_messages();
+    const std::size_t before = bench.messages.size();
+    bench.read(1, 2, kIova + 3 * 4096ULL, 1, 5, 0);
+    bench.run(offset);
+    clear_record(first);
+    ASSERT_TRUE(bench.settle());
+    settle_messages();
+    EXPECT_EQ(status() & kPpf, kPpf);
+    const std::size_t sent = bench.messages.size() - before;
+    ASSERT_LE(sent, 1U);
+    told += static_cast<unsigned>(sent);
+    // The earlier the clearing, the likelier a message: it never comes back.
+    EXPECT_FALSE(came_before && sent == 1);
+    came_before = sent == 0;
+    // Told anew, it is the first.
+    EXPECT_EQ(status() >> 8 & 0xFF, sent == 1 ? first + 1 : first);
+    clear_record(first + 1);
+    ASSERT_EQ(status() & kPpf, 0U);
+  }
+  EXPECT_GT(told, 0U);
+  EXPECT_LT(told, 150U);
+}
+
 }  // namespace
 }  // namespace gpudmar::test
