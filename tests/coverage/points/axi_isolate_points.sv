@@ -19,8 +19,11 @@ module axi_isolate_points (
     input logic aw_begins,
     input logic ar_taken
 );
-  logic isolate_q, isolated, begins;
-  always_ff @(posedge clk_i) isolate_q <= isolate_i;
+  logic isolate_q, isolated, begins, aw_begins_q;
+  always_ff @(posedge clk_i) begin
+    isolate_q <= isolate_i;
+    aw_begins_q <= aw_begins;
+  end
   assign begins = isolate_i & ~isolate_q;
   assign isolated = isolate_i;
 
@@ -40,7 +43,7 @@ module axi_isolate_points (
       c_nothing_under_way: cover (isolated && drained_o);
       // in the cycle in which it begins
       c_begins_at_ar: cover (begins && ar_taken);
-      c_begins_at_aw: cover (begins && aw_begins);
+      c_begins_behind_aw: cover (begins && aw_begins_q);
       c_begins_at_w_last: cover (begins && w_done);
       c_begins_at_r_last: cover (begins && r_done);
       c_begins_at_b: cover (begins && b_done);

@@ -66,7 +66,10 @@ TYPED_TEST(DmaChannel, AllAtOnceEveryByteRight) {
     std::array<unsigned, TypeParam::kChannels> count{};
     for (unsigned ch = 0; ch < TypeParam::kChannels; ++ch) {
       bench.start(random() % 2 == 0 ? kVram : kLogical, this->ring_of(ch), 6, 3, ch);
-      bench.write32(bench.reg(dma::CH_CFG::kOffset, ch), static_cast<std::uint32_t>(random() % 4));
+      const std::uint64_t weight = random() % 4, high = random() % 2;
+      bench.write32(
+          bench.reg(dma::CH_CFG::kOffset, ch),
+          static_cast<std::uint32_t>(dma::CH_CFG::WEIGHT.put(weight) | dma::CH_CFG::HIGH.put(high)));
       count[ch] = this->work(bench, ch, 20, random, host, vram);
     }
     for (unsigned ch = 0; ch < TypeParam::kChannels; ++ch) bench.doorbell(ch);

@@ -407,8 +407,9 @@ TYPED_TEST(DmaCommand, WriteBackIsTurnedOffAtWork) {
   for (const std::uint32_t command : {0U, 2U}) {  // of CH_CTRL besides ENABLE: nothing, RESET
     for (unsigned offset = 0; offset < 60; ++offset) {
       SCOPED_TRACE(fmt::format("command {} offset {}", command, offset));
-      TypeParam bench;
+      TypeParam bench(offset + 2);
       bench.host.timing.write_latency = 15;
+      bench.host.timing.ready_percent = offset % 2 == 0 ? 100 : 30;
       bench.start(kVram, 0x1'0000, 6);
       write_back_to(bench, kLogical);
       ASSERT_TRUE(bench.wait_idle());

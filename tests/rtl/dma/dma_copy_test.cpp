@@ -322,5 +322,27 @@ TYPED_TEST(DmaCopy, BeatsToComeReachTheWindow) {
   }
 }
 
+// As many copies as the datapath takes wait for a device; NOPs among them do not wait for room there.
+TYPED_TEST(DmaCopy, NopsAmongCopiesThatWait) {
+  covers("contract.dma.queued");
+  TypeParam bench;
+  bench.host.silent = [](bool write, unsigned, std::uint64_t) { return !write; };
+  bench.start(dma::space::VRAM, 0x10'0000, 10);
+  constexpr unsigned kCopies = std::max(TypeParam::kReads, 64U) + 20;
+  for (unsigned i = 0; i < kCopies; ++i) {
+    bench.host.memory.set64(kHostBase + 64ULL * i, 0x100 + i);
+    bench.push(Descriptor::copy(dma::space::LOGICAL, kHostBase + 64ULL * i, dma::space::VRAM,
+                                0x40'0000 + 64 * i, 8));
+    bench.push(Descriptor::nop());
+  }
+  bench.doorbell();
+  bench.run(20 * kCopies);
+  EXPECT_EQ(bench.head(), 0U);
+  bench.host.silent = nullptr;
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_EQ(bench.head(), 2 * kCopies);
+  for (unsigned i = 0; i < kCopies; ++i) EXPECT_EQ(bench.vram.memory.get64(0x40'0000 + 64 * i), 0x100U + i);
+}
+
 }  // namespace
 }  // namespace gpudmar::test

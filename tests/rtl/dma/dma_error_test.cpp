@@ -455,8 +455,10 @@ TYPED_TEST(DmaError, ResetAtEveryPointOfAFailure) {
       bench.push(Descriptor::fence(kVram, 0x8000, 5, true));
       bench.doorbell();
       bench.run(offset);
-      this->works_again(bench);
+      ASSERT_TRUE(bench.reset_channel());
+      EXPECT_FALSE(bench.error());
       EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
+      this->works_again(bench);
     }
   }
 }

@@ -421,7 +421,10 @@ TYPED_TEST(DmaSync, LinkBeforeTheEndOfItsSegment) {
       bench.vram.timing.read_latency = bench.host.timing.read_latency = latency;
       bench.start(kVram, kRing, 5);
       bench.write32(dma::CH_RING_SEG::kOffset, 24);
-      for (unsigned i = 0; i < before; ++i) bench.push(Descriptor::nop());
+      // A fence before it holds it back until what is behind it has come.
+      if (before % 2 == 1) bench.vram.timing.write_latency = 50;
+      for (unsigned i = 0; i < before; ++i)
+        bench.push(before % 2 == 1 ? Descriptor::fence(kVram, 0x8010, i, false) : Descriptor::nop());
       bench.push(Descriptor::link(kLogical, 0x7000, 20));
       for (unsigned i = before + 1; i < 24; ++i)
         bench.push(Descriptor::fence(kVram, 0x8000, 0xbad, true));  // never
@@ -478,6 +481,19 @@ TYPED_TEST(DmaSync, LaterSegmentEndsWithoutALink) {
 // Operations, descriptors and polls want the same port, which takes few requests: all of them get on.
 TYPED_TEST(DmaSync, PollsBesideReadsAndDescriptors) {
   covers("contract.dma.sem");
+  {  // no copy first
+    TypeParam bench(6);
+    bench.host.timing.ready_percent = 15;
+    bench.start(kLogical, kRing, 6);
+    bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
+    for (unsigned i = 0; i < 60; ++i) bench.push(Descriptor::nop());
+    bench.doorbell();
+    bench.run(600);
+    EXPECT_EQ(bench.head(), 0U);
+    bench.host.memory.set64(kSem, 1);
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_EQ(bench.head(), 61U);
+  }
   TypeParam bench(5);
   bench.host.timing.ready_percent = 15;
   bench.start(kLogical, kRing, 6);
