@@ -229,8 +229,9 @@ module dma_channel #(
   logic [7:0] irq;
   dma_job_pkg::fail_t fence_fail_data, sem_fail, fence_late, sem_late, wb_late, late_fail;
 
+  // What stops the channel without an error yet is younger than a signal under way: that one still goes out.
   dma_fence u_fence (
-      .clk_i, .rst_ni, .stop_i(stop), .bus_master_i,
+      .clk_i, .rst_ni, .stop_i(reset | error), .bus_master_i,
       .start_i(single_start), .fence_i(class_.fence), .host_i(class_.dst_host), .pasid_valid_i(class_.dst_virtual),
       .pasid_i(desc.pasid), .addr_i(desc.dst), .value_i(class_.stamp ? timestamp_i : desc.src_slice),
       .interrupt_i(desc.interrupt), .index_i(index),

@@ -95,7 +95,8 @@ module dma_complete #(
       fail_d = 1'b1;
       fail_data_d = b_fail1_i;
     end
-    if (fence_fail_i && !fail_d) begin
+    // A fence, signal or timestamp is begun when everything before it has retired: nothing that failed is older.
+    if (fence_fail_i) begin
       fail_d = 1'b1;
       fail_data_d = fence_fail_data_i;
     end
@@ -125,7 +126,8 @@ module dma_complete #(
 
   assign stop_o = fail_q | refused | wait_bad | reset_i | error_q;
   assign latch = blame & drained_i & ~error_q & ~reset_i;
-  assign late = late_i & ~error_q & ~reset_i & ~latch;
+  // Not while HEAD moves: the error names the descriptor at HEAD.
+  assign late = late_i & ~error_q & ~reset_i & ~latch & ~pop;
   assign flush_o = drained_i & (reset_i | latch | hung_q);
   assign home_o = flush_o & reset_i;
   assign go_o = error_q & ~hung_q & ~reset_i & resume_i;
