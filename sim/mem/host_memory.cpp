@@ -40,6 +40,14 @@ std::vector<hw::MemoryRange> sorted(std::vector<hw::MemoryRange> ranges) {
   return ranges;
 }
 
+// Nothing lies there: a driver that runs past either end of a mapping is stopped at once, and further than by
+// one page, since an index that is too large seldom is so by one.
+constexpr std::size_t kGuard = 16 * hw::kPageSize;
+
+void give_back(const void* address, std::size_t pages) {
+  ::munmap(const_cast<char*>(static_cast<const char*>(address)) - kGuard, pages * hw::kPageSize + 2 * kGuard);
+}
+
 hw::MemoryRange vram_range(unsigned adapter, std::uint64_t bytes) {
   if (bytes < hw::kPageSize || (bytes & (bytes - 1)) != 0)
     throw std::invalid_argument(
@@ -62,8 +70,7 @@ HostMemory::HostMemory(std::vector<hw::MemoryRange> ram, unsigned address_bits,
       device_(sorted(std::move(device))) {}
 
 HostMemory::~HostMemory() {
-  for (const auto& [address, pages] : mappings_)
-    ::munmap(const_cast<void*>(address), pages.size() * hw::kPageSize);
+  for (const auto& [address, pages] : mappings_) give_back(address, pages.size());
 }
 
 void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
@@ -76,9 +83,11 @@ void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
   }
   const std::size_t bytes = pages.size() * hw::kPageSize;
   const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
-  void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED)
+  void* reserved =
+      ::mmap(nullptr, bytes + 2 * kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED)
     throw hw::HardwareError(fmt::format("map: no room for {} pages: {}", pages.size(), std::strerror(errno)));
+  void* const base = static_cast<std::byte*>(reserved) + kGuard;
   for (std::size_t i = 0; i < pages.size();) {
     std::size_t run = 1;  // neighbours go into one mapping: the kernel counts mappings
     while (i + run < pages.size() && pages[i + run] == pages[i] + run * hw::kPageSize &&
@@ -88,7 +97,7 @@ void* HostMemory::map(const std::vector<hw::PhysAddr>& pages, bool writable) {
     if (::mmap(want, run * hw::kPageSize, protection, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory_.fd(),
                static_cast<off_t>(pages[i])) == MAP_FAILED) {
       const int error = errno;
-      ::munmap(base, bytes);
+      give_back(base, pages.size());
       throw hw::HardwareError(fmt::format(
           "map: page {:#x}, number {} of {}: {}{}", pages[i], i, pages.size(), std::strerror(error),
           error == ENOMEM ? " (vm.max_map_count bounds scattered pages)" : ""));
@@ -112,7 +121,7 @@ void HostMemory::unmap(void* address, std::size_t pages) {
     throw hw::HardwareError(fmt::format("unmap: {} was not given out by map", fmt::ptr(address)));
   if (found->second.size() != pages)
     throw hw::HardwareError(fmt::format("unmap: {} pages, but {} were mapped", pages, found->second.size()));
-  ::munmap(address, pages * hw::kPageSize);
+  give_back(address, pages);
   mappings_.erase(found);
 }
 

@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -101,6 +103,36 @@ TEST(HostMemory, KnowsThePageBehindAnAddress) {
   EXPECT_EQ(memory.physical(view - 1), std::nullopt);
   memory.unmap(view, 2);
   EXPECT_EQ(memory.physical(view), std::nullopt);
+}
+
+// What the kernel cannot read from there, a stray pointer cannot either.
+bool is_there(const char* address) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe(ends.data()), 0);
+  const bool there = ::write(ends[1], address, 1) == 1;
+  EXPECT_TRUE(there || errno == EFAULT);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  return there;
+}
+
+TEST(HostMemory, NothingLiesBesideAView) {
+  HostMemory memory;
+  const std::size_t bytes = 2 * hw::kPageSize;
+  std::vector<char*> views(8);
+  for (char*& view : views) view = static_cast<char*>(memory.map({kTiB, 3 * hw::kPageSize}, true));
+  for (const char* view : views) {
+    EXPECT_TRUE(is_there(view));
+    EXPECT_TRUE(is_there(view + bytes - 1));
+    for (const std::size_t beyond : {std::size_t{0}, hw::kPageSize, 15 * hw::kPageSize}) {
+      EXPECT_FALSE(is_there(view + bytes + beyond)) << beyond;
+      EXPECT_FALSE(is_there(view - 1 - beyond)) << beyond;
+    }
+  }
+  const char* const gone = views.front();
+  memory.unmap(views.front(), 2);
+  for (std::size_t page = 0; page < 2 + 2 * 15; ++page)
+    EXPECT_FALSE(is_there(gone - 15 * hw::kPageSize + page * hw::kPageSize)) << page;
 }
 
 TEST(HostMemory, RefusesMappingsThatCannotBe) {
