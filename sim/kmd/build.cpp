@@ -117,6 +117,8 @@ BuildResult build_driver(const BuildRequest& request) {
         "-Wno-ignored-attributes", "-Wno-unknown-attributes", "-Wno-unknown-pragmas", "-Wno-ignored-pragmas",
         "-Wno-ignored-pragma-intrinsic", "-Wno-multichar", "-Wno-microsoft", "-Wno-pragma-pack",
         "-Wno-four-char-constants"};
+    // The driver's own exceptions are as impossible as with the kit's /kernel.
+    if (!is_c(source)) command.emplace_back("-fno-cxx-exceptions");
     const auto flags = common_flags(request, source);
     command.insert(command.end(), flags.begin(), flags.end());
     command.push_back(source);

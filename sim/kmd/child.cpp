@@ -2,10 +2,14 @@
 // The plan, step by step, and the ways in which a run ends.
 #include "sim/kmd/child.h"
 
+#include <cxxabi.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <memory>
 #include <systemc>
+#include <typeinfo>
 #include <utility>
 
 #include "sim/kmd/child_run.h"
@@ -22,6 +26,16 @@ using Action = replay::Recorder::Action;
 constexpr std::size_t kStackBytes = 8U << 20;
 constexpr std::uint64_t kRestCycles = 100'000;
 
+/// Of the exception that is being handled.
+std::string type_of_exception() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (type == nullptr) return "a foreign exception";
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
+  return fmt::format("an exception of type {}", name == nullptr ? type->name() : name.get());
+}
+
 }  // namespace
 
 void ChildRun::stage(const std::string& name) {
@@ -34,15 +48,8 @@ void ChildRun::run_plan() {
       std::make_unique<Guarantees>(machine_, *kernel_, guarantees_checked_, std::vector<std::uint64_t>(),
                                    attaches(request_.plan.system.start));
   stage("load");
-  try {
-    driver_ = std::make_unique<LoadedDriver>(request_.driver);
-  } catch (const std::runtime_error& error) {
-    break_off("does_not_load", error.what(), {});
-  }
-  auto* const entry = reinterpret_cast<DRIVER_INITIALIZE*>(driver_->symbol("DriverEntry"));
-  if (entry == nullptr) break_off("no_entry_point", "the driver has no DriverEntry with C linkage", {});
   traps_ = std::make_unique<Traps>(
-      driver_->module(), events_,
+      driver_, events_,
       Traps::Hooks{
           [this](const Frames& frames) { preempted(frames); },
           [this](const std::string& what, const Frames& frames) { break_off("bad_access", what, frames); },
@@ -51,7 +58,16 @@ void ChildRun::run_plan() {
             return static_cast<std::uint64_t>(now.number) << 48 | now.activity;
           },
           [this](const Frames& frames) { break_off("crash", "the driver ends the process", frames); },
-          [this] { return waiting(); }});
+          [this] { return waiting(); },
+          [this] { return machine_.board().cycles(); },
+          [this](const Traps::Crash& crash) { crashed(crash); }});
+  try {
+    driver_.load();  // the traps are there: static constructors are the driver's first code
+  } catch (const std::runtime_error& error) {
+    break_off("does_not_load", error.what(), {});
+  }
+  auto* const entry = reinterpret_cast<DRIVER_INITIALIZE*>(driver_.symbol("DriverEntry"));
+  if (entry == nullptr) break_off("no_entry_point", "the driver has no DriverEntry with C linkage", {});
   const NTSTATUS loaded = Action(recorder_.get(), "load").done(kernel_->load(entry));
   if (!NT_SUCCESS(loaded)) {
     const bool silent = kernel_->calls().counts().count("DxgkInitialize") == 0;
@@ -100,8 +116,13 @@ void ChildRun::guarded(const std::function<void()>& body) {
     break_off("endless_wait", error.what(), last_frames_);
   } catch (const wdk::KernelRuleError& error) {
     break_off("kernel_rule", error.what(), last_frames_);
+  } catch (const hw::HardwareError& error) {
+    break_off("bad_access", error.what(), last_call());
   } catch (const std::exception& error) {
-    break_off("error", error.what(), last_frames_);
+    break_off("exception", fmt::format("nothing in the kernel catches it: {}", error.what()), last_call());
+  } catch (...) {
+    break_off("exception", fmt::format("nothing in the kernel catches it: {}", type_of_exception()),
+              last_call());
   }
 }
 

@@ -53,6 +53,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
     : machine_(machine),
       request_(request),
       events_(request.events),
+      driver_(request.driver),
       platform_(machine.platform()),
       jitter_(machine.config().seed) {
   // Below the bars: what does not reach the hardware is nothing that happened.
@@ -77,6 +78,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
         WatchedBar::Hooks{[this] { active(here()); }, [this, adapter] { return doorbell(adapter); }}));
     function.bar0 = bars_.back().get();
   }
+  watch_memory();
   make_judge();
   make_dma_watch();
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, kernel_config());
@@ -168,23 +170,16 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
   };
   options.on_rule_error = [this](const std::string& what) {
     last_error_ = what;
-    last_frames_ = driver_frames(driver_->module());
+    last_frames_ = driver_frames(driver_.module());
     // Told after the routine's return: where it took what it keeps.
     const auto site =
         reinterpret_cast<std::uintptr_t>(std::exchange(wdk::Runtime::active().objects().rule_site, nullptr));
-    if (driver_->module().contains(site))
-      last_frames_.insert(last_frames_.begin(), site - 1 - driver_->module().base);
+    if (driver_.module().contains(site))
+      last_frames_.insert(last_frames_.begin(), site - 1 - driver_.module().base);
     events_.send({{"t", "rule"}, {"rule", "wdk"}, {"text", what}, {"f", last_frames_}, {"in", where()}});
   };
   options.on_loan = [this](const char* kind, const void* what, std::size_t bytes, bool begins) {
-    if (driver_ == nullptr) return;
-    const Frames frames = begins ? driver_frames(driver_->module()) : Frames();
-    events_.send({{"t", "loan"},
-                  {"kind", kind},
-                  {"id", reinterpret_cast<std::uintptr_t>(what)},
-                  {"bytes", bytes},
-                  {"begins", begins},
-                  {"f", frames}});
+    loan(kind, what, bytes, begins);
   };
   options.spawn = [this](const std::string& name, std::function<void()> body) {
     sc_core::sc_spawn_options spawn_options;
@@ -263,9 +258,14 @@ ChildRun::Thread& ChildRun::thread() {
   return entry->second;
 }
 
-nlohmann::json ChildRun::where() const {
+const ChildRun::Thread* ChildRun::known_thread() const {
   const auto entry = threads_.find(current_process());
-  return entry == threads_.end() || entry->second.ddis.empty() ? "" : entry->second.ddis.back();
+  return entry == threads_.end() ? nullptr : &entry->second;
+}
+
+std::string ChildRun::where() const {
+  const Thread* now = known_thread();
+  return now == nullptr || now->ddis.empty() ? "" : now->ddis.back();
 }
 
 void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
@@ -281,6 +281,10 @@ void ChildRun::call_begins(const dxgkrnl::CallRecord& record) {
   const bool entry = is_entry_point(record.name);
   call_frames_ = entry ? Frames() : here();
   now.frames.push_back(call_frames_);
+  now.calls.push_back(record.name);
+  if (record.name == "DxgkDdiBuildPagingBuffer")
+    addresses_.name(static_cast<const DXGKARG_BUILDPAGINGBUFFER*>(record.arguments)->pDmaBuffer,
+                    kPagingBuffer);
   events_.send({{"t", "call"}, {"name", record.name}, {"args", record.args}, {"cycle", record.begin}});
   judge_->begins(record.name, record.arguments, record.adapter, record.function);
   if (entry) {
@@ -301,6 +305,7 @@ void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
   if (!now.frames.empty()) {
     call_frames_ = now.frames.back();
     now.frames.pop_back();
+    now.calls.pop_back();
   }
   if (record.bugcheck && stopped_in_.empty()) {
     stopped_in_ = record.name;
@@ -355,7 +360,7 @@ bool ChildRun::doorbell(unsigned adapter) {
     events_.send({{"t", "rule"},
                   {"rule", "E5"},
                   {"text", fmt::format("a doorbell of adapter {}, which is below D0", adapter)},
-                  {"f", driver_frames(driver_->module())},
+                  {"f", driver_frames(driver_.module())},
                   {"in", where()}});
   }
   const auto& ddis = thread().ddis;
@@ -365,7 +370,7 @@ bool ChildRun::doorbell(unsigned adapter) {
   return true;
 }
 
-Frames ChildRun::here() const { return driver_ == nullptr ? Frames() : driver_frames(driver_->module()); }
+Frames ChildRun::here() const { return driver_frames(driver_.module()); }
 
 void ChildRun::active(const Frames& at) {
   Thread& now = thread();

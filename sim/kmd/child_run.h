@@ -12,17 +12,21 @@
 #include <vector>
 
 #include "driver-model/dxgkrnl/kernel.h"
+#include "sim/kmd/address_book.h"
 #include "sim/kmd/child.h"
 #include "sim/kmd/dma_watch.h"
 #include "sim/kmd/frames.h"
 #include "sim/kmd/judge.h"
 #include "sim/kmd/trap.h"
 #include "sim/kmd/watched_bar.h"
+#include "sim/kmd/watched_memory.h"
 #include "sim/replay/recorder.h"
 #include "sim/replay/system_calls.h"
 #include "sim/scenario/guarantees.h"
 
 namespace gpudmar::sim::kmd {
+
+inline constexpr const char* kPagingBuffer = "paging buffer";
 
 class ChildRun {
  public:
@@ -37,12 +41,13 @@ class ChildRun {
   /// One simulated thread.
   struct Thread {
     std::string name;
-    std::vector<std::string> ddis;  ///< entry points under way, the innermost last
-    std::vector<Frames> frames;     ///< where its calls under way were made, the innermost last
-    std::uint64_t ddi_begin = 0;    ///< cycle of the outermost
-    std::uint64_t activity = 0;     ///< calls and register accesses
-    unsigned preemptions = 0;       ///< since the last of them
-    Frames last;                    ///< where it last made one
+    std::vector<std::string> ddis;   ///< entry points under way, the innermost last
+    std::vector<Frames> frames;      ///< where its calls under way were made, the innermost last
+    std::vector<std::string> calls;  ///< their names
+    std::uint64_t ddi_begin = 0;     ///< cycle of the outermost
+    std::uint64_t activity = 0;      ///< calls and register accesses
+    unsigned preemptions = 0;        ///< since the last of them
+    Frames last;                     ///< where it last made one
     std::uint64_t last_cycle = 0;
     bool of_driver = false;  ///< the driver made it
     unsigned number = 0;
@@ -65,8 +70,12 @@ class ChildRun {
   void call_ends(const dxgkrnl::CallRecord& record);
   void system_use(const dxgkrnl::CallRecord& record, bool finished);
   [[nodiscard]] Thread& thread();
+  /// Null: it is none that did anything yet.
+  [[nodiscard]] const Thread* known_thread() const;
   /// The driver's frames of the running thread.
   [[nodiscard]] Frames here() const;
+  /// Where the running thread called last.
+  [[nodiscard]] const Frames& last_call() { return thread().last; }
   /// The running thread did something that the bench sees; breaks off what takes too long.
   void active(const Frames& at);
   /// Of the threads in the driver the one that the others wait for, as far as can be told.
@@ -76,7 +85,13 @@ class ChildRun {
   /// The devices' side of power states and resets: who may make requests.
   void watch_devices(const dxgkrnl::CallRecord& record, bool finished);
   void preempted(const Frames& frames);
-  [[nodiscard]] nlohmann::json where() const;
+  [[nodiscard]] std::string where() const;
+
+  // child_memory.cpp: what the driver does with addresses.
+  void watch_memory();
+  void loan(const char* kind, const void* what, std::size_t bytes, bool begins);
+  /// The last words: what lay where the driver went.
+  void crashed(const Traps::Crash& crash);
 
   // child_steps.cpp: what the plan does.
   void step(const Step& step);
@@ -119,7 +134,9 @@ class ChildRun {
   Machine& machine_;
   const ChildRequest& request_;
   EventSink events_;
-  std::unique_ptr<LoadedDriver> driver_;
+  LoadedDriver driver_;
+  AddressBook addresses_;
+  std::unique_ptr<WatchedMemory> memory_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
   std::unique_ptr<hw::Interrupts> interrupts_;

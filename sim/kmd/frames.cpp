@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace gpudmar::sim::kmd {
 namespace {
@@ -19,14 +21,15 @@ namespace {
 constexpr int kDepth = 64;
 
 struct Search {
-  std::uintptr_t base;
+  const char* path;
   DriverModule* module;
 };
 
 int find_segments(dl_phdr_info* info, std::size_t, void* argument) {
   const auto* search = static_cast<Search*>(argument);
-  if (info->dlpi_addr != search->base) return 0;
+  if (std::strcmp(info->dlpi_name, search->path) != 0) return 0;
   DriverModule& module = *search->module;
+  module.base = info->dlpi_addr;
   for (unsigned i = 0; i < info->dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info->dlpi_phdr[i];
     if (header.p_type != PT_LOAD || (header.p_flags & PF_X) == 0) continue;
@@ -52,14 +55,22 @@ Frames frames_of(const DriverModule& module, std::uintptr_t exact) {
 
 }  // namespace
 
-LoadedDriver::LoadedDriver(const std::string& path) : handle_(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-  if (handle_ == nullptr) throw std::runtime_error(::dlerror());
-  link_map* map = nullptr;
-  if (::dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0) throw std::runtime_error(::dlerror());
-  module_.base = map->l_addr;
-  Search search{module_.base, &module_};
-  ::dl_iterate_phdr(find_segments, &search);
+LoadedDriver::LoadedDriver(std::string path) : path_(std::move(path)) {
   (void)driver_frames(module_);  // the unwinder loads itself now, not in a signal handler
+}
+
+void LoadedDriver::load() {
+  handle_ = ::dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle_ == nullptr) throw std::runtime_error(::dlerror());
+}
+
+// Not from dlopen's answer: static constructors run before there is one.
+const DriverModule& LoadedDriver::module() const {
+  if (module_.end == 0) {
+    Search search{path_.c_str(), &module_};
+    ::dl_iterate_phdr(find_segments, &search);
+  }
+  return module_;
 }
 
 void* LoadedDriver::symbol(const char* name) const { return ::dlsym(handle_, name); }

@@ -22,15 +22,18 @@ struct DriverModule {
 /// A driver as the dynamic loader has it.
 class LoadedDriver {
  public:
-  /// Throws std::runtime_error with the loader's words.
-  explicit LoadedDriver(const std::string& path);
-  [[nodiscard]] const DriverModule& module() const { return module_; }
+  explicit LoadedDriver(std::string path);
+  /// Runs its static constructors, too. Throws std::runtime_error with the loader's words.
+  void load();
+  /// Known as soon as the driver's first code runs; for signal handlers, too.
+  [[nodiscard]] const DriverModule& module() const;
   /// Null: there is none.
   [[nodiscard]] void* symbol(const char* name) const;
 
  private:
-  void* handle_;  // never given back: threads of a run that broke off may still be in it
-  DriverModule module_;
+  std::string path_;
+  void* handle_ = nullptr;  // never given back: threads of a run that broke off may still be in it
+  mutable DriverModule module_;
 };
 
 /// The driver's frames of the running thread.

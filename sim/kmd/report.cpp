@@ -52,6 +52,7 @@ void Report::take_loan(const json& event) {
 
 void Report::take(const json& event) {
   const std::string type = event.at("t").get<std::string>();
+  cycle_ = std::max(cycle_, event.value("cycle", cycle_));
   if (type == "call") {
     ++calls_[event.at("name").get<std::string>()];
   } else if (type == "stage") {
@@ -94,6 +95,10 @@ void Report::take(const json& event) {
         fmt::format("{} at address {:#x}", ::strsignal(signal), event.at("address").get<std::uint64_t>());
     reason_in_ = event.value("ddi", std::string());
     reason_frames_ = frames_of(event);
+  } else if (type == "crash_at") {
+    crash_at_ = event;
+    reason_in_ = event.at("ddi").get<std::string>();
+    if (const auto text = event.at("text").get<std::string>(); !text.empty()) reason_ += ": " + text;
   } else if (type == "end") {
     end_ = event;
   }
@@ -147,9 +152,14 @@ void Report::refuse(const std::string& status, const std::string& why) {
   reason_ = why;
 }
 
+// A driver that is gone without a word was last heard of when it called.
+std::uint64_t Report::cycles() const { return end_.is_null() ? cycle_ : end_.value("cycles", cycle_); }
+
 std::vector<std::uint64_t> Report::addresses() const {
   std::vector<std::uint64_t> all(reason_frames_);
   const auto add = [&all](const Frames& frames) { all.insert(all.end(), frames.begin(), frames.end()); };
+  for (const char* key : {"given", "gone"})
+    if (!crash_at_.is_null()) add(crash_at_.value(key, Frames()));
   for (const Broken& broken : broken_) add(broken.frames);
   for (const Loan& leak : leaks_) add(leak.frames);
   for (const json& event : dma_) add(frames_of(event));

@@ -60,6 +60,7 @@ class Report {
   void find_leaks();
   void decide(const ChildEnd& end);
   [[nodiscard]] std::string reason_text() const;
+  [[nodiscard]] std::uint64_t cycles() const;
 
   std::string status_;
   std::string reason_;
@@ -78,6 +79,8 @@ class Report {
   std::vector<nlohmann::json> dma_;
   std::vector<nlohmann::json> polls_;
   std::map<std::string, std::uint64_t> calls_;
+  nlohmann::json crash_at_;  ///< what lay where the driver went
+  std::uint64_t cycle_ = 0;  ///< of the newest event that tells one
   nlohmann::json end_;
   nlohmann::json bugcheck_;
   bool crashed_ = false;

@@ -76,12 +76,16 @@ json Report::summary(Symbols* symbols) const {
             {"unbounded_polls", polls},
             {"reproducible", polls_.empty()},
             {"ddi_calls", end_.is_null() || !end_.contains("calls") ? json(calls_) : end_.at("calls")},
-            {"cycles", end_.is_null() ? 0 : end_.value("cycles", std::uint64_t{0})},
+            {"cycles", cycles()},
             {"problems", problems_},
             {"warnings", warnings_},
             {"prints", prints_}};
   if (!bugcheck_.is_null())
     root["bugcheck"] = {{"code", bugcheck_.at("code")}, {"parameters", bugcheck_.at("parameters")}};
+  if (!crash_at_.is_null() && !crash_at_.at("text").get<std::string>().empty())
+    root["crash_at"] = {{"what", crash_at_.at("text")},
+                        {"given_at", stack(crash_at_.value("given", Frames()), symbols)},
+                        {"given_back_at", stack(crash_at_.value("gone", Frames()), symbols)}};
   root["kernel_warnings"] = end_.is_null() ? json::array() : end_.value("kernel_warnings", json::array());
   if (!dump_.empty()) root["dump"] = dump_;
   if (!end_.is_null() && end_.contains("guarantees")) root["guarantees"] = end_.at("guarantees");
@@ -147,12 +151,19 @@ std::string Report::text(Symbols* symbols) const {
       text += "kernel warning: " + warning.get<std::string>() + "\n";
   for (const std::string& problem : problems_) text += "FAILED: " + problem + "\n";
   if (!reason_.empty()) text += reason_text() + indented(stack(reason_frames_, symbols));
+  if (!crash_at_.is_null()) {
+    const std::pair<const char*, const char*> places[] = {{"given", "it was given\n"},
+                                                          {"gone", "it was given back\n"}};
+    for (const auto& [key, what] : places) {
+      const auto found = stack(crash_at_.value(key, Frames()), symbols);
+      if (!found.empty()) text += what + indented(found);
+    }
+  }
   if (!dump_.empty()) text += "the kernel's objects:\n" + dump_;
   std::uint64_t calls = 0;
   for (const auto& [name, count] : calls_) calls += count;
-  text +=
-      fmt::format("{} calls, {} cycles, {} rules broken, {} leaks\n", calls,
-                  end_.is_null() ? 0 : end_.value("cycles", std::uint64_t{0}), broken_.size(), leaks_.size());
+  text += fmt::format("{} calls, {} cycles, {} rules broken, {} leaks\n", calls, cycles(), broken_.size(),
+                      leaks_.size());
   return text + (passed() ? "PASS\n" : "FAIL\n");
 }
 

@@ -27,6 +27,7 @@ constexpr std::uintptr_t kPage = hw::kPageSize;
 constexpr long kTickUs = 20'000;  // of processor time
 constexpr unsigned kQuietTicks = 5;
 constexpr int kCrashed = 3;  // exit code
+constexpr unsigned kMoreWordsSeconds = 10;
 
 Traps* g_traps = nullptr;
 
@@ -94,8 +95,8 @@ void in_pieces(const wdk::Runtime::RegisterPlace& place, unsigned bytes, Action 
 
 }  // namespace
 
-Traps::Traps(const DriverModule& module, const EventSink& events, Hooks hooks)
-    : module_(module), events_(events), hooks_(std::move(hooks)) {
+Traps::Traps(const LoadedDriver& driver, const EventSink& events, Hooks hooks)
+    : driver_(driver), events_(events), hooks_(std::move(hooks)) {
   g_traps = this;
   static const int exits = std::atexit(on_exit);
   if (exits != 0) throw std::runtime_error("no room for one more exit handler");
@@ -126,7 +127,7 @@ bool Traps::begin_access(std::uintptr_t address, void* context) {
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   const bool writing = (registers[REG_ERR] & 2) != 0;
   const auto access = decode_access(reinterpret_cast<const std::uint8_t*>(registers[REG_RIP]), writing);
-  const Frames frames = interrupted_frames(module_, program_counter(context));
+  const Frames frames = interrupted_frames(module(), program_counter(context));
   if (!access || address % kPage + access->bytes > kPage) {
     hooks_.refuse(
         fmt::format("register offset {:#x} is accessed by an instruction that the bench does not know",
@@ -174,12 +175,13 @@ void Traps::end_access(void* context) {
     });
   } catch (const std::exception& error) {
     hooks_.refuse(fmt::format("register offset {:#x}: {}", access.place.offset, error.what()),
-                  interrupted_frames(module_, program_counter(context)));
+                  interrupted_frames(module(), program_counter(context)));
   }
 }
 
 void Traps::on_fault(int signal, siginfo_t* info, void* context) {
-  if (g_traps->begin_access(reinterpret_cast<std::uintptr_t>(info->si_addr), context)) return;
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  if (g_traps->begin_access(address, context)) return;
   on_crash(signal, info, context);
 }
 
@@ -196,7 +198,7 @@ void Traps::on_step(int signal, siginfo_t* info, void* context) {
 void Traps::on_tick(int, siginfo_t*, void* context) {
   Traps& traps = *g_traps;
   const std::uintptr_t pc = program_counter(context);
-  if (traps.access_.stepping || !traps.module_.contains(pc)) return;
+  if (traps.access_.stepping || !traps.module().contains(pc)) return;
   const std::uint64_t activity = traps.hooks_.activity();
   if (activity != traps.last_activity_) {
     traps.last_activity_ = activity;
@@ -205,7 +207,7 @@ void Traps::on_tick(int, siginfo_t*, void* context) {
   }
   if (++traps.quiet_ticks_ < kQuietTicks) return;
   const int saved = errno;
-  traps.hooks_.preempt(interrupted_frames(traps.module_, pc));
+  traps.hooks_.preempt(interrupted_frames(traps.module(), pc));
   errno = saved;
 }
 
@@ -213,8 +215,10 @@ void Traps::on_tick(int, siginfo_t*, void* context) {
 
 void Traps::last_words(int signal, std::uintptr_t address, const Place& place) const {
   char line[2048];
-  int used = std::snprintf(line, sizeof line, R"({"t":"crash","signal":%d,"address":%llu,"ddi":"%s","f":[)",
-                           signal, static_cast<unsigned long long>(address), place.ddi.c_str());
+  int used = std::snprintf(line, sizeof line,
+                           R"({"t":"crash","signal":%d,"address":%llu,"cycle":%llu,"ddi":"%s","f":[)", signal,
+                           static_cast<unsigned long long>(address),
+                           static_cast<unsigned long long>(hooks_.cycles()), place.ddi.c_str());
   bool first = true;
   for (const std::uint64_t frame : place.frames) {
     if (used > 1900) break;
@@ -224,29 +228,36 @@ void Traps::last_words(int signal, std::uintptr_t address, const Place& place) c
   }
   used += std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used), "]}\n");
   events_.send_raw(line, static_cast<std::size_t>(used));
-  ::_exit(kCrashed);
 }
 
 void Traps::on_crash(int signal, siginfo_t* info, void* context) {
-  ::signal(SIGSEGV, SIG_DFL);  // a second one ends the process
-  ::signal(SIGABRT, SIG_DFL);
+  // What fails from here on ends the process; so does a lock that the driver's end has left behind.
+  for (const int each : kAllSignals) ::signal(each, SIG_DFL);
+  ::signal(SIGPROF, SIG_IGN);
+  ::signal(SIGALRM, SIG_DFL);
+  ::alarm(kMoreWordsSeconds);
+  Crash crash{signal, reinterpret_cast<std::uintptr_t>(info->si_addr), false, {}};
+  crash.no_address = signal == SIGSEGV && info->si_code == SI_KERNEL;
   undo_lost_call(*info, context);
-  g_traps->last_words(signal, reinterpret_cast<std::uintptr_t>(info->si_addr),
-                      {"", interrupted_frames(g_traps->module_, program_counter(context))});
+  crash.frames = interrupted_frames(g_traps->module(), program_counter(context));
+  g_traps->last_words(signal, crash.address, {"", crash.frames});
+  g_traps->hooks_.crashed(crash);
+  ::_exit(kCrashed);
 }
 
 // The parent has lost its patience.
 void Traps::on_question(int signal, siginfo_t*, void* context) {
   ::signal(SIGSEGV, SIG_DFL);
   ::signal(SIGABRT, SIG_DFL);
-  Place place{"", interrupted_frames(g_traps->module_, program_counter(context))};
+  Place place{"", interrupted_frames(g_traps->module(), program_counter(context))};
   if (place.frames.empty()) place = g_traps->hooks_.waits();
   g_traps->last_words(signal, 0, place);
+  ::_exit(kCrashed);
 }
 
 // exit() in the driver; the bench itself ends without the handlers.
 void Traps::on_exit() {
-  if (g_traps != nullptr) g_traps->hooks_.exits(driver_frames(g_traps->module_));
+  if (g_traps != nullptr) g_traps->hooks_.exits(driver_frames(g_traps->module()));
 }
 
 }  // namespace gpudmar::sim::kmd

@@ -20,6 +20,13 @@ class Traps {
     std::string ddi;  ///< entry point; empty: none
     Frames frames;
   };
+  /// The end of the driver at an instruction that the processor does not carry out.
+  struct Crash {
+    int signal = 0;
+    std::uintptr_t address = 0;  ///< that was accessed
+    bool no_address = false;     ///< there can be no memory at it; the processor does not say what it is
+    Frames frames;
+  };
   struct Hooks {
     /// A thread has run in the driver for a while without a call: let time pass. May not return.
     std::function<void(const Frames&)> preempt;
@@ -31,8 +38,12 @@ class Traps {
     std::function<void(const Frames&)> exits;
     /// Where the driver is while all that runs is the simulation.
     std::function<Place()> waits;
+    /// Of the machine; cheap and async-signal-safe.
+    std::function<std::uint64_t()> cycles;
+    /// The parent knows of the crash. What more there is to tell; anything may be damaged.
+    std::function<void(const Crash&)> crashed;
   };
-  Traps(const DriverModule& module, const EventSink& events, Hooks hooks);
+  Traps(const LoadedDriver& driver, const EventSink& events, Hooks hooks);
   ~Traps();
   Traps(const Traps&) = delete;
   Traps& operator=(const Traps&) = delete;
@@ -44,11 +55,13 @@ class Traps {
   static void on_crash(int signal, siginfo_t* info, void* context);
   static void on_question(int signal, siginfo_t* info, void* context);
   static void on_exit();
-  [[noreturn]] void last_words(int signal, std::uintptr_t address, const Place& place) const;
+  /// To the parent, by means that work in any state.
+  void last_words(int signal, std::uintptr_t address, const Place& place) const;
+  [[nodiscard]] const DriverModule& module() const { return driver_.module(); }
   bool begin_access(std::uintptr_t address, void* context);
   void end_access(void* context);
 
-  const DriverModule& module_;
+  const LoadedDriver& driver_;
   const EventSink& events_;
   Hooks hooks_;
   struct Access {

@@ -2,6 +2,8 @@
 // READ_REGISTER_* and WRITE_REGISTER_*: addresses inside a mapped window go to the device, others to memory.
 #include <fmt/format.h>
 
+#include <string>
+
 #include "driver-model/wdk/runtime/runtime.h"
 
 using gpudmar::wdk::Runtime;
@@ -11,6 +13,12 @@ namespace {
 Runtime::RegisterPlace find(const volatile void* address) {
   const Runtime* runtime = Runtime::active_or_null();
   return runtime == nullptr ? Runtime::RegisterPlace() : runtime->find_register(address);
+}
+
+// Whoever watches the kernel's routines learns the place; the others have none.
+[[noreturn]] void refuse(const std::string& what) {
+  (void)Runtime::enter("READ_REGISTER and WRITE_REGISTER");
+  throw gpudmar::hw::HardwareError(what);
 }
 
 template <typename T>
@@ -23,7 +31,7 @@ T read_small(volatile T* address) {
   // Reads of part of a register: hw::Mmio has whole ones only.
   const std::uint64_t byte = place.offset % 4;
   if (byte % sizeof(T) != 0) {
-    throw gpudmar::hw::HardwareError(fmt::format("misaligned register read at offset {:#x}", place.offset));
+    refuse(fmt::format("misaligned register read at offset {:#x}", place.offset));
   }
   return static_cast<T>(place.mmio->read32(place.offset - byte) >> (8 * byte));
 }
@@ -33,9 +41,8 @@ void write_small(volatile T* address, T value) {
   const Runtime::RegisterPlace place = find(address);
   if (place.mmio != nullptr) {
     // A read-modify-write would clear write-1-to-clear bits next to it, so it is refused instead.
-    throw gpudmar::hw::HardwareError(
-        fmt::format("a {}-byte write to register offset {:#x}: only 4 and 8 bytes reach the bus", sizeof(T),
-                    place.offset));
+    refuse(fmt::format("a {}-byte write to register offset {:#x}: only 4 and 8 bytes reach the bus",
+                       sizeof(T), place.offset));
   }
   *address = value;
   KeMemoryBarrier();

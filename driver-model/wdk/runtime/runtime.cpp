@@ -56,6 +56,19 @@ std::string tag_text(ULONG tag) {
   return text;
 }
 
+// On both sides of a register window: what is beyond a BAR is nobody's memory.
+constexpr std::size_t kNoRegisters = 1U << 20;
+
+void* reserve_window(std::size_t bytes) {
+  void* address =
+      mmap(nullptr, bytes + 2 * kNoRegisters, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address == MAP_FAILED ? nullptr : static_cast<char*>(address) + kNoRegisters;
+}
+
+void give_window_back(std::uintptr_t address, std::size_t bytes) {
+  munmap(reinterpret_cast<void*>(address - kNoRegisters), bytes + 2 * kNoRegisters);
+}
+
 BugCheck::Stop& newest_stop() {
   thread_local BugCheck::Stop stop;
   return stop;
@@ -88,7 +101,7 @@ Runtime::Runtime(const hw::Platform& platform, Options options)
 }
 
 Runtime::~Runtime() {
-  for (const auto& [address, window] : windows_) munmap(reinterpret_cast<void*>(address), window.reserved);
+  for (const auto& [address, window] : windows_) give_window_back(address, window.reserved);
   drop_pool();
   active_runtime = nullptr;
 }
@@ -159,8 +172,8 @@ void Runtime::wait_bounded(const void* object, const std::function<bool()>& read
 void* Runtime::map_mmio(hw::Mmio& mmio, std::uint64_t offset, std::uint64_t bytes) {
   const std::uint64_t in_page = (mmio.base() + offset) % hw::kPageSize;
   const std::size_t reserved = (in_page + bytes + hw::kPageSize - 1) & ~(hw::kPageSize - 1);
-  void* address = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address == MAP_FAILED) {
+  void* address = reserve_window(reserved);
+  if (address == nullptr) {
     throw std::system_error(
         errno, std::generic_category(),
         fmt::format("reserving {} bytes for the registers at {:#x}", reserved, mmio.base()));
@@ -178,7 +191,7 @@ void Runtime::unmap_mmio(void* address) {
     throw std::invalid_argument(fmt::format("unmapping {}, which is no register window", address));
   }
   take_back("registers", address);
-  munmap(reinterpret_cast<void*>(window->first), window->second.reserved);
+  give_window_back(window->first, window->second.reserved);
   windows_.erase(window);
 }
 
