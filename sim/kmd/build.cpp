@@ -42,6 +42,11 @@ std::vector<std::string> common_flags(const BuildRequest& request, const std::st
                                  "-isystem",
                                  request.wdk};
   flags.insert(flags.begin(), is_c(source) ? "-std=c11" : "-std=c++17");
+  // A checked build: assertions are what the driver's author would like to know.
+  const auto is_dbg = [](const std::string& flag) {
+    return flag == "-UDBG" || flag == "-DDBG" || flag.rfind("-DDBG=", 0) == 0;
+  };
+  if (std::none_of(request.flags.begin(), request.flags.end(), is_dbg)) flags.emplace_back("-DDBG=1");
   flags.insert(flags.end(), request.flags.begin(), request.flags.end());
   return flags;
 }

@@ -12,6 +12,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "driver-model/wdk/runtime/kernel_objects.h"
 #include "sim/kmd/child_run.h"
 #include "sim/scenario/names.h"
 #include "sim/scenario/system_start.h"
@@ -59,6 +60,7 @@ void ChildRun::run_plan() {
           },
           [this](const Frames& frames) { break_off("crash", "the driver ends the process", frames); },
           [this] { return waiting(); },
+          [this](std::uintptr_t address, std::uintptr_t pc) { return serve_fault(address, pc); },
           [this] { return machine_.board().cycles(); },
           [this](const Traps::Crash& crash) { crashed(crash); }});
   try {
@@ -140,6 +142,10 @@ void ChildRun::break_off(const std::string& kind, const std::string& what, const
 }
 
 void ChildRun::end(int code) {
+  if (paged_ != nullptr) {
+    wdk::Runtime::active().objects().level_set = nullptr;
+    paged_->open();
+  }
   if (traps_ != nullptr) traps_.reset();
   if (recorder_ != nullptr) recorder_->close({});
   for (const Violation& violation : machine_.violations().list())

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <string_view>
 
+#include "driver-model/wdk/runtime/kernel_objects.h"
 #include "sim/kmd/child_run.h"
 
 namespace gpudmar::sim::kmd {
@@ -37,8 +39,40 @@ void ChildRun::watch_memory() {
   platform_.memory = memory_.get();
 }
 
+void ChildRun::watch_paged_pool() {
+  wdk::Runtime& runtime = wdk::Runtime::active();
+  paged_ = std::make_unique<PagedPool>(
+      PagedPool::Hooks{[&runtime](const void* address) { return runtime.is_paged_pool(address); },
+                       [this, &runtime](const void* address) {
+                         const auto physical = platform_.memory->physical(address);
+                         return physical && runtime.may_move(address, *physical);
+                       },
+                       [&runtime] { return runtime.irql() >= DISPATCH_LEVEL; }});
+  runtime.objects().level_set = [this](KIRQL level) {
+    if (level >= DISPATCH_LEVEL) paged_->close();
+  };
+}
+
+bool ChildRun::serve_fault(std::uintptr_t address, std::uintptr_t pc) {
+  const PagedPool::Fault fault = paged_ == nullptr ? PagedPool::Fault::kElsewhere : paged_->fault(address);
+  if (fault == PagedPool::Fault::kForbidden) {
+    const Frames frames = interrupted_frames(driver_.module(), pc);
+    const std::string what = fmt::format("paged pool at {:#x} is accessed at IRQL {}: it may be paged out",
+                                         address, wdk::Runtime::active().irql());
+    events_.send({{"t", "rule"}, {"rule", "wdk"}, {"text", what}, {"f", frames}, {"in", where()}});
+    break_off("kernel_rule", what, frames);
+  }
+  return fault == PagedPool::Fault::kServed;
+}
+
 void ChildRun::loan(const char* kind, const void* what, std::size_t bytes, bool begins) {
   const Frames frames = here();
+  if (paged_ != nullptr && std::string_view(kind) == "pool") {
+    if (begins)
+      paged_->begins(what, bytes);
+    else
+      paged_->ends(what);
+  }
   if (const char* thing = thing_of(kind); thing != nullptr) {
     if (begins)
       addresses_.begins(AddressBook::Layer::kThing, what, bytes, thing, frames);
@@ -55,7 +89,12 @@ void ChildRun::loan(const char* kind, const void* what, std::size_t bytes, bool 
 
 void ChildRun::crashed(const Traps::Crash& crash) {
   AddressBook::Found found;
-  if (crash.no_address) {
+  if (crash.undefined) {
+    const wdk::Runtime* runtime = wdk::Runtime::active_or_null();
+    const unsigned irql = runtime == nullptr ? PASSIVE_LEVEL : runtime->irql();
+    found.text = "an assertion that fails (NT_ASSERT, PAGED_CODE), or __builtin_trap";
+    if (irql != PASSIVE_LEVEL) found.text += fmt::format(", at IRQL {}", irql);
+  } else if (crash.no_address) {
     found.text = "no address at all: a pointer from memory that was never written, or was overwritten?";
   } else if (crash.signal == SIGSEGV || crash.signal == SIGBUS) {
     found = addresses_.find(crash.address);

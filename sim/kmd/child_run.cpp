@@ -82,6 +82,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
   make_judge();
   make_dma_watch();
   kernel_ = std::make_unique<dxgkrnl::Kernel>(platform_, kernel_config());
+  watch_paged_pool();
   if (recorder_ != nullptr) recorder_->attach(*kernel_);
   kernel_->calls().watch(
       [this](const dxgkrnl::CallRecord& record, bool finished) { call(record, finished); });
@@ -167,6 +168,8 @@ void ChildRun::hook_runtime(wdk::Runtime::Options& options) {
   options.on_call = [this](const char*) {
     active(here());
     pass_call();
+    // Others ran meanwhile, at their levels.
+    if (paged_ != nullptr && wdk::Runtime::active().irql() >= DISPATCH_LEVEL) paged_->close();
   };
   options.on_rule_error = [this](const std::string& what) {
     last_error_ = what;

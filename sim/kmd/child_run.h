@@ -17,6 +17,7 @@
 #include "sim/kmd/dma_watch.h"
 #include "sim/kmd/frames.h"
 #include "sim/kmd/judge.h"
+#include "sim/kmd/paged_pool.h"
 #include "sim/kmd/trap.h"
 #include "sim/kmd/watched_bar.h"
 #include "sim/kmd/watched_memory.h"
@@ -90,6 +91,9 @@ class ChildRun {
   // child_memory.cpp: what the driver does with addresses.
   void watch_memory();
   void loan(const char* kind, const void* what, std::size_t bytes, bool begins);
+  void watch_paged_pool();
+  /// True: the access can be made again. Does not return from one that is forbidden.
+  bool serve_fault(std::uintptr_t address, std::uintptr_t pc);
   /// The last words: what lay where the driver went.
   void crashed(const Traps::Crash& crash);
 
@@ -137,6 +141,7 @@ class ChildRun {
   LoadedDriver driver_;
   AddressBook addresses_;
   std::unique_ptr<WatchedMemory> memory_;
+  std::unique_ptr<PagedPool> paged_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
   std::unique_ptr<hw::Interrupts> interrupts_;

@@ -52,6 +52,12 @@ std::uintptr_t program_counter(void*) { return 0; }
 void undo_lost_call(const siginfo_t&, void*) {}
 #endif
 
+// ud2, which __builtin_trap ends in.
+bool is_undefined_instruction(std::uintptr_t pc) {
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(pc);
+  return pc != 0 && bytes[0] == 0x0F && bytes[1] == 0x0B;
+}
+
 void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
   struct sigaction action {};
   action.sa_sigaction = handler;
@@ -182,6 +188,7 @@ void Traps::end_access(void* context) {
 void Traps::on_fault(int signal, siginfo_t* info, void* context) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   if (g_traps->begin_access(address, context)) return;
+  if (g_traps->hooks_.serve(address, program_counter(context))) return;
   on_crash(signal, info, context);
 }
 
@@ -236,8 +243,10 @@ void Traps::on_crash(int signal, siginfo_t* info, void* context) {
   ::signal(SIGPROF, SIG_IGN);
   ::signal(SIGALRM, SIG_DFL);
   ::alarm(kMoreWordsSeconds);
-  Crash crash{signal, reinterpret_cast<std::uintptr_t>(info->si_addr), false, {}};
+  const std::uintptr_t pc = program_counter(context);
+  Crash crash{signal, reinterpret_cast<std::uintptr_t>(info->si_addr), false, false, {}};
   crash.no_address = signal == SIGSEGV && info->si_code == SI_KERNEL;
+  crash.undefined = signal == SIGILL && is_undefined_instruction(pc);
   undo_lost_call(*info, context);
   crash.frames = interrupted_frames(g_traps->module(), program_counter(context));
   g_traps->last_words(signal, crash.address, {"", crash.frames});

@@ -25,6 +25,7 @@ class Traps {
     int signal = 0;
     std::uintptr_t address = 0;  ///< that was accessed
     bool no_address = false;     ///< there can be no memory at it; the processor does not say what it is
+    bool undefined = false;      ///< the instruction that assertions end in
     Frames frames;
   };
   struct Hooks {
@@ -38,6 +39,8 @@ class Traps {
     std::function<void(const Frames&)> exits;
     /// Where the driver is while all that runs is the simulation.
     std::function<Place()> waits;
+    /// An access of memory faults. True: it is to be made again; else it is a crash.
+    std::function<bool(std::uintptr_t address, std::uintptr_t pc)> serve;
     /// Of the machine; cheap and async-signal-safe.
     std::function<std::uint64_t()> cycles;
     /// The parent knows of the crash. What more there is to tell; anything may be damaged.

@@ -32,8 +32,9 @@ bool take_shared(Runtime& runtime, PERESOURCE resource) {
 extern "C" {
 
 VOID KeAcquireInStackQueuedSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle) {
-  acquire_spin_lock(Runtime::enter("KeAcquireInStackQueuedSpinLockAtDpcLevel"), SpinLock,
-                    __builtin_return_address(0));
+  Runtime& runtime = Runtime::enter("KeAcquireInStackQueuedSpinLockAtDpcLevel");
+  gpudmar::wdk::require_at_least(runtime, DISPATCH_LEVEL, "KeAcquireInStackQueuedSpinLockAtDpcLevel");
+  acquire_spin_lock(runtime, SpinLock, __builtin_return_address(0));
   LockHandle->LockQueue.Lock = SpinLock;
 }
 

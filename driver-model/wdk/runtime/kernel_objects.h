@@ -107,6 +107,7 @@ struct Runtime::Objects {
   std::list<Waiter*> waiters;
   std::mutex processors_mutex;
   std::map<std::uintptr_t, ULONG> processors;  // of threads at DISPATCH_LEVEL that asked
+  std::function<void(KIRQL)> level_set;        // the running thread's; empty: nobody wants to know
   const void* rule_site = nullptr;  // of a rule that is found broken after the fact: where that began
 };
 
@@ -118,6 +119,9 @@ void release_spin_lock(Runtime& runtime, PKSPIN_LOCK lock);
 
 /// Throws KernelRuleError if the IRQL is below `level`.
 void require_at_least(const Runtime& runtime, KIRQL level, const char* what);
+
+/// Throws KernelRuleError where a dispatcher object was never initialized, or is a copy of one that was.
+void require_initialized(const Runtime& runtime, const void* object, const char* what);
 
 /// Of the running thread.
 [[nodiscard]] Regions regions_of(Runtime& runtime);

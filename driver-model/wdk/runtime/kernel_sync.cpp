@@ -8,6 +8,7 @@
 #include "driver-model/wdk/runtime/kernel_objects.h"
 
 using gpudmar::wdk::acquire_spin_lock;
+using gpudmar::wdk::require_at_least;
 using gpudmar::wdk::Runtime;
 
 namespace {
@@ -130,11 +131,15 @@ BOOLEAN KeTestSpinLock(PKSPIN_LOCK SpinLock) {
 }
 
 BOOLEAN KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  return spin_take(Runtime::enter("KeTryToAcquireSpinLockAtDpcLevel"), SpinLock, __builtin_return_address(0));
+  Runtime& runtime = Runtime::enter("KeTryToAcquireSpinLockAtDpcLevel");
+  require_at_least(runtime, DISPATCH_LEVEL, "KeTryToAcquireSpinLockAtDpcLevel");
+  return spin_take(runtime, SpinLock, __builtin_return_address(0));
 }
 
 VOID KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-  acquire_spin_lock(Runtime::enter("KeAcquireSpinLockAtDpcLevel"), SpinLock, __builtin_return_address(0));
+  Runtime& runtime = Runtime::enter("KeAcquireSpinLockAtDpcLevel");
+  require_at_least(runtime, DISPATCH_LEVEL, "KeAcquireSpinLockAtDpcLevel");
+  acquire_spin_lock(runtime, SpinLock, __builtin_return_address(0));
 }
 
 KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
@@ -144,11 +149,15 @@ KIRQL KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
 }
 
 VOID KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) {
-  gpudmar::wdk::release_spin_lock(Runtime::enter("KeReleaseSpinLockFromDpcLevel"), SpinLock);
+  Runtime& runtime = Runtime::enter("KeReleaseSpinLockFromDpcLevel");
+  require_at_least(runtime, DISPATCH_LEVEL, "KeReleaseSpinLockFromDpcLevel");
+  gpudmar::wdk::release_spin_lock(runtime, SpinLock);
 }
 
 VOID KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) {
-  KeReleaseSpinLockFromDpcLevel(SpinLock);
+  Runtime& runtime = Runtime::enter("KeReleaseSpinLock");
+  require_at_least(runtime, DISPATCH_LEVEL, "KeReleaseSpinLock");
+  gpudmar::wdk::release_spin_lock(runtime, SpinLock);
   KeLowerIrql(NewIrql);
 }
 
@@ -161,7 +170,9 @@ VOID KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
 }
 
 LONG KeSetEvent(PRKEVENT Event, KPRIORITY, BOOLEAN) {
-  Runtime::enter("KeSetEvent").require_at_most(DISPATCH_LEVEL, "KeSetEvent");
+  const Runtime& runtime = Runtime::enter("KeSetEvent");
+  runtime.require_at_most(DISPATCH_LEVEL, "KeSetEvent");
+  gpudmar::wdk::require_initialized(runtime, Event, "KeSetEvent");
   return __atomic_exchange_n(&Event->Header.SignalState, 1, __ATOMIC_ACQ_REL);
 }
 

@@ -76,6 +76,7 @@ NTSTATUS PsCreateSystemThread(PHANDLE ThreadHandle, ULONG, POBJECT_ATTRIBUTES, H
   Runtime::Objects& objects = runtime.objects();
   ThreadObject& thread = objects.threads.emplace_back();
   thread.header.Type = gpudmar::wdk::kThread;
+  InitializeListHead(&thread.header.WaitListHead);
   thread.handle = reinterpret_cast<HANDLE>(objects.next_handle += 4);
   thread.client_id = thread.handle;
   thread.running = true;

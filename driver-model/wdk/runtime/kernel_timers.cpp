@@ -8,8 +8,17 @@ using gpudmar::wdk::IrqlRaise;
 using gpudmar::wdk::Runtime;
 
 namespace gpudmar::wdk {
+namespace {
+
+void require_routine(const Runtime& runtime, const KDPC* dpc, const char* what) {
+  if (dpc->DeferredRoutine != nullptr) return;
+  runtime.rule_broken(fmt::format("{} {}, a DPC that was never initialized", what, runtime.object_name(dpc)));
+}
+
+}  // namespace
 
 bool queue_dpc(Runtime& runtime, PRKDPC dpc, PVOID argument1, PVOID argument2) {
+  require_routine(runtime, dpc, "queueing");
   if (dpc->DpcData != nullptr) return false;
   dpc->DpcData = dpc;
   dpc->SystemArgument1 = argument1;
@@ -99,6 +108,8 @@ VOID KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, NotificationT
 BOOLEAN KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
   Runtime& runtime = Runtime::enter("KeSetTimerEx");
   runtime.require_at_most(DISPATCH_LEVEL, "KeSetTimerEx");
+  gpudmar::wdk::require_initialized(runtime, Timer, "KeSetTimerEx");
+  if (Dpc != nullptr) gpudmar::wdk::require_routine(runtime, Dpc, "a timer for");
   Runtime::Objects& objects = runtime.objects();
   const bool was_set = objects.timers.count(Timer) != 0;
   const std::uint64_t generation = ++objects.timer_generation;

@@ -7,6 +7,7 @@
 
 #include "driver-model/wdk/runtime/kernel_objects.h"
 
+using gpudmar::wdk::require_initialized;
 using gpudmar::wdk::Runtime;
 namespace wdk = gpudmar::wdk;
 
@@ -100,11 +101,25 @@ void check_level(const Runtime& runtime, PLARGE_INTEGER timeout, const char* rou
 
 }  // namespace
 
+namespace gpudmar::wdk {
+
+// The list of waiters begins as one that points to itself, which no memory does by chance; here nobody is
+// ever put in it.
+void require_initialized(const Runtime& runtime, const void* object, const char* what) {
+  const auto& list = static_cast<const DISPATCHER_HEADER*>(object)->WaitListHead;
+  if (list.Flink == &list && list.Blink == &list) return;
+  runtime.rule_broken(
+      fmt::format("{} with {}, which was never initialized or is a copy", what, runtime.object_name(object)));
+}
+
+}  // namespace gpudmar::wdk
+
 extern "C" {
 
 NTSTATUS KeWaitForSingleObject(PVOID Object, KWAIT_REASON, KPROCESSOR_MODE, BOOLEAN, PLARGE_INTEGER Timeout) {
   Runtime& runtime = Runtime::enter("KeWaitForSingleObject");
   check_level(runtime, Timeout, "KeWaitForSingleObject");
+  require_initialized(runtime, Object, "KeWaitForSingleObject");
   const PVOID thread = thread_of(runtime);
   return wait_for(
       runtime, {Object}, Timeout, [Object, thread] { return signalled(Object, thread); },
@@ -124,6 +139,7 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
     runtime.rule_broken(fmt::format("KeWaitForMultipleObjects for {} objects{}", Count,
                                     WaitBlockArray == nullptr ? " without wait blocks" : ""));
   }
+  for (ULONG i = 0; i < Count; ++i) require_initialized(runtime, Object[i], "KeWaitForMultipleObjects");
   const PVOID thread = thread_of(runtime);
   const auto ready = [=] {
     ULONG there = 0;
@@ -144,6 +160,7 @@ NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitTyp
 LONG KePulseEvent(PRKEVENT Event, KPRIORITY, BOOLEAN) {
   Runtime& runtime = Runtime::enter("KePulseEvent");
   runtime.require_at_most(DISPATCH_LEVEL, "KePulseEvent");
+  require_initialized(runtime, Event, "KePulseEvent");
   Runtime::Objects& objects = runtime.objects();
   const LONG before = Event->Header.SignalState != 0 ? 1 : 0;
   Event->Header.SignalState = 1;
@@ -166,6 +183,7 @@ VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG) {
 
 LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN) {
   const Runtime& runtime = Runtime::enter("KeReleaseMutex");
+  require_initialized(runtime, Mutex, "KeReleaseMutex");
   if (Mutex->OwnerThread != thread_of(runtime)) {
     runtime.rule_broken(
         fmt::format("releasing {}, a mutex held by somebody else", runtime.object_name(Mutex)));
@@ -190,6 +208,7 @@ VOID KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit) {
 
 LONG KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY, LONG Adjustment, BOOLEAN) {
   const Runtime& runtime = Runtime::enter("KeReleaseSemaphore");
+  require_initialized(runtime, Semaphore, "KeReleaseSemaphore");
   const LONG before = Semaphore->Header.SignalState;
   if (Adjustment <= 0 || Adjustment > Semaphore->Limit - before) {
     runtime.rule_broken(fmt::format("releasing {} by {} beyond its limit {}", runtime.object_name(Semaphore),

@@ -219,12 +219,15 @@ KIRQL Runtime::irql() const {
 KIRQL Runtime::set_irql(KIRQL level) {
   const KIRQL old = irql();
   if (level < DISPATCH_LEVEL) give_processor(*objects_, current_thread());
-  const std::lock_guard guard(irql_mutex_);
-  if (level == PASSIVE_LEVEL) {
-    irql_.erase(current_thread());
-  } else {
-    irql_[current_thread()] = level;
+  {
+    const std::lock_guard guard(irql_mutex_);
+    if (level == PASSIVE_LEVEL) {
+      irql_.erase(current_thread());
+    } else {
+      irql_[current_thread()] = level;
+    }
   }
+  if (objects_->level_set) objects_->level_set(level);
   return old;
 }
 
@@ -300,6 +303,23 @@ void Runtime::pool_free(void* address, ULONG tag, bool check_tag) {
     rule_broken(fmt::format("freeing pool at {} with {}, a lookaside list that is in use", address,
                             object_name(list->first)));
   }
+  // Whoever ends the timer, or gives the lock back, would write to memory of somebody else.
+  const auto timer = objects_->timers.lower_bound(static_cast<const KTIMER*>(address));
+  if (timer != objects_->timers.end() && reinterpret_cast<const unsigned char*>(timer->first) < begin + bytes)
+    rule_broken(
+        fmt::format("freeing pool at {} with {}, a timer that is set", address, object_name(timer->first)));
+  const KSPIN_LOCK* held = nullptr;
+  {
+    const std::lock_guard guard(objects_->spin_mutex);
+    const auto lock = objects_->spin_held.lower_bound(static_cast<const KSPIN_LOCK*>(address));
+    if (lock != objects_->spin_held.end() &&
+        reinterpret_cast<const unsigned char*>(lock->first) < begin + bytes)
+      held = lock->first;
+  }
+  if (held != nullptr)
+    rule_broken(
+        fmt::format("freeing pool at {} with {}, a spin lock that is held", address, object_name(held)));
+  if (is_paged_pool(address)) require_at_most(APC_LEVEL, "freeing paged pool");
   try {
     release(address, block->second);
   } catch (const std::logic_error& error) {

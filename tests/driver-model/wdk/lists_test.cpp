@@ -84,9 +84,10 @@ TEST_F(ListsTest, ListUnderALockWaitsForItsHolder) {
   LIST_ENTRY head, a;
   KeInitializeSpinLock(&lock);
   InitializeListHead(&head);
+  const KIRQL old = KeRaiseIrqlToDpcLevel();
   KeAcquireSpinLockAtDpcLevel(&lock);
   EXPECT_THAT(told([&] { ExInterlockedInsertTailList(&head, &a, &lock); }), HasSubstr("acquires it again"));
-  fake.time.after(40, [&] { as(1, [&] { KeReleaseSpinLockFromDpcLevel(&lock); }); });
+  fake.time.after(40, [&] { as(1, [&] { KeReleaseSpinLock(&lock, old); }); });
   as(2, [&] { ExInterlockedInsertTailList(&head, &a, &lock); });
   EXPECT_EQ(fake.time.now(), 40u);
   EXPECT_EQ(head.Flink, &a);

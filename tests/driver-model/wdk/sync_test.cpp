@@ -118,9 +118,11 @@ TEST_F(SyncTest, SpinLockRaisesAndWaitsForItsHolder) {
   EXPECT_FALSE(KeTestSpinLock(&lock));
   fake.time.after(40, [&] { KeReleaseSpinLockFromDpcLevel(&lock); });
   thread = 2;
+  KeRaiseIrqlToDpcLevel();
   KeAcquireSpinLockAtDpcLevel(&lock);
   EXPECT_EQ(fake.time.now(), 40u);
   thread = 3;
+  KeRaiseIrqlToDpcLevel();
   EXPECT_THROW(KeAcquireSpinLockAtDpcLevel(&lock), WaitBoundExceeded);
   thread = 1;
   KeReleaseSpinLock(&lock, old);
@@ -138,6 +140,7 @@ TEST_F(SyncTest, SpinLockIsNotRecursive) {
   EXPECT_EQ(fake.time.now(), 0u) << "at once";
   EXPECT_FALSE(KeTryToAcquireSpinLockAtDpcLevel(&lock));
   KeReleaseSpinLock(&lock, old);
+  KeRaiseIrqlToDpcLevel();
   EXPECT_TRUE(KeTryToAcquireSpinLockAtDpcLevel(&lock));
   EXPECT_THROW(KeAcquireSpinLockAtDpcLevel(&lock), KernelRuleError);
   KeInitializeSpinLock(&lock);
@@ -148,6 +151,7 @@ TEST_F(SyncTest, SpinLocksAreGivenBackBeforeARoutineReturns) {
   KSPIN_LOCK outer, inner;
   KeInitializeSpinLock(&outer);
   KeInitializeSpinLock(&inner);
+  KeRaiseIrqlToDpcLevel();
   KeAcquireSpinLockAtDpcLevel(&outer);
   const gpudmar::wdk::SpinLockWatch watch(runtime);
   EXPECT_NO_THROW(watch.returned("routine")) << "it was taken before";
