@@ -23,6 +23,7 @@
 #include "sim/kmd/build.h"
 #include "sim/kmd/child.h"
 #include "sim/kmd/report.h"
+#include "sim/main/directories.h"
 #include "sim/main/summary_head.h"
 
 namespace gpudmar::sim {
@@ -168,8 +169,10 @@ int run_kmd(const KmdOptions& options) {
     throw std::invalid_argument("--allocation is for the standard plan: a plan allocates by its own steps");
   if (options.call_jitter != 0 && !options.record.empty())
     throw std::invalid_argument("--call-jitter goes without --record: in a trace every call costs the same");
+  if (!options.wdk.empty() && !fs::is_regular_file(fs::path(options.wdk) / "ntddk.h"))
+    throw std::invalid_argument(fmt::format("--wdk {}: there is no ntddk.h in it", options.wdk));
   const kmd::Plan plan = plan_of(options.scenario, options.allocations);
-  fs::create_directories(options.directory);
+  make_directory("--dir", options.directory);
   const std::string path =
       options.summary.empty() ? (fs::path(options.directory) / "summary.json").string() : options.summary;
   if (!std::ofstream(path)) throw std::runtime_error("cannot write " + path);

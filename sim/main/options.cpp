@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 
@@ -20,9 +22,12 @@ std::uint64_t cycle(const std::string& text) {
   return value;
 }
 
-/// The conversion alone wraps -1 round.
+/// The conversion alone wraps -1 round, and takes the last number there is for one beyond it.
 std::string not_negative(const std::string& text) {
-  return text[0] == '-' ? text + " is negative" : std::string();
+  if (text[0] == '-') return text + " is negative";
+  errno = 0;
+  (void)std::strtoull(text.c_str(), nullptr, 0);
+  return errno == ERANGE ? text + " is more than 2^64-1" : std::string();
 }
 
 /// What a replay changes of its trace's machine.
@@ -133,8 +138,9 @@ CLI::App* add_kmd(CLI::App& app, KmdOptions& options) {
   kmd->add_option("--timeout", options.timeout, "seconds that all of it may take")
       ->check(CLI::Range(1, 86'400))
       ->capture_default_str();
-  kmd->add_option("--ddi-cycles", options.ddi_cycles, "that an entry point may take");
-  kmd->add_option("--wait-cycles", options.wait_cycles, "that a wait without time-out may take");
+  kmd->add_option("--ddi-cycles", options.ddi_cycles, "that an entry point may take")->check(not_negative);
+  kmd->add_option("--wait-cycles", options.wait_cycles, "that a wait without time-out may take")
+      ->check(not_negative);
   kmd->add_option("--json,--summary", options.summary,
                   "write the results there (default: summary.json in --dir)");
   return kmd;

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "sim/main/directories.h"
 #include "sim/main/process.h"
 #include "sim/main/summary_head.h"
 #include "sim/random/dice.h"
@@ -162,8 +163,8 @@ json Campaign::one(std::uint64_t seed) {
 
 int Campaign::run() {
   const auto begin = std::chrono::steady_clock::now();
-  if (!options_.directory.empty()) fs::create_directories(options_.directory);
-  if (!options_.record.empty()) fs::create_directories(options_.record);
+  if (!options_.directory.empty()) make_directory("--dir", options_.directory);
+  if (!options_.record.empty()) make_directory("--record", options_.record);
   json rows = json::array();
   std::size_t failed = 0;
   std::uint64_t cycles = 0;

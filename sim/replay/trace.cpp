@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
+#include <system_error>
 
 #include "sim/replay/dma_log.h"
 #include "sim/replay/entry_points.h"
@@ -575,7 +577,8 @@ Trace parse_trace(const std::string& text, const std::string& file) {
 
 Trace load_trace(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw TraceError(path + ": cannot be read");
+  std::error_code error;
+  if (!file || std::filesystem::is_directory(path, error)) throw TraceError(path + ": cannot be read");
   std::ostringstream text;
   text << file.rdbuf();
   return parse_trace(text.str(), path);

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
+#include "sim/dut/dut.h"
+#include "sim/mem/host_memory.h"
 #include "sim/scenario/names.h"
 #include "sim/scenario/scenario.h"
 #include "sim/scenario/schema.h"
@@ -53,6 +58,8 @@ class LineIterator {
   std::size_t at_;
   unsigned* line_;
 };
+
+constexpr std::uint64_t kMostRounds = 1'000'000;
 
 using Lines = std::map<std::string, unsigned>;  ///< JSON pointer to line
 
@@ -171,6 +178,7 @@ class Parser {
   std::vector<ScenarioStep> steps(const json& list, const std::string& path, bool in_parallel);
   [[nodiscard]] std::vector<hw::MemoryRange> ranges(const json& list, const std::string& path) const;
   void machine(const json& value, const std::string& path, Scenario& scenario);
+  void can_exist(const json& value, const std::string& path, const MachineConfig& config) const;
   void reserved(const json& list, const std::string& path, MachineConfig& config);
   void memory(const json& value, const std::string& path, AxiMemoryConfig& config);
   void start(const json& value, const std::string& path, ScenarioStart& start);
@@ -353,6 +361,10 @@ std::vector<ScenarioStep> Parser::steps(const json& list, const std::string& pat
       fail(at + "/do", fmt::format("'{}' cannot be part of parallel", step.act));
     step.args = value;
     if (step.act == "repeat") {
+      if (value["steps"].empty()) fail(at + "/steps", "an empty list: there is nothing to repeat");
+      if (!is_open(value["times"]) && number(value["times"], at + "/times") > kMostRounds)
+        fail(at + "/times",
+             fmt::format("{} rounds would never end (at most {})", value["times"].dump(), kMostRounds));
       step.steps = steps(value["steps"], at + "/steps", in_parallel);
       step.args.erase("steps");
     }
@@ -413,6 +425,38 @@ void Parser::reserved(const json& list, const std::string& path, MachineConfig& 
     config.reserved.push_back(entry);
     if (const std::string why = config.reserved_error(entry); !why.empty()) fail(at, why);
   }
+}
+
+// What the machine itself would refuse, while it is known where that stands.
+void Parser::can_exist(const json& value, const std::string& path, const MachineConfig& config) const {
+  const auto attempt = [&](std::initializer_list<const char*> keys, const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const std::invalid_argument& error) {
+      const auto* const key =
+          std::find_if(keys.begin(), keys.end(), [&value](const char* name) { return value.contains(name); });
+      fail(key == keys.end() ? path : below(path, *key), error.what());
+    }
+  };
+  DutInfo info;
+  attempt({"pipe"}, [&] { info = Dut::create(config.pipe, config.seed)->info(); });
+  MachineConfig alone;  // with one choice of the file's
+  attempt({"adapters"}, [&] {
+    alone.adapters = config.adapters;
+    alone.check(info);
+  });
+  attempt({"host_width"}, [&] {
+    alone.host_address_width = config.host_address_width;
+    alone.check(info);
+  });
+  attempt({"vram"}, [&] {
+    const Vram vram(0, config.vram_bytes);
+    alone.vram_bytes = config.vram_bytes;
+    alone.check(info);
+  });
+  attempt({"ram", "device_memory", "host_width"},
+          [&config] { const HostMemory memory(config.ram, config.host_address_width, config.bus_memory()); });
+  attempt({"device_memory", "memory"}, [&] { config.check(info); });
 }
 
 void Parser::machine(const json& value, const std::string& path, Scenario& scenario) {
@@ -528,6 +572,7 @@ Scenario Parser::scenario() {
   scenario.about = root_["about"].get<std::string>();
   if (root_.contains("covers")) scenario.covers = root_["covers"].get<std::vector<std::string>>();
   if (root_.contains("machine")) machine(root_["machine"], "/machine", scenario);
+  if (root_.contains("machine")) can_exist(root_["machine"], "/machine", scenario.machine);
   if (root_.contains("start")) start(root_["start"], "/start", scenario.start);
   scenario.steps = steps(root_["steps"], "/steps", false);
   return scenario;

@@ -331,7 +331,7 @@ std::vector<ObjectRule> make_steps() {
        {}},
       {"repeat",
        "steps again and again; `${i}` in their texts is the round, from 0",
-       {{"times", K::kNumber, true, "rounds"},
+       {{"times", K::kNumber, true, "rounds, at most 1000000"},
         {"as", K::kText, false, "another name than `i`, for repeats inside repeats"},
         {"steps", K::kSteps, true, "steps"}}},
       {"parallel",

@@ -39,6 +39,29 @@ void wrong(const std::string& text, const std::string& where, const std::string&
   EXPECT_THAT(error, HasSubstr(what)) << text;
 }
 
+TEST(ScenarioParse, WhatNoMachineCanHaveIsNamedWithItsPlace) {
+  const auto machine = [](const std::string& key, const std::string& what) {
+    wrong("{\n\"schema\": 1, \"name\": \"x\",\n\"about\": \"y\",\n\"machine\": {\n" + key +
+              "},\n\"steps\": []}\n",
+          "5", what);
+  };
+  machine(R"("ram": [["0", "2G"], ["1G", "2G"]])", "'ram': host memory: range 0x40000000..0xc0000000");
+  machine(R"("vram": "1T")", "'vram': 1099511627776 bytes of VRAM");
+  machine(R"("vram": "5K")", "'vram': vram0: 5120 bytes is no");
+  machine(R"("pipe": 77)", "'pipe': pipe 77");
+  machine(R"("adapters": 9)", "'adapters': 9 adapters");
+  machine(R"("host_width": 31)", "'host_width': host width 31");
+  machine(R"("host_width": 63)", "'host_width': ");
+  machine(R"("device_memory": [["0xE0000000", "4K"]])", "'device_memory': device memory 0xe0000000");
+}
+
+TEST(ScenarioParse, ARepeatEnds) {
+  wrong(with_steps(R"({"do": "repeat", "times": 10, "steps": []})"), "5", "nothing to repeat");
+  wrong(
+      with_steps("{\"do\": \"repeat\",\n\"times\": \"1T\", \"steps\": [{\"do\": \"wait\", \"cycles\": 1}]}"),
+      "6", "'times': \"1T\" rounds would never end");
+}
+
 TEST(ScenarioParse, ReadsWhatIsThere) {
   const Scenario s = parse_scenario(std::string(R"({
     "schema": 1, "name": "n", "about": "a", "covers": ["G2"],
