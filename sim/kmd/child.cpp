@@ -129,6 +129,8 @@ void ChildRun::guarded(const std::function<void()>& body) {
 }
 
 void ChildRun::break_off(const std::string& kind, const std::string& what, const Frames& frames) {
+  // What a wait has no end for.
+  if (kind == "endless_wait" || kind == "endless_loop" || kind == "start_failed") look_at_channels();
   const Thread& now = thread();
   if (!failed_start_.empty()) note("start: " + failed_start_);
   if (request_.verifier && kernel_ != nullptr) events_.send({{"t", "dump"}, {"text", kernel_->dump()}});

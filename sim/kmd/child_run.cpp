@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kThreadStack = 8U << 20;
 constexpr std::uint64_t kPreemptionCycles = 20'000;
-constexpr std::uint64_t kCleanUpCycles = 1000;  // from a reset to what the system does next
 
 std::uintptr_t current_process() {
   return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
@@ -31,21 +30,6 @@ unsigned number_of(const dxgkrnl::AdapterView& link) {
 bool is_entry_point(const std::string& name) {
   return name.rfind("DxgkDdi", 0) == 0 || name == "DriverEntry";
 }
-
-/// Off the thread of the plan nobody above a handler catches what stops the system.
-class GuardedInterrupts : public hw::Interrupts {
- public:
-  using Guard = std::function<void(const std::function<void()>&)>;
-  GuardedInterrupts(hw::Interrupts& inner, Guard guard) : inner_(inner), guard_(std::move(guard)) {}
-  [[nodiscard]] hw::MessageTarget connect(std::string name, std::function<void()> handler) override {
-    return inner_.connect(std::move(name), [this, handler = std::move(handler)] { guard_(handler); });
-  }
-  void disconnect(const hw::MessageTarget& target) override { inner_.disconnect(target); }
-
- private:
-  hw::Interrupts& inner_;
-  Guard guard_;
-};
 
 }  // namespace
 
@@ -73,9 +57,8 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
   platform_.interrupts = interrupts_.get();
   for (hw::Function& function : platform_.functions) {
     const auto adapter = static_cast<unsigned>(bars_.size());
-    bars_.push_back(std::make_unique<WatchedBar>(
-        *function.bar0,
-        WatchedBar::Hooks{[this] { active(here()); }, [this, adapter] { return doorbell(adapter); }}));
+    bars_.push_back(std::make_unique<WatchedBar>(*function.bar0, *machine_.platform().functions[adapter].bar0,
+                                                 bar_hooks(adapter)));
     function.bar0 = bars_.back().get();
   }
   watch_memory();
@@ -129,30 +112,6 @@ bool ChildRun::reaches(unsigned adapter, std::uint64_t page) const {
                (view.mode == dxgkrnl::RemappingMode::kPhysical && kernel_->driver_memory().holds(page));
   }
   return false;
-}
-
-void ChildRun::make_dma_watch() {
-  dma_ = std::make_unique<DmaWatch>(
-      machine_, [this](unsigned adapter, std::uint64_t page) { return reaches(adapter, page); },
-      [this](const StrayRequest& stray) {
-        events_.send({{"t", "dma"},
-                      {"adapter", stray.adapter},
-                      {"write", stray.write},
-                      {"address", stray.address},
-                      {"cycle", stray.cycle},
-                      {"freed", stray.freed},
-                      {"f", stray.freed_by}});
-      },
-      [this](const StrayRequest& request, const std::string& rule, const std::string& since) {
-        judge_->note_broken(rule);
-        events_.send(
-            {{"t", "rule"},
-             {"rule", rule},
-             {"text", fmt::format("adapter {} {} {:#x} in cycle {}, after {}", request.adapter,
-                                  request.write ? "writes" : "reads", request.address, request.cycle, since)},
-             {"f", Frames()},
-             {"in", ""}});
-      });
 }
 
 void ChildRun::pass_call() {
@@ -320,57 +279,6 @@ void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();
   ++now.activity;
-}
-
-void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
-  const bool good = finished && !record.bugcheck && NT_SUCCESS(record.status);
-  if (record.name == "DxgkDdiSetPowerState") {
-    const auto adapter = static_cast<unsigned>(record.function);
-    const bool up = record.args.back() == '0';  // "gpu0, D0"
-    if (up && !finished) {
-      asleep_.erase(adapter);
-      dma_->allow(adapter);
-    } else if (!up && good) {
-      asleep_.insert(adapter);
-      judge_->look("E5");
-      dma_->forbid(adapter, "E5",
-                   "DxgkDdiSetPowerState has taken it to " + record.args.substr(record.args.size() - 2));
-    }
-    return;
-  }
-  const bool reset = good && record.name == "DxgkDdiResetFromTimeout";
-  const bool restart = !finished && record.name == "DxgkDdiRestartFromTimeout";
-  if (!finished && record.name == "DxgkDdiStartDevice") {
-    asleep_.erase(static_cast<std::size_t>(record.function));
-    dma_->allow(static_cast<unsigned>(record.function));
-  }
-  if (!reset && !restart) return;
-  const dxgkrnl::PhysicalAdapter* lead = kernel_->find_adapter(record.adapter);
-  for (const auto& view : kernel_->adapters()) {
-    if (lead == nullptr || std::count(view.members.begin(), view.members.end(), lead->index()) == 0) continue;
-    for (const std::size_t member : view.members)
-      if (reset)
-        dma_->forbid(static_cast<unsigned>(member), "E11", "DxgkDdiResetFromTimeout has returned");
-      else
-        dma_->allow(static_cast<unsigned>(member));
-  }
-  if (reset) machine_.engine().wait_cycles(kCleanUpCycles);
-}
-
-bool ChildRun::doorbell(unsigned adapter) {
-  if (asleep_.count(adapter) != 0) {
-    judge_->note_broken("E5");
-    events_.send({{"t", "rule"},
-                  {"rule", "E5"},
-                  {"text", fmt::format("a doorbell of adapter {}, which is below D0", adapter)},
-                  {"f", driver_frames(driver_.module())},
-                  {"in", where()}});
-  }
-  const auto& ddis = thread().ddis;
-  if (hangs_ == 0 || std::count(ddis.begin(), ddis.end(), "DxgkDdiSubmitCommand") == 0) return false;
-  --hangs_;
-  ++hung_;
-  return true;
 }
 
 Frames ChildRun::here() const { return driver_frames(driver_.module()); }

@@ -16,6 +16,7 @@
 #include "sim/kmd/child.h"
 #include "sim/kmd/dma_watch.h"
 #include "sim/kmd/frames.h"
+#include "sim/kmd/guarded_interrupts.h"
 #include "sim/kmd/judge.h"
 #include "sim/kmd/paged_pool.h"
 #include "sim/kmd/trap.h"
@@ -28,6 +29,7 @@
 namespace gpudmar::sim::kmd {
 
 inline constexpr const char* kPagingBuffer = "paging buffer";
+inline constexpr std::uint64_t kCleanUpCycles = 1000;  // from a reset to what the system does next
 
 class ChildRun {
  public:
@@ -64,7 +66,6 @@ class ChildRun {
   void pass_call();  ///< the time that a call into the kernel takes
   void hook_runtime(wdk::Runtime::Options& options);
   void make_judge();
-  void make_dma_watch();
   [[nodiscard]] bool reaches(unsigned adapter, std::uint64_t page) const;
   void call(const dxgkrnl::CallRecord& record, bool finished);
   void call_begins(const dxgkrnl::CallRecord& record);
@@ -81,10 +82,6 @@ class ChildRun {
   void active(const Frames& at);
   /// Of the threads in the driver the one that the others wait for, as far as can be told.
   [[nodiscard]] Traps::Place waiting() const;
-  /// A doorbell of the GPU is rung. True: its channel hangs from here on.
-  bool doorbell(unsigned adapter);
-  /// The devices' side of power states and resets: who may make requests.
-  void watch_devices(const dxgkrnl::CallRecord& record, bool finished);
   void preempted(const Frames& frames);
   [[nodiscard]] std::string where() const;
 
@@ -96,6 +93,27 @@ class ChildRun {
   bool serve_fault(std::uintptr_t address, std::uintptr_t pc);
   /// The last words: what lay where the driver went.
   void crashed(const Traps::Crash& crash);
+
+  // child_devices.cpp: what the devices do, and who had them do it.
+  struct Place {
+    Frames frames;
+    std::string in;  ///< entry point
+  };
+  void make_dma_watch();
+  [[nodiscard]] WatchedBar::Hooks bar_hooks(unsigned adapter);
+  /// Of the register access that runs.
+  [[nodiscard]] Place access_place();
+  void tell_of_device(const std::string& rule, const std::string& text, const Place& place);
+  void tell_stray(const StrayRequest& stray);
+  void tell_blocked(const BlockedRequest& blocked);
+  void tell_channel_error(unsigned adapter, const ChannelError& error);
+  /// A doorbell of the GPU is rung. True: its channel hangs from here on.
+  bool doorbell(unsigned adapter);
+  /// The devices' side of power states, resets and exclusive access: who may make requests.
+  void watch_devices(const dxgkrnl::CallRecord& record, bool finished);
+  void watch_power(const dxgkrnl::CallRecord& record, bool finished);
+  void fall_asleep(std::size_t adapter, bool asleep);
+  void look_at_channels();
 
   // child_steps.cpp: what the plan does.
   void step(const Step& step);
@@ -144,7 +162,7 @@ class ChildRun {
   std::unique_ptr<PagedPool> paged_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
-  std::unique_ptr<hw::Interrupts> interrupts_;
+  std::unique_ptr<GuardedInterrupts> interrupts_;
   std::mt19937_64 jitter_;
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<Traps> traps_;
@@ -168,12 +186,10 @@ class ChildRun {
   bool started_ = false;
   bool absent_ = false;  ///< the last start failed for want of memory, as planned
   std::map<std::string, Allocation> allocations_;
-  std::set<std::size_t> asleep_;  ///< functions below D0
-  std::uint64_t hangs_ = 0;       ///< submissions that are to hang yet
-  std::uint64_t hung_ = 0;        ///< that did
-  std::uint64_t timeouts_ = 0;    ///< that were seen
-  std::map<std::string, unsigned> timeouts_of_;
-  bool pool_fails_ = false;
+  std::set<std::size_t> asleep_;                      ///< functions below D0
+  std::map<unsigned, Place> rung_;                    ///< by adapter: where it was last given work
+  std::map<unsigned, Place> enabled_;                 ///< where something of it was last switched on
+  std::map<unsigned, std::uint64_t> blocked_before_;  ///< requests that were blocked before its last error
 };
 
 }  // namespace gpudmar::sim::kmd

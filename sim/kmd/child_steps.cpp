@@ -96,6 +96,7 @@ void ChildRun::start(const Step& step) {
   }
   started_ = true;
   absent_ = false;
+  look_at_channels();
   if (!step.expect.empty()) outcome(step, status);
   guarantees_->system_started();
   for (const auto& adapter : kernel_->adapters()) {
@@ -106,6 +107,7 @@ void ChildRun::start(const Step& step) {
 }
 
 void ChildRun::stop() {
+  look_at_channels();
   guarantees_->sweep();
   const NTSTATUS status = Action(recorder_.get(), "stop").done(kernel_->stop());
   started_ = false;
@@ -139,8 +141,7 @@ void ChildRun::power(const Step& step) {
     const auto members = kernel_->adapters()[link].members;
     for (const std::size_t member : members) {
       // A driver without the entry point is not asked.
-      if (up) asleep_.erase(member);
-      if (!up) asleep_.insert(member);
+      fall_asleep(member, !up);
       if (state == PowerDeviceD3) lose_local_memory(machine_, static_cast<unsigned>(member));
     }
   }
@@ -331,6 +332,7 @@ void ChildRun::step(const Step& step) {
       page(step);
       break;
   }
+  look_at_channels();
   look_for_timeouts();
 }
 

@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/model/unit.h"
+
 namespace gpudmar::sim::kmd {
 
-DmaWatch::DmaWatch(Machine& machine, IsLive is_live, Report report, Loud loud)
-    : machine_(machine), is_live_(std::move(is_live)), report_(std::move(report)), loud_(std::move(loud)) {
+DmaWatch::DmaWatch(Machine& machine, Hooks hooks) : machine_(machine), hooks_(std::move(hooks)) {
   machine_.board().add_observer(*this);
 }
 
@@ -24,6 +25,26 @@ void DmaWatch::observe(const CycleView& view) {
     if (probe.ar) request(adapter, false, probe.araddr, view.cycle);
     if (probe.aw) request(adapter, true, probe.awaddr, view.cycle);
   }
+  if (view.out.fault.valid) fault(view);
+}
+
+void DmaWatch::fault(const CycleView& view) {
+  const model::FaultRecord record{view.out.fault.record[0], view.out.fault.record[1]};
+  const auto& functions = machine_.platform().functions;
+  const auto function = std::find_if(functions.begin(), functions.end(), [&](const hw::Function& candidate) {
+    return candidate.source_id == record.source_id();
+  });
+  if (function == functions.end()) return;
+  const auto adapter = static_cast<unsigned>(function - functions.begin());
+  ++blocked_[adapter];
+  const bool write = !record.t1();
+  const std::uint64_t page = record.page() >> hw::kPageShift;
+  if (!told_blocked_.insert({adapter, {page, write}}).second) return;
+  const bool window = record.page() >= hw::kInterruptWindowBase && record.page() < hw::kInterruptWindowEnd;
+  const bool stray = !window && !hooks_.is_live(adapter, page) && !reserved(adapter, record.page());
+  // An ADL may have gone between the request and its end.
+  if (stray && told_.count({page, write}) == 0) tell_stray(adapter, write, record.page(), view.cycle);
+  hooks_.blocked({adapter, write, record.page(), view.cycle, static_cast<unsigned>(record.reason()), stray});
 }
 
 bool DmaWatch::reserved(unsigned adapter, std::uint64_t address) const {
@@ -38,12 +59,17 @@ void DmaWatch::request(unsigned adapter, bool write, std::uint64_t address, std:
   if (address >= hw::kInterruptWindowBase && address < hw::kInterruptWindowEnd) return;  // a message
   ++seen_;
   if (const auto quiet = quiet_.find(adapter); quiet != quiet_.end()) {
-    const auto [rule, since] = quiet->second;
+    const auto rules = std::move(quiet->second);
     quiet_.erase(quiet);
-    loud_({adapter, write, address, cycle, false, {}}, rule, since);
+    for (const auto& [rule, since] : rules)
+      hooks_.loud({adapter, write, address, cycle, false, {}}, rule, since);
   }
+  if (hooks_.is_live(adapter, address >> hw::kPageShift) || reserved(adapter, address)) return;
+  tell_stray(adapter, write, address, cycle);
+}
+
+void DmaWatch::tell_stray(unsigned adapter, bool write, std::uint64_t address, std::uint64_t cycle) {
   const std::uint64_t page = address >> hw::kPageShift;
-  if (is_live_(adapter, page) || reserved(adapter, address)) return;
   ++stray_;
   if (!told_.emplace(page, write).second) return;
   StrayRequest stray{adapter, write, address, cycle, false, {}};
@@ -54,7 +80,7 @@ void DmaWatch::request(unsigned adapter, bool write, std::uint64_t address, std:
     stray.freed = entry != pages.end();
     if (stray.freed) stray.freed_by = entry->second;
   }
-  report_(stray);
+  hooks_.report(stray);
 }
 
 }  // namespace gpudmar::sim::kmd

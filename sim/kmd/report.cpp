@@ -77,6 +77,8 @@ void Report::take(const json& event) {
                 event.at("in").get<std::string>(), frames_of(event), 1});
   } else if (type == "dma") {
     if (dma_.size() < kKept) dma_.push_back(event);
+  } else if (type == "fault") {
+    if (faults_.size() < kKept) faults_.push_back(event);
   } else if (type == "poll") {
     if (polls_.size() < kKept) polls_.push_back(event);
   } else if (type == "bugcheck") {
@@ -142,7 +144,11 @@ void Report::finish(const ChildEnd& end) {
   decide(end);
   find_leaks();
   if (!dma_.empty())
-    add_broken({"R142", fmt::format("requests of a page that no ADL names: {}", dma_.size()), "", {}, 1});
+    add_broken({"R142", fmt::format("requests of a page that no ADL names: {}", dma_.size()),
+                dma_.front().value("in", std::string()), dma_.front().value("rung", Frames()), 1});
+  // What is found here the child has not known.
+  if (!end_.is_null() && end_.contains("kept"))
+    for (const Broken& broken : broken_) end_["kept"].erase(broken.rule);
   if (!status_.empty()) return;
   status_ = broken_.empty() && leaks_.empty() && problems_.empty() ? "pass" : "fail";
 }
@@ -162,7 +168,11 @@ std::vector<std::uint64_t> Report::addresses() const {
     if (!crash_at_.is_null()) add(crash_at_.value(key, Frames()));
   for (const Broken& broken : broken_) add(broken.frames);
   for (const Loan& leak : leaks_) add(leak.frames);
-  for (const json& event : dma_) add(frames_of(event));
+  for (const json& event : dma_) {
+    add(frames_of(event));
+    add(event.value("rung", Frames()));
+  }
+  for (const json& event : faults_) add(event.value("rung", Frames()));
   for (const json& event : polls_) add(frames_of(event));
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());

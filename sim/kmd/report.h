@@ -77,6 +77,7 @@ class Report {
   std::map<std::pair<std::string, std::uint64_t>, Loan> loans_;
   std::vector<Loan> leaks_;
   std::vector<nlohmann::json> dma_;
+  std::vector<nlohmann::json> faults_;
   std::vector<nlohmann::json> polls_;
   std::map<std::string, std::uint64_t> calls_;
   nlohmann::json crash_at_;  ///< what lay where the driver went

@@ -53,8 +53,17 @@ json Report::summary(Symbols* symbols) const {
     json entry = event;
     entry.erase("t");
     entry.erase("f");
+    entry.erase("in");
     entry["freed_at"] = stack(event.value("f", Frames()), symbols);
+    entry["rung"] = stack(event.value("rung", Frames()), symbols);
     dma.push_back(entry);
+  }
+  json faults = json::array();
+  for (const json& event : faults_) {
+    json entry = event;
+    entry.erase("t");
+    entry["rung"] = stack(event.value("rung", Frames()), symbols);
+    faults.push_back(entry);
   }
   json polls = json::array();
   for (const json& event : polls_) {
@@ -73,6 +82,7 @@ json Report::summary(Symbols* symbols) const {
             {"pages_reachable", end_.is_null() ? 0 : end_.value("reachable", std::uint64_t{0})},
             {"pages_unreachable", end_.is_null() ? 0 : end_.value("unreachable", std::uint64_t{0})},
             {"dma_outside_adls", dma},
+            {"device_faults", faults},
             {"unbounded_polls", polls},
             {"reproducible", polls_.empty()},
             {"ddi_calls", end_.is_null() || !end_.contains("calls") ? json(calls_) : end_.at("calls")},

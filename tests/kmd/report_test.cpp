@@ -135,6 +135,37 @@ TEST(Report, AnyFindingFails) {
   }
 }
 
+TEST(Report, ARequestHasThePlaceOfItsDoorbell) {
+  Report report;
+  stages(report, {"stop", "unload", "unloaded"});
+  report.take({{"t", "dma"},
+               {"adapter", 0},
+               {"write", true},
+               {"address", 4096},
+               {"cycle", 4},
+               {"freed", false},
+               {"f", {16}},
+               {"rung", {24}},
+               {"in", "DxgkDdiStartDevice"}});
+  report.take({{"t", "fault"},
+               {"adapter", 0},
+               {"write", true},
+               {"address", 4096},
+               {"cycle", 5},
+               {"text", "no entry"},
+               {"rung", {32}}});
+  json end = end_event();
+  end["kept"] = {{"R142", 1}, {"E14", 1}};
+  report.take(end);
+  report.finish({});
+  const json summary = report.summary(nullptr);
+  EXPECT_EQ(summary["rules_broken"][0]["in"], "DxgkDdiStartDevice");
+  EXPECT_EQ(summary["rules_kept"], (json{{"E14", 1}}));
+  EXPECT_EQ(summary["device_faults"].size(), 1u);
+  EXPECT_EQ(summary["device_faults"][0]["cycle"], 5);
+  EXPECT_EQ(report.addresses(), (std::vector<std::uint64_t>{16, 24, 32}));
+}
+
 TEST(Report, APollIsNoFailureButIsTold) {
   Report report;
   stages(report, {"unloaded"});

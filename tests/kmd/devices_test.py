@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gpu-dmar kmd and what the device makes of a driver's mistakes: requests that are blocked, work that it refuses, silence that
+it was to keep, what is left on; each with the place of the doorbell that began it."""
+import unittest
+
+from kmd_base import EXAMPLE, HERE, PAGER, SAVER, KmdTest, covers
+from paging_test import PagerTest, allocate, data, step
+
+DOORBELL = "WRITE_REGISTER_ULONG(&Adapter->Registers->Tail, Adapter->Tail); KeStallExecutionProcessor(5);"
+SHORT = ("--scenario", HERE / "short.json")
+
+
+class ExampleTest(KmdTest):
+    def after_the_copy(self, code, *changes, args=(), code_of_exit=1):
+        """The example, which does something more in StartDevice, after its copy."""
+        return self.judge_variant(("  if (NT_SUCCESS(Status)) Status = CopyOnce(Adapter);",
+                                   "  if (NT_SUCCESS(Status)) Status = CopyOnce(Adapter);\n  {" + code + "}"),
+                                  *changes, args=args, code=code_of_exit)
+
+    def rung_at(self, place):
+        self.at(place, DOORBELL, "StartDevice")
+
+
+READ_ONLY = (
+    ("  Create.Type = DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;",
+     "  Create.Type = Size == COPY_BYTES ? DXGK_PHYSICAL_MEMORY_TYPE_SECTION : DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY;"),
+    ("  Create.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;",
+     "  if (Size == COPY_BYTES) {\n    Create.Section.DesiredAccess = SECTION_ALL_ACCESS;\n"
+     "    Create.Section.PageProtection = PAGE_READONLY;\n  } else {\n"
+     "    Create.ContiguousMemory.HighestAcceptableAddress.QuadPart = -1;\n  }"),
+    ("  Allocate.Flags.RequireContiguous = 1;",
+     "  if (Size == COPY_BYTES) Allocate.Flags.PreferContiguous = 1; else Allocate.Flags.RequireContiguous = 1;"),
+    ("  RtlFillMemory(Adapter->Source.Data, COPY_BYTES, 0xA5);\n", ""))
+
+
+class Blocked(ExampleTest):
+    @covers("G10")
+    def test_a_write_to_a_section_for_reading(self):
+        summary = self.after_the_copy("Submit(Adapter, COPY_FROM_LOCAL, 0, DeviceAddress(&Adapter->Source), 63, 0); " + DOORBELL,
+                                      *READ_ONLY)
+        self.assertEqual([entry["rule"] for entry in summary["rules_broken"]], ["G10"], summary["output"])
+        rule = self.rule(summary, "G10")
+        self.assertIn("no write permission", rule["text"])
+        self.assertEqual(rule["in"], "DxgkDdiStartDevice")
+        self.rung_at(rule["at"])
+        fault, = summary["device_faults"]
+        self.assertTrue(fault["write"])
+        self.assertEqual((fault["adapter"], fault["address"] % 4096), (0, 0))
+        self.assertGreater(fault["cycle"], 0)
+        self.rung_at(fault["rung"][0])
+        self.assertNotIn("G10", summary["rules_kept"])
+
+    def test_reading_it_is_good(self):
+        summary = self.after_the_copy("", *READ_ONLY, code_of_exit=0)
+        self.assertEqual(summary["device_faults"], [])
+
+    @covers("R142")
+    def test_a_stray_request_has_a_place(self):
+        summary = self.after_the_copy(
+            "Submit(Adapter, COPY_TO_LOCAL, MmGetPhysicalAddress(Adapter->Source.Data).QuadPart, 0, COPY_BYTES - 1, 0); " + DOORBELL)
+        self.assertEqual([entry["rule"] for entry in summary["rules_broken"]], ["R142"], summary["output"])
+        self.rung_at(self.rule(summary, "R142")["at"])
+        self.rung_at(summary["dma_outside_adls"][0]["rung"][0])
+        self.assertTrue(summary["device_faults"])
+
+
+class Refused(ExampleTest):
+    def refused(self, submit, error, *changes):
+        summary = self.after_the_copy(submit + " " + DOORBELL, *changes)
+        rule = self.rule(summary, "dma.error")
+        self.assertRegex(rule["text"], "adapter 0: channel 0 has stopped at descriptor 4, " + error)
+        self.rung_at(rule["at"])
+        self.assertEqual(len(summary["rules_broken"]), 1, summary["output"])
+        return summary
+
+    def test_beyond_the_address_bits(self):
+        self.refused("Submit(Adapter, COPY_TO_LOCAL, 0x100000000000ull, 0, 63, 0);", "BAD_ADDRESS.*operand: source")
+
+    def test_beyond_local_memory(self):
+        self.refused("Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0x20000000, 63, 0);",
+                     "BAD_ADDRESS.*operand: destination")
+
+    def test_an_unknown_operation(self):
+        self.refused("Submit(Adapter, 0x77, DeviceAddress(&Adapter->Source), 0, 63, 0);", "BAD_OPCODE")
+
+    def test_an_error_that_is_cleared_at_once(self):
+        """Reset before anybody looks: the reset is where it is seen."""
+        self.refused("Submit(Adapter, 0x77, 0, 0, 63, 0);", "BAD_OPCODE",
+                     ("  if (!NT_SUCCESS(Status)) StopDevice(MiniportDeviceContext);",
+                      "  Quiesce(Adapter);\n  if (!NT_SUCCESS(Status)) StopDevice(MiniportDeviceContext);"))
+
+    def test_a_ring_where_no_ring_is(self):
+        """BasePageNumber of an ADL with a list of pages: the start times out, and the error says why."""
+        summary = self.judge_variant(("  Allocate.Flags.RequireContiguous = 1;\n", ""))
+        self.assertEqual(summary["status"], "start_failed")
+        rule = self.rule(summary, "dma.error")
+        self.assertRegex(rule["text"], "BAD_ADDRESS.*operand: ring")
+        self.at(rule["at"], "WRITE_REGISTER_ULONG(&Registers->Tail", "CopyOnce")
+
+    def test_a_wait_for_work_that_was_refused(self):
+        summary = self.judge_variant(
+            ("  Submit(Adapter, COPY_TO_LOCAL, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);",
+             "  Submit(Adapter, 0x77, DeviceAddress(&Adapter->Source), 0, COPY_BYTES - 1, 0);"),
+            ("  Registers->IntEnable = 3;", "  Registers->IntEnable = 1;"),
+            ("Executive, KernelMode, FALSE, &Timeout)", "Executive, KernelMode, FALSE, NULL)"),
+            args=("--wait-cycles", 100_000))
+        self.assertEqual(summary["status"], "endless_wait")
+        self.assertIn("BAD_OPCODE", self.rule(summary, "dma.error")["text"])
+
+
+class GoodDrivers(KmdTest):
+    def test_nothing_is_found(self):
+        for driver, args in ((EXAMPLE, ()), (SAVER, ()), (PAGER, ("--allocation", data(3)))):
+            with self.subTest(driver.name):
+                summary = self.judge([driver], *args, code=0)
+                self.assertEqual(summary["device_faults"], [])
+                self.assertGreater(summary["rules_kept"]["dma.error"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
