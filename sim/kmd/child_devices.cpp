@@ -143,6 +143,11 @@ void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
     fall_asleep(adapter, false);
     dma_->allow(adapter);
   }
+  if (record.name == "DxgkDdiBeginExclusiveAccess" && good) {
+    judge_->look("R183");
+    dma_->forbid(adapter, "R183", "DxgkDdiBeginExclusiveAccess has returned");
+  }
+  if (record.name == "DxgkDdiEndExclusiveAccess" && !finished) dma_->allow(adapter, "R183");
   const bool reset = good && record.name == "DxgkDdiResetFromTimeout";
   const bool restart = !finished && record.name == "DxgkDdiRestartFromTimeout";
   if (!reset && !restart) return;

@@ -108,6 +108,28 @@ class Refused(ExampleTest):
         self.assertIn("BAD_OPCODE", self.rule(summary, "dma.error")["text"])
 
 
+class Exclusive(PagerTest):
+    @covers("R183")
+    def test_a_doorbell_before_exclusive_access(self):
+        summary = self.bad(("  UNREFERENCED_PARAMETER(Args);\n  Quiesce((PAGER_ADAPTER*)hAdapter);\n  return STATUS_SUCCESS;",
+                            "  UNREFERENCED_PARAMETER(Args);\n  PAGER_ADAPTER* Adapter = (PAGER_ADAPTER*)hAdapter;\n"
+                            "  for (ULONG i = 0; i < 100; ++i) PushFence(Adapter, 1, i);\n  Doorbell(Adapter);\n"
+                            "  return STATUS_SUCCESS;"), {"do": "reattach"})
+        rule = self.rule(summary, "R183")
+        self.assertIn("after DxgkDdiBeginExclusiveAccess has returned", rule["text"])
+        self.assertEqual(rule["in"], "DxgkDdiBeginExclusiveAccess")
+        self.at(rule["at"], "WRITE_REGISTER_ULONG(&Adapter->Registers->Tail", "Doorbell")
+
+    @covers("R183")
+    def test_silence_is_noted(self):
+        summary = self.good({"do": "reattach"}, allocate(), step("resident"))
+        self.assertEqual(summary["rules_kept"]["R183"], 1)
+
+    @covers("R183")
+    def test_isolation_enabled_under_way(self):
+        self.assertEqual(self.good({"do": "isolate"}, start={"iommu": "physical"})["rules_kept"]["R183"], 1)
+
+
 class GoodDrivers(KmdTest):
     def test_nothing_is_found(self):
         for driver, args in ((EXAMPLE, ()), (SAVER, ()), (PAGER, ("--allocation", data(3)))):
