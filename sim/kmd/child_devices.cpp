@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <systemc>
 
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
 #include "driver-model/hw/regs/vtd_regs.h"
 #include "driver-model/vtd/fault_handler.h"
@@ -13,6 +15,10 @@ namespace gpudmar::sim::kmd {
 namespace {
 
 namespace error = regs::dma::error;
+
+std::uintptr_t current_process() {
+  return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
+}
 
 }  // namespace
 
@@ -119,6 +125,7 @@ void ChildRun::fall_asleep(std::size_t adapter, bool asleep) {
     asleep_.insert(adapter);
   else
     asleep_.erase(adapter);
+  bars_[adapter]->sleep(asleep);
 }
 
 void ChildRun::watch_power(const dxgkrnl::CallRecord& record, bool finished) {
@@ -148,6 +155,7 @@ void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
     dma_->forbid(adapter, "R183", "DxgkDdiBeginExclusiveAccess has returned");
   }
   if (record.name == "DxgkDdiEndExclusiveAccess" && !finished) dma_->allow(adapter, "R183");
+  if (finished) device_stopped(record);
   const bool reset = good && record.name == "DxgkDdiResetFromTimeout";
   const bool restart = !finished && record.name == "DxgkDdiRestartFromTimeout";
   if (!reset && !restart) return;
@@ -161,6 +169,51 @@ void ChildRun::watch_devices(const dxgkrnl::CallRecord& record, bool finished) {
         dma_->allow(static_cast<unsigned>(member), "E11");
   }
   if (reset) machine_.engine().wait_cycles(kCleanUpCycles);
+}
+
+// A start that fails has to leave the device as a stop does.
+void ChildRun::device_stopped(const dxgkrnl::CallRecord& record) {
+  const bool stopped = record.name == "DxgkDdiStopDevice" && NT_SUCCESS(record.status);
+  const bool failed = record.name == "DxgkDdiStartDevice" && !NT_SUCCESS(record.status);
+  if (record.bugcheck || (!stopped && !failed)) return;
+  const auto adapter = static_cast<unsigned>(record.function);
+  judge_->look("E18");
+  const std::string on = bars_[adapter]->left_on();
+  if (on.empty()) return;
+  tell_of_device(
+      "E18", fmt::format("{} of adapter {} leaves enabled: {}; last enabled here", record.name, adapter, on),
+      {enabled_[adapter].frames, record.name});
+}
+
+// ---- An interrupt that is somebody else's
+
+void ChildRun::interrupt_without_cause() {
+  // A trace has the interrupts that the device sends, and nobody to make another.
+  if (recorder_ != nullptr || kernel_->driver().DxgkDdiInterruptRoutine == nullptr) return;
+  for (const auto& function : kernel_->functions()) {
+    WatchedBar& bar = *bars_[function->index()];
+    if (function->context == nullptr || bar.removed() || asleep_.count(function->index()) != 0) continue;
+    if (bar.causes() != 0) continue;
+    const std::uint64_t seen = bar.causes_seen();
+    without_cause_ = current_process();
+    claimed_ = false;
+    interrupts_->raise(function->function().name);
+    without_cause_ = 0;
+    // A cause of its own may have come meanwhile.
+    if (bar.causes_seen() != seen) continue;
+    judge_->look("E14");
+    if (!claimed_) continue;
+    const auto routine = reinterpret_cast<std::uintptr_t>(kernel_->driver().DxgkDdiInterruptRoutine);
+    tell_of_device("E14",
+                   fmt::format("the interrupt routine takes an interrupt that adapter {} has not raised",
+                               function->index()),
+                   {{routine - driver_->module().base}, "DxgkDdiInterruptRoutine"});
+  }
+}
+
+void ChildRun::interrupt_routine_ends(const dxgkrnl::CallRecord& record) {
+  if (without_cause_ != current_process() || record.name != "DxgkDdiInterruptRoutine") return;
+  claimed_ = static_cast<const dxgkrnl::InterruptArguments*>(record.arguments)->claimed != FALSE;
 }
 
 }  // namespace gpudmar::sim::kmd

@@ -276,6 +276,7 @@ void ChildRun::call_ends(const dxgkrnl::CallRecord& record) {
   }
   judge_->ends(record.name, record.arguments, record.status, record.bugcheck, record.adapter,
                record.function);
+  interrupt_routine_ends(record);
   if (!entry) return;
   if (!now.ddis.empty()) now.ddis.pop_back();
   ++now.activity;

@@ -113,7 +113,12 @@ class ChildRun {
   void watch_devices(const dxgkrnl::CallRecord& record, bool finished);
   void watch_power(const dxgkrnl::CallRecord& record, bool finished);
   void fall_asleep(std::size_t adapter, bool asleep);
+  /// E18: what a driver leaves on.
+  void device_stopped(const dxgkrnl::CallRecord& record);
   void look_at_channels();
+  /// E14: an interrupt that is not the device's, as on a line that others share.
+  void interrupt_without_cause();
+  void interrupt_routine_ends(const dxgkrnl::CallRecord& record);
 
   // child_steps.cpp: what the plan does.
   void step(const Step& step);
@@ -190,6 +195,13 @@ class ChildRun {
   std::map<unsigned, Place> rung_;                    ///< by adapter: where it was last given work
   std::map<unsigned, Place> enabled_;                 ///< where something of it was last switched on
   std::map<unsigned, std::uint64_t> blocked_before_;  ///< requests that were blocked before its last error
+  std::uintptr_t without_cause_ = 0;                  ///< thread whose interrupt routine is called so
+  bool claimed_ = false;                              ///< it claims the interrupt
+  std::uint64_t hangs_ = 0;                           ///< submissions that are to hang yet
+  std::uint64_t hung_ = 0;                            ///< that did
+  std::uint64_t timeouts_ = 0;                        ///< that were seen
+  std::map<std::string, unsigned> timeouts_of_;
+  bool pool_fails_ = false;
 };
 
 }  // namespace gpudmar::sim::kmd

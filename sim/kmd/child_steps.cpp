@@ -107,7 +107,9 @@ void ChildRun::start(const Step& step) {
 }
 
 void ChildRun::stop() {
+  for (const auto& bar : bars_) bar->sleep(false);  // the bus powers up what it stops
   look_at_channels();
+  interrupt_without_cause();
   guarantees_->sweep();
   const NTSTATUS status = Action(recorder_.get(), "stop").done(kernel_->stop());
   started_ = false;

@@ -4,7 +4,7 @@ it was to keep, what is left on; each with the place of the doorbell that began 
 import unittest
 
 from kmd_base import EXAMPLE, HERE, PAGER, SAVER, KmdTest, covers
-from paging_test import PagerTest, allocate, data, step
+from paging_test import PagerTest, allocate, data, escape, power, step
 
 DOORBELL = "WRITE_REGISTER_ULONG(&Adapter->Registers->Tail, Adapter->Tail); KeStallExecutionProcessor(5);"
 SHORT = ("--scenario", HERE / "short.json")
@@ -108,6 +108,46 @@ class Refused(ExampleTest):
         self.assertIn("BAD_OPCODE", self.rule(summary, "dma.error")["text"])
 
 
+class LeftOn(ExampleTest):
+    @covers("E18")
+    def test_a_stop_that_leaves_the_device_on(self):
+        summary = self.judge_variant(("    Quiesce(Adapter);\n", ""))
+        rule = self.rule(summary, "E18")
+        self.assertIn("DxgkDdiStopDevice of adapter 0 leaves enabled: channel 0, interrupts", rule["text"])
+        self.at(rule["at"], "Registers->Control = 1", "CopyOnce")
+
+    @covers("E18")
+    def test_a_stop_that_leaves_interrupts_on(self):
+        summary = self.judge_variant(("  Adapter->Registers->IntEnable = 0;\n", ""))
+        self.assertIn("leaves enabled: interrupts;", self.rule(summary, "E18")["text"])
+
+    @covers("E18")
+    def test_a_failed_start_that_leaves_the_device_on(self):
+        summary = self.judge_variant(("    Quiesce(Adapter);\n", ""),
+                                     ("  if (NT_SUCCESS(Status)) Status = CopyOnce(Adapter);",
+                                      "  if (NT_SUCCESS(Status)) Status = CopyOnce(Adapter);\n"
+                                      "  if (NT_SUCCESS(Status)) Status = STATUS_DEVICE_NOT_READY;"))
+        self.assertEqual(summary["status"], "start_failed")
+        self.assertIn("DxgkDdiStartDevice of adapter 0 leaves enabled", self.rule(summary, "E18")["text"])
+
+
+class Interrupts(ExampleTest):
+    @covers("E14")
+    def test_takes_every_interrupt(self):
+        summary = self.judge_variant(("  if (Causes == 0) return FALSE;\n", ""))
+        rule = self.rule(summary, "E14")
+        self.assertIn("takes an interrupt that adapter 0 has not raised", rule["text"])
+        self.assertIn("InterruptRoutine", rule["at"])
+
+    @covers("E14")
+    def test_the_routine_is_asked(self):
+        asked = self.judge([EXAMPLE], *SHORT, code=0)
+        recorded = self.judge([EXAMPLE], *SHORT, "--record", self.dir / "trace.jsonl", code=0)
+        calls = [run["ddi_calls"]["DxgkDdiInterruptRoutine"] for run in (asked, recorded)]
+        self.assertEqual(calls[0], calls[1] + 1)
+        self.assertEqual(asked["rules_kept"]["E14"], recorded["rules_kept"]["E14"] + 1)
+
+
 class Exclusive(PagerTest):
     @covers("R183")
     def test_a_doorbell_before_exclusive_access(self):
@@ -130,12 +170,41 @@ class Exclusive(PagerTest):
         self.assertEqual(self.good({"do": "isolate"}, start={"iommu": "physical"})["rules_kept"]["R183"], 1)
 
 
+class Asleep(PagerTest):
+    ID = ("      return FillOwn(Adapter);",
+          "      return Adapter->Registers->Id == 0x414D4447 ? STATUS_SUCCESS\n"
+          "             : Adapter->Registers->Id == 0xFFFFFFFF ? STATUS_IO_TIMEOUT : STATUS_DATA_ERROR;")
+
+    def test_registers_are_gone_below_d0(self):
+        source = self.variant(self.ID)
+        plan = self.plan(escape(1, expect="STATUS_SUCCESS"), power("D3"), escape(1, expect="STATUS_IO_TIMEOUT"),
+                         power("D0"), escape(1, expect="STATUS_SUCCESS"))
+        self.judge([source], "--scenario", plan, code=0)
+
+    def test_writes_are_lost_below_d0(self):
+        change = ("      return FillOwn(Adapter);", "      Adapter->Registers->IntEnable = 0;\n      return STATUS_SUCCESS;")
+        check = ("      return CheckOwn(Adapter);",
+                 "      return Adapter->Registers->IntEnable == 3 ? STATUS_SUCCESS : STATUS_DATA_ERROR;")
+        keep = ("    MoveThroughPower(Adapter, TRUE);\n    Quiesce(Adapter);", "    MoveThroughPower(Adapter, TRUE);")
+        enable = ("PowerDeviceD0) {\n    Enable(Adapter);", "PowerDeviceD0) {")
+        source = self.variant(change, check, keep, enable)
+        plan = self.plan(power("D3"), escape(1), power("D0"), escape(2, expect="STATUS_SUCCESS"))
+        self.judge([source], "--scenario", plan, code=0)
+
+    def test_the_system_powers_up_what_it_stops(self):
+        source = self.variant(("    Quiesce(Adapter);\n    Adapter->Dxgk.DxgkCbUnmapMemory",
+                               "    if (Adapter->Registers->Id == 0xFFFFFFFF) return STATUS_IO_TIMEOUT;\n"
+                               "    Quiesce(Adapter);\n    Adapter->Dxgk.DxgkCbUnmapMemory"))
+        self.judge([source], "--scenario", self.plan(power("D3"), {"do": "stop"}), code=0)
+
+
 class GoodDrivers(KmdTest):
     def test_nothing_is_found(self):
         for driver, args in ((EXAMPLE, ()), (SAVER, ()), (PAGER, ("--allocation", data(3)))):
             with self.subTest(driver.name):
                 summary = self.judge([driver], *args, code=0)
                 self.assertEqual(summary["device_faults"], [])
+                self.assertGreater(summary["rules_kept"]["E18"], 0)
                 self.assertGreater(summary["rules_kept"]["dma.error"], 0)
 
 
