@@ -12,6 +12,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "driver-model/dxgkrnl/bugcheck.h"
 #include "driver-model/wdk/runtime/kernel_objects.h"
 #include "sim/kmd/child_run.h"
 #include "sim/scenario/names.h"
@@ -113,7 +114,10 @@ void ChildRun::guarded(const std::function<void()>& body) {
     json event{{"t", "bugcheck"}, {"code", bugcheck.code()}, {"text", bugcheck.what()}, {"in", stopped_in_}};
     for (unsigned i = 0; i < 4; ++i) event["parameters"].push_back(bugcheck.parameter(i));
     events_.send(event);
-    break_off("bugcheck", bugcheck.what(), last_frames_);
+    std::string what = bugcheck.what();
+    if (bugcheck.code() == dxgkrnl::bugcheck::kVideoTdrFailure && !judge_->progress().empty())
+      what += "; " + judge_->progress();
+    break_off("bugcheck", what, last_frames_);
   } catch (const wdk::WaitBoundExceeded& error) {
     break_off("endless_wait", error.what(), last_frames_);
   } catch (const wdk::KernelRuleError& error) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "driver-model/dxgkrnl/driver_imports.h"
+#include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/wdk/runtime/kernel_objects.h"
 #include "sim/scenario/system_start.h"
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::size_t kThreadStack = 8U << 20;
 constexpr std::uint64_t kPreemptionCycles = 20'000;
+constexpr std::uint64_t kAnswerCycles = 64;      // from a write's response to HEAD, and what is in between
+constexpr std::uint64_t kInterruptCycles = 500;  // from the end of work to what the driver tells of it
 
 std::uintptr_t current_process() {
   return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
@@ -57,6 +60,7 @@ ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
   platform_.interrupts = interrupts_.get();
   for (hw::Function& function : platform_.functions) {
     const auto adapter = static_cast<unsigned>(bars_.size());
+    function.bar0 = &fences_.watch(*function.bar0, [this] { return thread().submission; });
     bars_.push_back(std::make_unique<WatchedBar>(*function.bar0, *machine_.platform().functions[adapter].bar0,
                                                  bar_hooks(adapter)));
     function.bar0 = bars_.back().get();
@@ -185,17 +189,7 @@ void ChildRun::make_judge() {
   hooks.freed = [this](unsigned link, const std::vector<std::uint64_t>& pages) {
     dma_->freed(link, pages, call_frames_);
   };
-  hooks.link_of = [this](HANDLE adapter) -> std::optional<unsigned> {
-    const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
-    if (physical == nullptr) return std::nullopt;
-    for (const auto& view : kernel_->adapters()) {
-      if (std::count(view.members.begin(), view.members.end(), physical->index()) == 0) continue;
-      for (const std::size_t member : view.members)
-        dma_->set_link(static_cast<unsigned>(member), number_of(view));
-      return number_of(view);
-    }
-    return std::nullopt;
-  };
+  hooks.link_of = [this](HANDLE adapter) { return link_number(adapter); };
   hooks.is_lead = [this](HANDLE adapter) { return kernel_->space_of_lead(adapter) != nullptr; };
   hooks.function_of = [this](HANDLE adapter) -> std::optional<int> {
     const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
@@ -205,10 +199,29 @@ void ChildRun::make_judge() {
     const auto object = kernel_->memory().object(memory);
     return object ? object->page_frames : std::vector<std::uint64_t>();
   };
+  hooks.is_done = [this](unsigned link, UINT engine, UINT fence) { return is_done({link, engine, fence}); };
+  hooks.has_sources = [this](HANDLE adapter) {
+    const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
+    const auto sources =
+        physical == nullptr ? sources_.end() : sources_.find(static_cast<int>(physical->index()));
+    return sources == sources_.end() || sources->second != 0;
+  };
   hooks.irql = [] { return static_cast<unsigned>(KeGetCurrentIrql()); };
   hooks.thread = [] { return static_cast<std::uint64_t>(current_process()); };
   hooks.forbidden_imports = dxgkrnl::forbidden_imports(request_.driver);
   judge_ = std::make_unique<Judge>(std::move(hooks));
+}
+
+std::optional<unsigned> ChildRun::link_number(HANDLE adapter) {
+  const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);
+  if (physical == nullptr) return std::nullopt;
+  for (const auto& view : kernel_->adapters()) {
+    if (std::count(view.members.begin(), view.members.end(), physical->index()) == 0) continue;
+    for (const std::size_t member : view.members)
+      dma_->set_link(static_cast<unsigned>(member), number_of(view));
+    return number_of(view);
+  }
+  return std::nullopt;
 }
 
 ChildRun::Thread& ChildRun::thread() {
@@ -230,8 +243,41 @@ std::string ChildRun::where() const {
   return now == nullptr || now->ddis.empty() ? "" : now->ddis.back();
 }
 
+// Not in a recording: a replay asks for nothing, and has the cycles of the driver alone.
+std::optional<bool> ChildRun::is_done(const FenceWatch::Submission& submission) {
+  if (recorder_ != nullptr) return std::nullopt;
+  const std::optional<bool> done = fences_.is_done(submission);
+  if (!done || *done) return done;
+  // A fence may lie in memory, where a driver sees it, while its write is not answered yet.
+  machine_.engine().wait_cycles(machine_.config().memory.b_latency + kAnswerCycles);
+  return fences_.is_done(submission);
+}
+
+void ChildRun::watch_fences(const dxgkrnl::CallRecord& record, bool finished) {
+  if (record.name == "DxgkDdiSubmitCommand") {
+    thread().submission.reset();
+    const std::optional<unsigned> link = finished ? std::nullopt : link_number(record.adapter);
+    const auto* args = static_cast<const DXGKARG_SUBMITCOMMAND*>(record.arguments);
+    if (link && args != nullptr)
+      thread().submission = FenceWatch::Submission{*link, args->EngineOrdinal, args->SubmissionFenceId};
+  } else if (record.name == "DxgkDdiStartDevice") {
+    if (!finished) {
+      sources_.erase(record.function);
+      fences_.forget(static_cast<std::size_t>(record.function));
+    } else if (NT_SUCCESS(record.status) && record.arguments != nullptr) {
+      sources_[record.function] = static_cast<const dxgkrnl::StartDeviceArguments*>(record.arguments)
+                                      ->number_of_video_present_sources;
+    }
+  } else if (!finished && (record.name == "DxgkDdiResetFromTimeout" || record.name == "DxgkDdiResetEngine")) {
+    if (recorder_ == nullptr) machine_.engine().wait_cycles(kInterruptCycles);
+    const std::string progress = judge_->progress();
+    if (!progress.empty()) note("time-out: " + progress);
+  }
+}
+
 void ChildRun::call(const dxgkrnl::CallRecord& record, bool finished) {
   watch_devices(record, finished);
+  watch_fences(record, finished);
   if (finished)
     call_ends(record);
   else

@@ -15,6 +15,7 @@
 #include "sim/kmd/address_book.h"
 #include "sim/kmd/child.h"
 #include "sim/kmd/dma_watch.h"
+#include "sim/kmd/fence_watch.h"
 #include "sim/kmd/frames.h"
 #include "sim/kmd/guarded_interrupts.h"
 #include "sim/kmd/judge.h"
@@ -54,6 +55,8 @@ class ChildRun {
     std::uint64_t last_cycle = 0;
     bool of_driver = false;  ///< the driver made it
     unsigned number = 0;
+    /// Of the SubmitCommand under way.
+    std::optional<FenceWatch::Submission> submission;
   };
   struct Allocation {
     std::string link;
@@ -67,6 +70,11 @@ class ChildRun {
   void hook_runtime(wdk::Runtime::Options& options);
   void make_judge();
   [[nodiscard]] bool reaches(unsigned adapter, std::uint64_t page) const;
+  /// Of the link that an adapter handle belongs to; nullopt: no live handle.
+  [[nodiscard]] std::optional<unsigned> link_number(HANDLE adapter);
+  [[nodiscard]] std::optional<bool> is_done(const FenceWatch::Submission& submission);
+  /// Who submits what, and the beginning of a reset.
+  void watch_fences(const dxgkrnl::CallRecord& record, bool finished);
   void call(const dxgkrnl::CallRecord& record, bool finished);
   void call_begins(const dxgkrnl::CallRecord& record);
   void call_ends(const dxgkrnl::CallRecord& record);
@@ -165,6 +173,7 @@ class ChildRun {
   AddressBook addresses_;
   std::unique_ptr<WatchedMemory> memory_;
   std::unique_ptr<PagedPool> paged_;
+  FenceWatch fences_;
   std::vector<std::unique_ptr<WatchedBar>> bars_;
   hw::Platform platform_;
   std::unique_ptr<GuardedInterrupts> interrupts_;
@@ -201,6 +210,7 @@ class ChildRun {
   std::uint64_t hung_ = 0;                            ///< that did
   std::uint64_t timeouts_ = 0;                        ///< that were seen
   std::map<std::string, unsigned> timeouts_of_;
+  std::map<int, unsigned long> sources_;  ///< by function, that StartDevice has reported
   bool pool_fails_ = false;
 };
 

@@ -170,7 +170,10 @@ void ChildRun::remove(const Step& step) {
   for (auto it = allocations_.begin(); it != allocations_.end();)
     it = it->second.link == adapter.name ? allocations_.erase(it) : std::next(it);
   outcome(step, system_calls().remove(adapter.members.front(), [&] {
-    for (const std::size_t member : adapter.members) bars_[member]->remove();
+    for (const std::size_t member : adapter.members) {
+      bars_[member]->remove();
+      fences_.forget(member);
+    }
   }));
   if (kernel_->adapters().empty()) started_ = false;
 }

@@ -90,6 +90,7 @@ void Judge::check(const char* rule, bool kept, const std::string& what) {
   ++looks_[rule];
   if (kept) return;
   broken_.insert(rule);
+  ++times_broken_;
   hooks_.broken(rule, what);
 }
 
@@ -133,7 +134,8 @@ void Judge::begins(const std::string& name, const void* arguments, HANDLE adapte
     check("wdk.irql", hooks_.irql() < DISPATCH_LEVEL, fmt::format("{} at IRQL {}", name, hooks_.irql()));
   if (name == "DxgkDdiStartDevice") thread.asked_for_resources = false;
   if (name == "DxgkCbGetDeviceInformation") thread.asked_for_resources = true;
-  thread.calls.push_back({name, hooks_.irql(), function});
+  thread.calls.push_back({name, hooks_.irql(), function, times_broken_});
+  interrupts_begin(thread, name, arguments, adapter, function);
   if (name == "DxgkDdiBuildPagingBuffer" && arguments != nullptr) paging_begins(arguments);
   const bool legacy = is_legacy_callback(name);
   if (!legacy && !is_memory_callback(name)) return;
@@ -192,6 +194,7 @@ void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status
   // What a status brings about is no bugcheck of the entry point's own.
   const bool answered = !bugcheck || !NT_SUCCESS(status);
   if (is_entry_point(name) && answered && !thread.calls.empty()) check_end_of_ddi(thread, name, status);
+  if (!bugcheck) interrupts_end(thread, name, arguments, status, adapter);
   if (arguments_are_known(name) && !bugcheck && hooks_.function_of(adapter).has_value())
     check("wdk.arguments", status != STATUS_INVALID_PARAMETER, name + " refuses its arguments");
   if (!thread.calls.empty()) thread.calls.pop_back();

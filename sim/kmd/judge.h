@@ -38,6 +38,10 @@ class Judge {
     std::function<std::uint64_t()> thread;
     /// What the driver imports of the routines that a driver with isolation may not (R226).
     std::vector<std::string> forbidden_imports{};
+    /// The GPU is through with a submission, told with the link and EngineOrdinal; nullopt: nobody can tell.
+    std::function<std::optional<bool>(unsigned link, UINT engine, UINT fence)> is_done{};
+    /// The adapter has video present sources; also true where its start has not said yet.
+    std::function<bool(HANDLE adapter)> has_sources{};
   };
   explicit Judge(Hooks hooks) : hooks_(std::move(hooks)) {}
 
@@ -52,6 +56,9 @@ class Judge {
   /// Somebody else looks at a rule; and found it broken, and has told.
   void look(const std::string& rule) { ++looks_[rule]; }
   void note_broken(const std::string& rule) { broken_.insert(rule); }
+
+  /// How far each paging node is by what the driver has told; empty: nothing was submitted.
+  [[nodiscard]] std::string progress() const;
 
   /// A link's pages that ADLs name at present.
   [[nodiscard]] bool is_live(unsigned link, std::uint64_t page) const;
@@ -91,6 +98,26 @@ class Judge {
     std::string name;
     unsigned irql = 0;
     int function = -1;
+    std::size_t broken = 0;  ///< how many times a rule was, when it began
+    std::uint64_t owed = 0;  ///< of a DPC: notices of its function that were complete by then
+  };
+  /// A paging node, by the fences.
+  struct Node {
+    int lead = -1;  ///< function
+    UINT node = 0;
+    UINT submitted = 0;
+    UINT told = 0;       ///< complete, by NotifyInterrupt
+    UINT confirmed = 0;  ///< and by NotifyDpc
+    bool reset = false;  ///< nobody listens before the next submission
+    std::set<UINT> preemptions;
+    std::string last;  ///< what NotifyInterrupt told last
+  };
+  /// What a function has told by NotifyInterrupt, and what NotifyDpc has confirmed: counts.
+  struct Notices {
+    std::uint64_t told = 0;
+    std::uint64_t complete = 0;  ///< told by routines that have returned
+    std::uint64_t confirmed = 0;
+    std::uint64_t late = 0;  ///< were complete and not confirmed at the last time-out
   };
   struct Thread {
     std::vector<Call> calls;  ///< the innermost last
@@ -101,6 +128,7 @@ class Judge {
     const UCHAR* buffer = nullptr;          ///< of BuildPagingBuffer, at its begin
     UINT buffer_size = 0;
     UINT multipass = 0;
+    std::set<int> told;  ///< functions that the interrupt routine, or what runs in its place, told of
   };
   /// Memory of a 2.4 callback.
   struct Block {
@@ -132,6 +160,17 @@ class Judge {
   void unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY& args);
   void allocate_adl(const DXGKARGCB_ALLOCATE_ADL& args);
   void free_adl(const DXGKARGCB_FREE_ADL& args);
+
+  // judge_interrupt.cpp
+  void interrupts_begin(Thread& thread, const std::string& name, const void* arguments, HANDLE adapter,
+                        int function);
+  void interrupts_end(Thread& thread, const std::string& name, const void* arguments, NTSTATUS status,
+                      HANDLE adapter);
+  void notified(Thread& thread, const DXGKARGCB_NOTIFY_INTERRUPT_DATA& data, HANDLE adapter);
+  void completed(unsigned link, UINT engine, UINT node_ordinal, UINT fence, const char* what);
+  void check_fence(unsigned link, UINT engine, UINT node_ordinal, UINT fence, const char* what);
+  void submitted(const DXGKARG_SUBMITCOMMAND& args, unsigned link, HANDLE lead);
+  void timed_out(unsigned link);
 
   // judge_legacy.cpp
   [[nodiscard]] static bool is_legacy_callback(const std::string& name);
@@ -166,6 +205,7 @@ class Judge {
   Hooks hooks_;
   std::map<std::string, std::uint64_t> looks_;
   std::set<std::string> broken_;
+  std::size_t times_broken_ = 0;
   std::map<HANDLE, Object> objects_;
   std::map<HANDLE, HANDLE> adapter_objects_;                              // to their objects
   std::set<HANDLE> ended_;                                                // handles that were good once
@@ -175,6 +215,8 @@ class Judge {
   std::map<std::pair<Place, void*>, View> views_;             // by base
   std::map<std::pair<int, UINT>, std::uint64_t> save_sizes_;  // by the lead's function and the index
   std::map<std::uint64_t, Thread> threads_;
+  std::map<std::pair<unsigned, UINT>, Node> nodes_;  // by link and EngineOrdinal
+  std::map<int, Notices> notices_;                   // by function
 };
 
 }  // namespace gpudmar::sim::kmd

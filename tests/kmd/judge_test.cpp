@@ -79,6 +79,20 @@ struct JudgeTest : ::testing::Test {
     args.hAdapterMemoryObject = kOpened;
     return args;
   }
+  /// The level and the data that some callbacks want.
+  static unsigned level_of(const std::string& name) {
+    return name == "DxgkCbNotifyInterrupt" ? DISPATCH_LEVEL + 1U
+           : name == "DxgkCbNotifyDpc"     ? DISPATCH_LEVEL
+                                           : PASSIVE_LEVEL;
+  }
+  static const void* data_of(const std::string& name) {
+    static const DXGKARGCB_NOTIFY_INTERRUPT_DATA vsync = [] {
+      DXGKARGCB_NOTIFY_INTERRUPT_DATA data{};
+      data.InterruptType = DXGK_INTERRUPT_CRTC_VSYNC;
+      return data;
+    }();
+    return name == "DxgkCbNotifyInterrupt" ? &vsync : nullptr;
+  }
   void create(const std::function<void(DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT&)>& change = {}) {
     auto args = mdl();
     if (change) change(args);
@@ -388,10 +402,11 @@ TEST_F(JudgeTest, InterruptRoutineMayQueueAndNotifyOnly) {
 
 TEST_F(JudgeTest, EachCallbackTakesALiveHandle) {
   gpudmar::test::covers("E17");
-  const auto finds = [&](const char* name, HANDLE adapter, NTSTATUS status = STATUS_SUCCESS) {
+  const auto finds = [&](const std::string& name, HANDLE adapter, NTSTATUS status = STATUS_SUCCESS) {
     broken.clear();
-    judge.begins(name, nullptr, adapter);
-    judge.ends(name, nullptr, status, false, adapter);
+    irql = level_of(name);
+    judge.begins(name, data_of(name), adapter);
+    judge.ends(name, data_of(name), status, false, adapter);
     return broken;
   };
   for (const char* name :
@@ -417,11 +432,12 @@ TEST_F(JudgeTest, AnInterruptIsToldOfByItsMember) {
                                       std::pair{"DxgkDdiDpcRoutine", "DxgkCbNotifyDpc"},
                                       std::pair{"DxgkDdiDpcRoutine", "DxgkCbQueueDpc"}}) {
     broken.clear();
+    irql = level_of(name);
     judge.begins(routine, nullptr, nullptr, 1);
     for (const HANDLE adapter : {kMember, kAdapter}) {
       EXPECT_THAT(broken, IsEmpty()) << name;
-      judge.begins(name, nullptr, adapter);
-      judge.ends(name, nullptr, STATUS_SUCCESS, false, adapter);
+      judge.begins(name, data_of(name), adapter);
+      judge.ends(name, data_of(name), STATUS_SUCCESS, false, adapter);
     }
     EXPECT_THAT(broken, ElementsAre("E17")) << name;
     judge.ends(routine, nullptr, STATUS_SUCCESS, false, nullptr, 1);
