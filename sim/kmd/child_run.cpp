@@ -199,6 +199,15 @@ void ChildRun::make_judge() {
     const auto object = kernel_->memory().object(memory);
     return object ? object->page_frames : std::vector<std::uint64_t>();
   };
+  hooks.is_taken = [this](std::uint64_t base, std::uint64_t bytes) {
+    const auto overlaps = [&](std::uint64_t low, std::uint64_t high) {
+      return bytes != 0 && base < high && (base >= low || bytes > low - base);
+    };
+    const auto& ram = platform_.memory->ram();
+    return overlaps(hw::kInterruptWindowBase, hw::kInterruptWindowEnd) ||
+           std::any_of(ram.begin(), ram.end(),
+                       [&](const hw::MemoryRange& range) { return overlaps(range.base, range.end()); });
+  };
   hooks.is_done = [this](unsigned link, UINT engine, UINT fence) { return is_done({link, engine, fence}); };
   hooks.has_sources = [this](HANDLE adapter) {
     const dxgkrnl::PhysicalAdapter* physical = kernel_->find_adapter(adapter);

@@ -142,6 +142,10 @@ void Judge::begins(const std::string& name, const void* arguments, HANDLE adapte
   check_level_and_arguments(name, arguments);
   if (arguments == nullptr) return;
   if (legacy) return legacy_begins(name, arguments, adapter);
+  memory_call_begins(name, arguments);
+}
+
+void Judge::memory_call_begins(const std::string& name, const void* arguments) {
   if (name == "DxgkCbCreatePhysicalMemoryObject")
     create(*static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments));
   else if (name == "DxgkCbOpenPhysicalMemoryObject")
@@ -160,6 +164,20 @@ void Judge::begins(const std::string& name, const void* arguments, HANDLE adapte
     free_adl(*static_cast<const DXGKARGCB_FREE_ADL*>(arguments));
 }
 
+// What the kernel refuses and no rule was told of: another thread changed what the call is about since it
+// began, or the judge does not know the rule.
+void Judge::memory_call_refused(const Call& call, const std::string& name, const void* arguments,
+                                NTSTATUS status, bool bugcheck) {
+  const bool told = times_broken_ != call.broken;
+  if (bugcheck && !told) memory_call_begins(name, arguments);
+  if (name == "DxgkCbCreatePhysicalMemoryObject" &&
+      static_cast<const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT*>(arguments)->Type ==
+          DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE)
+    return;  // what lies where decides there
+  if (!told && !bugcheck)
+    check("wdk.arguments", status != STATUS_INVALID_PARAMETER, name + " refuses its arguments");
+}
+
 void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status) {
   const auto rule = must_succeed().find(name);
   if (rule != must_succeed().end())
@@ -173,21 +191,6 @@ void Judge::check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS s
         fmt::format("{} was entered at IRQL {} and returns at {}", name, before, hooks_.irql()));
 }
 
-// R226: only who opts into isolation is bound by it. R201, R207: how much each save area has.
-void Judge::adapter_info_answered(const DXGKARG_QUERYADAPTERINFO& query, NTSTATUS status, int function) {
-  if (query.Type == DXGKQAITYPE_FRAMEBUFFERSAVESIZE && query.InputDataSize >= sizeof(UINT))
-    save_sizes_[{function, *static_cast<const UINT*>(query.pInputData)}] =
-        NT_SUCCESS(status) ? static_cast<const DXGK_FRAMEBUFFERSAVEAREA*>(query.pOutputData)->MaximumSize : 0;
-  if (!NT_SUCCESS(status) || query.Type != DXGKQAITYPE_DRIVERCAPS ||
-      query.OutputDataSize < sizeof(DXGK_DRIVERCAPS))
-    return;
-  const auto& caps = *static_cast<const DXGK_DRIVERCAPS*>(query.pOutputData);
-  if (caps.MemoryManagementCaps.IoMmuSecureModeSupported == 0) return;
-  std::string names;
-  for (const std::string& import : hooks_.forbidden_imports) names += (names.empty() ? "" : ", ") + import;
-  check("R226", names.empty(), "a driver with IoMmuSecureModeSupported imports " + names);
-}
-
 void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status, bool bugcheck,
                  HANDLE adapter, int function) {
   Thread& thread = threads_[hooks_.thread()];
@@ -197,8 +200,12 @@ void Judge::ends(const std::string& name, const void* arguments, NTSTATUS status
   if (!bugcheck) interrupts_end(thread, name, arguments, status, adapter);
   if (arguments_are_known(name) && !bugcheck && hooks_.function_of(adapter).has_value())
     check("wdk.arguments", status != STATUS_INVALID_PARAMETER, name + " refuses its arguments");
+  if (is_memory_callback(name) && arguments != nullptr && !thread.calls.empty())
+    memory_call_refused(thread.calls.back(), name, arguments, status, bugcheck);
   if (!thread.calls.empty()) thread.calls.pop_back();
   if (bugcheck || arguments == nullptr) return;
+  if (name == "DxgkDdiCreateAllocation" && NT_SUCCESS(status))
+    return allocation_created(*static_cast<const DXGKARG_CREATEALLOCATION*>(arguments));
   if (name == "DxgkDdiBuildPagingBuffer") return paging_ends(arguments, status);
   if (name == "DxgkDdiQueryAdapterInfo")
     return adapter_info_answered(*static_cast<const DXGKARG_QUERYADAPTERINFO*>(arguments), status, function);

@@ -38,6 +38,8 @@ class Judge {
     std::function<std::uint64_t()> thread;
     /// What the driver imports of the routines that a driver with isolation may not (R226).
     std::vector<std::string> forbidden_imports{};
+    /// RAM, or the interrupt window, is there.
+    std::function<bool(std::uint64_t base, std::uint64_t bytes)> is_taken{};
     /// The GPU is through with a submission, told with the link and EngineOrdinal; nullopt: nobody can tell.
     std::function<std::optional<bool>(unsigned link, UINT engine, UINT fence)> is_done{};
     /// The adapter has video present sources; also true where its start has not said yet.
@@ -89,6 +91,7 @@ class Judge {
     std::uint64_t size = 0;
     HANDLE adapter_object = nullptr;
     unsigned link = 0;
+    bool view_denied = false;  ///< a section, and its DesiredAccess does not allow what a view would do
     std::map<const void*, Adl> adls;
     std::map<void*, std::uint64_t> mappings;  // base to size
     [[nodiscard]] std::uint64_t pages() const { return BYTES_TO_PAGES(size); }
@@ -111,6 +114,15 @@ class Judge {
     bool reset = false;  ///< nobody listens before the next submission
     std::set<UINT> preemptions;
     std::string last;  ///< what NotifyInterrupt told last
+  };
+  /// What a function's driver has answered; nullopt: not yet.
+  struct Caps {
+    struct Isolation {
+      bool supported = false;
+      bool required = false;
+    };
+    std::optional<Isolation> driver;
+    std::optional<Isolation> iommu;
   };
   /// What a function has told by NotifyInterrupt, and what NotifyDpc has confirmed: counts.
   struct Notices {
@@ -150,7 +162,18 @@ class Judge {
   void check_interrupt_routine(const Thread& thread, const std::string& name);
   void check_handle(const Thread& thread, const std::string& name, HANDLE adapter);
   void check_end_of_ddi(Thread& thread, const std::string& name, NTSTATUS status);
+  void memory_call_begins(const std::string& name, const void* arguments);
+  void memory_call_refused(const Call& call, const std::string& name, const void* arguments, NTSTATUS status,
+                           bool bugcheck);
+
+  // judge_answers.cpp
   void adapter_info_answered(const DXGKARG_QUERYADAPTERINFO& query, NTSTATUS status, int function);
+  void driver_caps_answered(const DXGK_DRIVERCAPS& caps, int function);
+  void iommu_caps_answered(const DXGK_IOMMU_CAPS& caps, int function);
+  void check_caps(int function);
+  void reserved_ranges_answered(const DXGK_HARDWARERESERVEDRANGES& answer);
+  void allocation_created(const DXGKARG_CREATEALLOCATION& args);
+
   void create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void create_mdl(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args);
   void open(const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT& args);
@@ -216,6 +239,8 @@ class Judge {
   std::map<std::pair<int, UINT>, std::uint64_t> save_sizes_;  // by the lead's function and the index
   std::map<std::uint64_t, Thread> threads_;
   std::map<std::pair<unsigned, UINT>, Node> nodes_;  // by link and EngineOrdinal
+  std::map<int, Caps> caps_;                         // by function
+  bool map_aperture2_ = false;                       // some function's driver has it
   std::map<int, Notices> notices_;                   // by function
 };
 

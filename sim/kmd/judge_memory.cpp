@@ -86,6 +86,10 @@ void Judge::create(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args) {
       check("R57", page_multiple(unsigned_address(args.IOSpace.BaseAddress)),
             fmt::format("I/O space at {:#x}, not at a page", unsigned_address(args.IOSpace.BaseAddress)));
       check("R58", page_multiple(args.Size), fmt::format("I/O space of {} bytes", args.Size));
+      if (hooks_.is_taken)
+        check("R59", !hooks_.is_taken(unsigned_address(args.IOSpace.BaseAddress), args.Size),
+              fmt::format("I/O space at {:#x}, where RAM or the interrupt window is",
+                          unsigned_address(args.IOSpace.BaseAddress)));
       break;
     default:
       break;
@@ -96,7 +100,13 @@ void Judge::open(const DXGKARGCB_OPEN_PHYSICAL_MEMORY_OBJECT& args) {
   const Object* object = find(args.hPhysicalMemoryObject);
   check("R84", object != nullptr && hooks_.link_of(args.hAdapter).has_value(),
         fmt::format("Open of {} on {}", hex(args.hPhysicalMemoryObject), hex(args.hAdapter)));
-  if (object != nullptr) check("R81", object->adapter_object == nullptr, "Open of an object that is open");
+  if (object == nullptr) return;
+  const std::optional<unsigned> link = hooks_.link_of(args.hAdapter);
+  if (object->adapter_object != nullptr && link && *link != object->link)
+    check("R82", false,
+          fmt::format("Open on link{} of an object that is open on link{}", *link, object->link));
+  else
+    check("R81", object->adapter_object == nullptr, "Open of an object that is open");
 }
 
 void Judge::close(const DXGKARGCB_CLOSE_PHYSICAL_MEMORY_OBJECT& args) {
@@ -143,6 +153,10 @@ void Judge::map(const DXGKARGCB_MAP_PHYSICAL_MEMORY& args) {
   check("R103",
         object->type != DXGK_PHYSICAL_MEMORY_TYPE_IO_SPACE || args.AccessMode != DXGK_ACCESS_MODE_USER_MODE,
         "I/O space mapped for user mode");
+  if (object->type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION)
+    check("R114", !object->view_denied,
+          "Map of a section whose DesiredAccess does not allow what its view would do: SECTION_MAP_READ, and "
+          "SECTION_MAP_WRITE where it is writable");
 }
 
 void Judge::unmap(const DXGKARGCB_UNMAP_PHYSICAL_MEMORY& args) {
@@ -244,6 +258,12 @@ void Judge::created(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT& args) {
   Object& object = objects_[args.hPhysicalMemoryObject] = Object{};
   object.type = args.Type;
   object.size = args.Size;
+  if (args.Type == DXGK_PHYSICAL_MEMORY_TYPE_SECTION) {
+    const ULONG protection = args.Section.PageProtection;
+    const bool writable = protection == PAGE_READWRITE || protection == PAGE_EXECUTE;
+    const ACCESS_MASK needed = SECTION_MAP_READ | (writable ? SECTION_MAP_WRITE : 0);
+    object.view_denied = (args.Section.DesiredAccess & needed) != needed;
+  }
   loan("memory object", args.hPhysicalMemoryObject, object.pages(), true);
   if (args.hAdapterMemoryObject != nullptr) {
     adapter_objects_[args.hAdapterMemoryObject] = args.hPhysicalMemoryObject;
