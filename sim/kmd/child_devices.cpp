@@ -207,7 +207,7 @@ void ChildRun::interrupt_without_cause() {
     tell_of_device("E14",
                    fmt::format("the interrupt routine takes an interrupt that adapter {} has not raised",
                                function->index()),
-                   {{routine - driver_->module().base}, "DxgkDdiInterruptRoutine"});
+                   {{routine - driver_.module().base}, "DxgkDdiInterruptRoutine"});
   }
 }
 
