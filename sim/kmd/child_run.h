@@ -190,7 +190,7 @@ class ChildRun {
   std::map<const void*, std::vector<SystemPage>> system_adls_;
   std::multiset<SystemPage> system_pages_;
   std::string stage_;
-  std::string failed_start_;  ///< why, until that is told
+  std::string failed_start_;        ///< why, until that is told
   std::string last_error_;          ///< what the kernel said of the last broken rule
   Frames last_frames_;              ///< and where
   Frames call_frames_;              ///< of the callback that begins or ends

@@ -146,7 +146,10 @@ TEST_F(InterruptTest, NoRoutineKeepsASpinLock) {
               }),
               ::testing::StartsWith("the routine of DxgkCbSynchronizeExecution returns and holds"));
   s_.script.on_escape = [&](const DXGKARG_ESCAPE&) {
+    KIRQL old = 0;
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
     take();
+    KeLowerIrql(old);
     return STATUS_SUCCESS;
   };
   EXPECT_THAT(broken([&] { (void)s_.kernel->escape(nullptr, 0); }),
