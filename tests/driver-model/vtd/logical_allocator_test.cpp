@@ -96,7 +96,9 @@ TEST(LogicalAllocatorTest, FreshOrderGoesAround) {
   for (std::uint64_t i = 0; i < 5 * allocator.capacity(); ++i) {
     const auto page = *allocator.allocate_pages(1);
     const auto before = last.find(page.front());
-    if (before != last.end()) ASSERT_GE(i - before->second, allocator.capacity() / 2) << page.front();
+    if (before != last.end()) {
+      ASSERT_GE(i - before->second, allocator.capacity() / 2) << page.front();
+    }
     last[page.front()] = i;
     allocator.free(page);
   }
