@@ -56,8 +56,9 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
   random->add_option("--runs", options.runs, "streams")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  random->add_option("--cycles", options.cycles, "more streams until so many cycles are simulated")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
+  CLI::Option* cycles =
+      random->add_option("--cycles", options.cycles, "more streams until so many cycles are simulated")
+          ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50));
   CLI::Option* pipe = random->add_option("--pipe", options.pipe, "variant of the RTL, 0 or 1")
                           ->check(CLI::Range(0, 1))
                           ->capture_default_str();
@@ -72,7 +73,8 @@ CLI::App* add_random(CLI::App& app, RandomOptions& options) {
       ->excludes(iommu);
   random->add_flag("--plain", options.plain, "the default timing of memory instead of one by seed");
   random->add_flag("--shrink", options.shrink, "make what fails short");
-  random->add_flag("--generate", options.generate_only, "write the streams and do not run them");
+  random->add_flag("--generate", options.generate_only, "write the streams and do not run them")
+      ->excludes(cycles);  // what does not run takes none
   random->add_option("--dir", options.directory,
                      "keep every stream there (default: here, and only what fails)");
   random->add_option("--record", options.record, "write the trace of each stream into this directory");

@@ -96,6 +96,7 @@ TEST(RandomOptions, AProfileHasThreadsPipeAndModeOfItsOwn) {
   for (const std::string option : {"--threads", "--pipe", "--iommu"})
     expect_refused({"random", "--profile", "p.json", option, option == "--iommu" ? "off" : "1"}, option);
   expect_refused({"random", "--cycles", "0"}, "--cycles");
+  expect_refused({"random", "--cycles", "9", "--generate"}, "--generate");
 }
 
 TEST(RandomOptions, Refusals) {
