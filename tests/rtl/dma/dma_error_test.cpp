@@ -349,6 +349,66 @@ TYPED_TEST(DmaError, ResetAtAnyMoment) {
   }
 }
 
+// A signal holds nothing back, so the copy behind it may fail before it is answered, or even out. It still
+// ends as if it were alone, and what is told is the older of the two failures.
+TYPED_TEST(DmaError, SignalBeforeACopyThatFails) {
+  covers("contract.dma.error");
+  using Report = typename TestFixture::Report;
+  for (const bool held : {false, true}) {  // its address is not taken, or its answer is late
+    for (const bool bad : {false, true}) {
+      for (unsigned wait = 0; wait < 60; ++wait) {
+        SCOPED_TRACE(fmt::format("{} {} for {} cycles", bad ? "bad signal" : "signal",
+                                 held ? "held" : "unanswered", wait));
+        TypeParam bench;
+        bench.host.timing.write_latency = held ? 1 : 1 + wait;
+        bench.host.refuse_aw = held;
+        if (bad) bench.host.write_errors[0x8000] = 2;
+        bench.vram.write_errors[0x2'0000] = 2;
+        bench.start(kVram, 0x1000, 4);
+        bench.push(Descriptor::signal(kLogical, 0x8000, 7));
+        bench.push(Descriptor::copy(kVram, 0x1'0000, kVram, 0x2'0000, 8, 5));
+        bench.doorbell();
+        if (held) {
+          bench.run(wait);
+          bench.host.refuse_aw = false;
+        }
+        ASSERT_TRUE(bench.wait_error());
+        EXPECT_EQ(bench.head(), bad ? 0U : 1U);
+        EXPECT_EQ(this->report(bench).index, bench.head());
+        EXPECT_EQ(this->report(bench).addr, bad ? 0x8000U : 0x2'0000U);
+        EXPECT_EQ(bench.host.memory.get64(0x8000), bad ? 0U : 7U);
+        EXPECT_EQ(this->report(bench),
+                  (Report{dma::error::WRITE, 2, 2, bench.head(), bad ? 0x8000U : 0x2'0000U, bad ? 0U : 5U}));
+      }
+    }
+  }
+}
+
+// The time of the second is over in every cycle around the one in which the first retires: whatever is told
+// is of the descriptor at HEAD.
+TYPED_TEST(DmaError, TimeIsOverAsHeadMoves) {
+  covers("contract.dma.timeout");
+  constexpr unsigned kTime = 60;
+  unsigned first = 0;
+  for (unsigned latency = 1; latency < 2 * kTime; ++latency) {
+    SCOPED_TRACE(latency);
+    TypeParam bench;
+    bench.host.timing.write_latency = latency;
+    bench.vram.silent = [](bool write, unsigned, std::uint64_t addr) { return write && addr == 0x2'0000; };
+    bench.start(kVram, 0x1000, 4);
+    bench.write32(dma::TIMEOUT::kOffset, kTime);
+    bench.push(Descriptor::signal(kLogical, 0x8000, 7));
+    bench.push(Descriptor::copy(kVram, 0x1'0000, kVram, 0x2'0000, 8, 5));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_error());
+    EXPECT_EQ(this->report(bench).code, static_cast<unsigned>(dma::error::TIMEOUT));
+    EXPECT_EQ(this->report(bench).index, bench.head());
+    first += bench.head() == 0 ? 1 : 0;
+  }
+  EXPECT_GT(first, 0U) << "the first was late, too";
+  EXPECT_LT(first, 2 * kTime - 1) << "the first retired";
+}
+
 // The ring itself lies in the host's memory: what was fetched does not count, and the ring goes on later.
 TYPED_TEST(DmaError, BusMasterTakenFromTheRing) {
   covers("contract.dma.error");
