@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <systemc>
 
 #include "driver-model/dxgkrnl/interface_calls.h"
 #include "driver-model/hw/regs/dma_regs.h"
@@ -15,10 +14,6 @@ namespace gpudmar::sim::kmd {
 namespace {
 
 namespace error = regs::dma::error;
-
-std::uintptr_t current_process() {
-  return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
-}
 
 }  // namespace
 

@@ -21,10 +21,6 @@ constexpr std::uint64_t kPreemptionCycles = 20'000;
 constexpr std::uint64_t kAnswerCycles = 64;      // from a write's response to HEAD, and what is in between
 constexpr std::uint64_t kInterruptCycles = 500;  // from the end of work to what the driver tells of it
 
-std::uintptr_t current_process() {
-  return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
-}
-
 // "link3": a link keeps its number when others go.
 unsigned number_of(const dxgkrnl::AdapterView& link) {
   return static_cast<unsigned>(std::stoul(link.name.substr(link.name.find_first_of("0123456789"))));
@@ -35,6 +31,10 @@ bool is_entry_point(const std::string& name) {
 }
 
 }  // namespace
+
+std::uintptr_t current_process() {
+  return reinterpret_cast<std::uintptr_t>(sc_core::sc_get_current_process_handle().get_process_object());
+}
 
 ChildRun::ChildRun(Machine& machine, const ChildRequest& request)
     : machine_(machine),

@@ -32,6 +32,9 @@ namespace gpudmar::sim::kmd {
 inline constexpr const char* kPagingBuffer = "paging buffer";
 inline constexpr std::uint64_t kCleanUpCycles = 1000;  // from a reset to what the system does next
 
+/// The running thread of the simulation, as a number.
+[[nodiscard]] std::uintptr_t current_process();
+
 class ChildRun {
  public:
   ChildRun(Machine& machine, const ChildRequest& request);

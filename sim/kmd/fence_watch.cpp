@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Doorbells as positions that only grow, so that a ring's wrap and a reset are no riddle to HEAD.
 #include "sim/kmd/fence_watch.h"
 
 #include <algorithm>
