@@ -178,6 +178,7 @@ module dma_align #(
     if (rst_ni) begin
       assert_pop : assert ((beat_pop_o & ~beat_valid_i) == 2'b00);
       assert_all_taken : assert (!finish || src_left_q == CountWidth'(take));
+      assert_nothing_behind : assert (!(out_valid_o & out_bad_o & emit));
     end
   end
 endmodule

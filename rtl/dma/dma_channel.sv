@@ -281,7 +281,8 @@ module dma_channel #(
       .error_data_o(error_data), .error_tag_o(error_tag)
   );
   assign drained = ring_idle & mover_idle & fence_idle & sem_idle & wb_idle;
-  assign idle = retire_empty & ring_idle & fence_idle & sem_idle & wb_idle & ~wb_due & ~reset & ~resume & ~skip & ~hung &
+  // A poll under way is in the list of what has not retired.
+  assign idle = retire_empty & ring_idle & fence_idle & wb_idle & ~wb_due & ~reset & ~resume & ~skip & ~hung &
       ~(run & pending);
 
   // ---------------------------------------------------------------- no answer
@@ -316,6 +317,7 @@ module dma_channel #(
       assert_kind_r : assert ((rvalid_i & ~data_r & ~ring_r & ~sem_r) == 2'b00);
       assert_kind_b : assert ((bvalid_i & ~data_b & ~fence_b & ~wb_b) == 2'b00);
       assert_flush_idle : assert (!flush || wb_idle);
+      assert_idle_polls : assert (!idle || sem_idle);
     end
   end
 endmodule

@@ -19,16 +19,21 @@ module dma_fill #(
   logic [8*Lanes-1:0] lanes_q, lanes, shifted;  // the pattern again and again
   logic [3:0] phase_q, len_q, start, stride;
   logic [4:0] sum, wrapped;
+  logic [64*Bytes-1:0] starts;  // by length and offset: nothing is divided in hardware
 
-  // All divisors are constants: one of 16 lengths is picked.
+  for (genvar n = 0; n < 16; n++) begin : gen_length
+    for (genvar o = 0; o < Bytes; o++) begin : gen_offset
+      assign starts[4*(n*Bytes+o)+:4] = 4'((n + 1 - o % (n + 1)) % (n + 1));
+    end
+  end
+  assign start = starts[{len_i, offset_i, 2'b00}+:4];
+
   always_comb begin
     lanes = '0;
-    start = 4'd0;
     stride = 4'd0;
     for (int unsigned n = 1; n <= 16; n++) begin
       if (len_i == 4'(n - 1)) begin
         for (int unsigned i = 0; i < Lanes; i++) lanes[8*i+:8] = pattern_i[8*(i%n)+:8];
-        start = 4'((32'(n) - (32'(offset_i) % n)) % n);
       end
       if (len_q == 4'(n - 1)) stride = 4'(Bytes % n);
     end

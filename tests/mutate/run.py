@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Mutate the RTL and see whether tests and proofs notice: run.py BUILD [--count N] [--seed N] [--files GLOBS]
-[--jobs N] [--again] [--list]
+[--jobs N] [--minutes N] [--again] [--list]
 
 Builds the programs of programs.toml once, against a copy of rtl/ that has all the mutants behind a run-time select, runs
 them against each, and asks of those that nothing killed whether they are equivalent and whether a proof fails on them.
@@ -96,17 +96,26 @@ def summarize(out, results, known, seconds):
 class Run:
     """One run over the chosen mutants."""
 
-    def __init__(self, out, made, binaries, options):
+    def __init__(self, out, made, binaries, options, until):
         self.out, self.made, self.binaries, self.options = out, made, binaries, options
-        self.lock, self.done, self.survivors = threading.Lock(), [], 0
+        self.lock, self.done = threading.Lock(), []
+        self.until = until
         self.blocks, self.tasks = prove.load_blocks(), prove.formal_tasks()
 
-    def one(self, mutant):
+    def test(self, mutant):
+        """By the test programs; None when it survives them."""
         started = time.monotonic()
         found = judge.judge(mutant, self.made, self.binaries, self.lock)
-        if found:
-            program, test, how = found
-            return entry(mutant, "killed", f"{program} {test}", how, time.monotonic() - started)
+        if not found:
+            return None
+        program, test, how = found
+        return entry(mutant, "killed", f"{program} {test}", how, time.monotonic() - started)
+
+    def prove(self, mutant):
+        """What the tests let live."""
+        started = time.monotonic()
+        if started > self.until:
+            return entry(mutant, "survived", "", "no time was left to compare it", 0)
         verdict = prove.equivalent(mutant, self.blocks, self.out / "proofs", self.options.proof_seconds)
         if verdict == "equivalent":
             return entry(mutant, "equivalent", "yosys and abc", "proof", time.monotonic() - started)
@@ -117,15 +126,26 @@ class Run:
         result["compared"] = verdict
         return result
 
-    def all(self, mutants):
+    def each(self, what, step, mutants):
+        """step() of each of them; those for which it says nothing."""
+        left = []
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            runs = {pool.submit(self.one, mutant): mutant for mutant in mutants}
+            runs = {pool.submit(step, mutant): mutant for mutant in mutants}
             for number, done in enumerate(concurrent.futures.as_completed(runs), 1):
                 result = done.result()
-                self.done.append(result)
-                if result["result"] != "killed" or number % 20 == 0:
-                    print(f"{number:4} of {len(runs)}  {result['result']}: {result['file']}:{result['line']} "
-                          f"{result['kind']}: {result['what'][:150]}", flush=True)
+                if result is None:
+                    left.append(runs[done])
+                else:
+                    self.done.append(result)
+                if number % 20 == 0 or number == len(runs):
+                    print(f"mutate: {what}: {number} of {len(runs)}, {len(left)} of them survive", flush=True)
+                elif result and result["result"] == "survived":
+                    print(f"  {result['file']}:{result['line']} {result['kind']}: {result['what'][:150]}", flush=True)
+        return left
+
+    def all(self, mutants):
+        left = self.each("tests", self.test, mutants)
+        self.each("proofs", self.prove, left)
         return sorted(self.done, key=lambda r: r["number"])
 
 
@@ -137,6 +157,7 @@ def main(argv):
     parser.add_argument("--files", help="only of these files, globs of their names without .sv, by comma")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--proof-seconds", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=55, help="after which no further survivor is compared")
     parser.add_argument("--again", action="store_true", help="only the survivors of the last run, with what is new")
     parser.add_argument("--list", action="store_true", help="name the mutants and end")
     options = parser.parse_args(argv)
@@ -175,7 +196,7 @@ def main(argv):
             kept = [dict(last[m.key], line=m.line, number=m.number) for m in chosen
                     if last.get(m.key, {}).get("result", "survived") != "survived"]
         old = {r["key"] for r in kept}
-        results = Run(out, made, binaries, options).all([m for m in chosen if m.key not in old])
+        results = Run(out, made, binaries, options, started + 60 * options.minutes).all([m for m in chosen if m.key not in old])
         results = sorted(kept + results, key=lambda r: r["number"])
         summary = summarize(out, results, known, time.monotonic() - started)
     except (plan.PlanError, judge.JudgeError, source.SourceError, tomllib.TOMLDecodeError, OSError) as error:

@@ -81,6 +81,12 @@ class RunTest(unittest.TestCase):
         # 15 of 16 is less than 95 %.
         self.assertEqual(status, 1)
 
+    def test_no_time_is_left(self):
+        self.programs([5])
+        status, summary, results = self.go({}, None, None, "--minutes", "0")
+        self.assertEqual((status, summary["survived"]), (1, 1))
+        self.assertEqual([r["how"] for r in results if r["number"] == 5], ["no time was left to compare it"])
+
     def test_again(self):
         self.programs([5])
         self.go({5: "different"})
