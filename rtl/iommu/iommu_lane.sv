@@ -121,6 +121,7 @@ module iommu_lane #(
     // Translated requests.
     output logic                         out_valid_o,
     input  logic                         out_ready_i,
+    input  logic                         out_shown_i,    // with out_valid_o: it is on the bus
     output logic [PortWidth-1:0]         out_port_o,
     output logic [IdWidth-1:0]           out_id_o,
     output logic [63:0]                  out_addr_o,
@@ -582,9 +583,8 @@ module iommu_lane #(
       .clk_i, .rst_ni, .push_i({push, o_valid_q}), .data0_i(o_data_q),
       .data1_i({b_port, b_id, out_addr, b_len, b_size, out_snoop}), .pop_i(popped),
       .data_o({out_port_o, out_id_o, out_addr_o, out_len_o, out_size_o, out_snoop_o}), .empty_o(out_empty),
-      .mark_i(flush_i), .marked_o(unsettled));
-  assign settled_o = ~unsettled;
-  assign out_valid_o = ~out_empty;
+      .mark_i(flush_i), .shown_i(out_shown_i), .marked_o(unsettled));
+  assign {settled_o, out_valid_o} = ~{unsettled, out_empty};
   assign push_o = {push, o_valid_q};
   assign push_port_o = {b_port, o_data_q[OutWidth-1-:PortWidth]};
   assign push_id_o = {b_id, o_data_q[OutWidth-PortWidth-1-:IdWidth]};

@@ -2,7 +2,8 @@
 // First-word-fall-through FIFO that takes up to two words a cycle: word 0 stands before word 1 of the same cycle.
 //
 // Timing: a word pushed in cycle t is at data_o in t+1 when nothing is before it; data_o and empty_o are registers.
-// mark_i in t remembers what is inside at the end of t; marked_o from t+1 while more of that than the head is left.
+// mark_i in t remembers what is inside at the end of t; marked_o from t+1 while more of that is left than a head that is
+// shown outside.
 // The user counts the room; pushing without room and popping when empty are errors (asserted).
 module fifo_2in #(
     parameter int unsigned Width = 32,  // bits of a word
@@ -17,6 +18,7 @@ module fifo_2in #(
     output logic [Width-1:0] data_o,
     output logic             empty_o,
     input  logic             mark_i,
+    input  logic             shown_i,   // the head, if there is one, is shown outside
     output logic             marked_o
 );
   if (Depth < 4 || (Depth & (Depth - 1)) != 0) begin : gen_depth_check
@@ -50,7 +52,7 @@ module fifo_2in #(
   assign count_d = count_q + (PtrWidth + 1)'(to_mem) - (PtrWidth + 1)'(from_mem);
 
   assign empty_d = head_free & ~from_mem & ~head_takes;
-  assign marked_o = owed_q > (PtrWidth + 1)'(1);
+  assign marked_o = (owed_q > (PtrWidth + 1)'(1)) | ((owed_q != '0) & ~shown_i);
 
   logic even_write, odd_write;
   logic [BankWidth-1:0] even_index, odd_index;

@@ -12,6 +12,7 @@ module fifo_2in_fv #(
     input logic [Width-1:0] data1_i,
     input logic             pop_i,
     input logic             mark_i,
+    input logic             shown_i,
     input logic [1:0]       watch_i   // which word of this cycle is the watched one, one-hot or none
 );
   localparam int unsigned Room = Depth + 1;  // with the head
@@ -20,7 +21,7 @@ module fifo_2in_fv #(
   logic [Width-1:0] head;
   fifo_2in #(.Width(Width), .Depth(Depth)) dut (
       .clk_i, .rst_ni, .push_i, .data0_i, .data1_i, .pop_i, .data_o(head), .empty_o(empty), .mark_i,
-      .marked_o(marked));
+      .shown_i, .marked_o(marked));
 
   logic started_q = 1'b0;
   always_ff @(posedge clk_i) started_q <= 1'b1;
@@ -61,7 +62,7 @@ module fifo_2in_fv #(
     if (started_q && rst_ni) begin
       a_word: assert (!(watched_q && before_q == '0) || (!empty && head == word_q));
       a_empty: assert (empty == (count_q == '0));
-      a_marked: assert (marked == (owed_q > CountWidth'(1)));
+      a_marked: assert (marked == (owed_q > CountWidth'(1) || (owed_q != '0 && !shown_i)));
       c_second: cover (watched_q && begins1 == 1'b0 && before_q == CountWidth'(Depth - 1));
       c_leaves: cover (watched_q && before_q == '0 && pop_i && word_q == '1);
       c_marked: cover (marked && mark_i);

@@ -130,7 +130,7 @@ std::vector<Event> Machine::step(std::uint64_t cycle, const Inputs& in) {
   queue_seen.read_taken = queue_wins;
   queue_seen.beat = for_queue ? &*beat : nullptr;
   queue_seen.drained = queue_drained;
-  queue_seen.settled = lanes_[0].settled() && lanes_[1].settled();
+  queue_seen.settled = lanes_[0].settled(true) && lanes_[1].settled(write_path_.passes());
   queue_seen.status_taken = status && table_.write_taken();
   queue_seen.status_answered = table_.write_answered(cycle);
   queue_seen.base_written = registers_.base_written(in.register_write);
