@@ -34,6 +34,10 @@ class TaskError(Exception):
     """A task that could not be run, with the reason."""
 
 
+class Crash(TaskError):
+    """A tool that a signal ended."""
+
+
 def load_tasks(path):
     """The tasks of the file, checked."""
     tasks = tomllib.loads(path.read_text(encoding="utf-8")).get("task", [])
@@ -76,6 +80,8 @@ def run(command, log, timeout=None, good=(0,)):
     output = done.stdout + done.stderr
     log.write_text(output, encoding="utf-8")
     if done.returncode not in good:
+        if done.returncode < 0:
+            raise Crash(f"{command[0]}: ended by signal {-done.returncode} (see {log})")
         errors = [line for line in output.splitlines() if "ERROR" in line]
         raise TaskError(f"{command[0]}: {errors[0] if errors else f'exit status {done.returncode}'} (see {log})")
     return output
@@ -121,6 +127,57 @@ def refuted(output):
     return {int(number): int(frame) for number, frame in FAILED.findall(output)}
 
 
+def bounded(stem, log, bound, seconds, names):
+    """({output number: frame of its failure}, cycles that all the others were looked at)."""
+    def depth(output):
+        # Out of time, it says how far it came; nothing to look for, no cycle.
+        if "constant 0" in output:
+            return bound
+        reached = re.findall(r"(?:after|asserted in) (\d+) frames", output)
+        if not reached:
+            raise TaskError(f"yosys-abc says no depth (see {log})")
+        return int(reached[-1])
+
+    try:
+        # -x: the ways to failures are not kept; abc was seen to crash while it stored them.
+        output = abc(stem, f"bmc3 -a -x -F {bound} -T {seconds}", log, seconds)
+        wrong = refuted(output)
+        return wrong, bound if len(wrong) == len(names) else depth(output)
+    except Crash:
+        wrong, least = {}, bound
+        until = time.monotonic() + seconds
+        for number in range(len(names)):
+            limit = max(1, int(until - time.monotonic()))
+            output = abc(stem, f"cone -s -O {number}; bmc3 -F {bound} -T {limit}", log, limit)
+            frame = refuted(output).get(0)
+            if frame is None:
+                least = min(least, depth(output))
+            else:
+                wrong[number] = frame
+        return wrong, least
+
+
+def unbounded(stem, log, seconds, names):
+    """({output number: frame of its failure}, whether all the others are proved)."""
+    try:
+        output = abc(stem, f"pdr -a -T {seconds}", log, seconds)
+        summary = re.search(r"Undecided = (\d+)", output)
+        # Each output is proved only with all the others: what is left undecided is not told by number.
+        return refuted(output), bool(summary) and int(summary.group(1)) == 0
+    except Crash:
+        wrong, good = {}, True
+        until = time.monotonic() + seconds
+        for number in range(len(names)):
+            limit = max(1, int(until - time.monotonic()))
+            output = abc(stem, f"cone -s -O {number}; pdr -T {limit}", log, limit)
+            frame = refuted(output).get(0)
+            if frame is not None:
+                wrong[number] = frame
+            elif "Property proved" not in output:
+                good = False
+        return wrong, good
+
+
 def trace(task, stem, number, frame, out, log):
     """(cycle, path of a VCD) of one refuted property, replayed by yosys-smtbmc on the word-level model."""
     raw, witness, vcd = Path(f"{stem}.cex"), Path(f"{stem}.aiw"), out / f"{task['name']}.vcd"
@@ -149,19 +206,11 @@ def prove(task, out, stem, names):
     log, seconds = Path(f"{stem}.abc.log"), task.get("seconds", 120)
     bound = task.get("depth")
     if bound:
-        output = abc(stem, f"bmc3 -a -F {bound} -T {seconds}", log, seconds)
-        # Out of time, it says how far it came.
-        reached = re.findall(r"(?:after|asserted in) (\d+) frames", output)
-        if not reached:
-            raise TaskError(f"yosys-abc says no depth (see {log})")
-        depth = int(reached[-1])
+        wrong, depth = bounded(stem, log, bound, seconds, names)
         good, note = ("bounded", depth) if depth >= bound else ("undecided", depth)
     else:
-        output = abc(stem, f"pdr -a -T {seconds}", log, seconds)
-        summary = re.search(r"Undecided = (\d+)", output)
-        # Each output is proved only with all the others: what is left undecided is not told by number.
-        good, note = ("proved", 0) if summary and int(summary.group(1)) == 0 else ("undecided", 0)
-    wrong = refuted(output)
+        wrong, proved = unbounded(stem, log, seconds, names)
+        good, note = ("proved" if proved else "undecided", 0)
     if wrong:
         first = min(wrong, key=wrong.get)
         try:
@@ -183,8 +232,7 @@ def reach(task, stem, names):
     if not names:
         raise TaskError("no cover in it: its proofs may be empty")
     depth = task.get("cover_depth", 30)
-    wrong = refuted(abc(stem, f"bmc3 -a -F {depth} -T {task.get('seconds', 120)}", Path(f"{stem}.abc.log"),
-                        task.get("seconds", 120)))
+    wrong, _ = bounded(stem, Path(f"{stem}.abc.log"), depth, task.get("seconds", 120), names)
     return [{"name": f"{task['name']}.{name}", "block": task["block"],
              "result": "covered" if number in wrong else "not reached", "depth": wrong.get(number, depth)}
             for number, name in enumerate(names)]

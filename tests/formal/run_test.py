@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """run.py: what is wrong in a task file or in the RTL never ends well."""
 import json
+import os
+import shutil
 import sys
 import tempfile
 import unittest
@@ -80,6 +82,41 @@ class RunTest(FormalCase):
 
     def test_a_property_that_fails_within_a_bound(self):
         self.check_failure("depth = 12")
+
+    def crash(self):
+        """From now on yosys-abc crashes where it is asked for all properties at once."""
+        tool = self.directory / "yosys-abc"
+        tool.write_text('#!/bin/sh\ncase "$*" in *"bmc3 -a "* | *"pdr -a "*) kill -SEGV $$ ;; esac\n'
+                        f'exec {shutil.which("yosys-abc")} "$@"\n', encoding="utf-8")
+        tool.chmod(0o755)
+        before = os.environ["PATH"]
+        self.addCleanup(os.environ.__setitem__, "PATH", before)
+        os.environ["PATH"] = f"{self.directory}:{before}"
+
+    def test_where_the_solver_crashes_each_property_is_looked_at_alone(self):
+        self.crash()
+        self.check_failure()
+        self.check_failure("depth = 12")
+        _, found = self.results()
+        self.assertEqual((found["a_wraps"]["result"], found["a_wraps"]["depth"]), ("bounded", 12))
+        self.assertEqual(found["a_small"]["depth"], 7)
+
+    def test_a_crash_hides_no_proof(self):
+        self.crash()
+        done = self.run_task("c_five: cover (count_q == 4'd5); c_ten: cover (count_q == 4'd10);")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not reached: planted.c_ten", done.stdout)
+        _, found = self.results()
+        self.assertEqual(found["a_wraps"]["result"], "proved")
+        self.assertEqual(found["c_five"]["result"], "covered")
+
+    def test_a_crash_that_stays_is_told(self):
+        self.crash()
+        tool = self.directory / "yosys-abc"
+        tool.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
+        done = self.run_task("c_five: cover (count_q == 4'd5);")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("planted: yosys-abc: ended by signal 11", done.stderr)
 
     def test_a_bound_too_low_to_see_it(self):
         done = self.run_task("a_small: assert (count_q < 4'd5); c_one: cover (count_q == 4'd1);", "depth = 4")
