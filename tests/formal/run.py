@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
-KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero"}
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero", "always"}
 
 
 # Before any search: registers that always agree become one.
@@ -112,8 +112,10 @@ def build_models(task, out):
             for kind, stem in stems.items()}
 
 
-def abc(stem, command, log, seconds):
-    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {SIMPLER}{command}"], log, seconds * 2 + 300)
+def abc(stem, command, log, seconds, only=None):
+    """The output of abc; only: the number of the one output that the model is cut down to."""
+    cone = "" if only is None else f"cone -s -O {only}; "
+    output = run(["yosys-abc", "-c", f"read_aiger {stem}.aig; fold; {cone}{SIMPLER}{command}"], log, seconds * 2 + 300)
     if "Cannot read" in output or "Error" in output:
         raise TaskError(f"yosys-abc could not read {stem}.aig (see {log})")
     return output
@@ -148,7 +150,7 @@ def bounded(stem, log, bound, seconds, names):
         until = time.monotonic() + seconds
         for number in range(len(names)):
             limit = max(1, int(until - time.monotonic()))
-            output = abc(stem, f"cone -s -O {number}; bmc3 -F {bound} -T {limit}", log, limit)
+            output = abc(stem, f"bmc3 -F {bound} -T {limit}", log, limit, number)
             frame = refuted(output).get(0)
             if frame is None:
                 least = min(least, depth(output))
@@ -169,7 +171,7 @@ def unbounded(stem, log, seconds, names):
         until = time.monotonic() + seconds
         for number in range(len(names)):
             limit = max(1, int(until - time.monotonic()))
-            output = abc(stem, f"cone -s -O {number}; pdr -T {limit}", log, limit)
+            output = abc(stem, f"pdr -T {limit}", log, limit, number)
             frame = refuted(output).get(0)
             if frame is not None:
                 wrong[number] = frame
@@ -183,7 +185,7 @@ def trace(task, stem, number, frame, out, log):
     raw, witness, vcd = Path(f"{stem}.cex"), Path(f"{stem}.aiw"), out / f"{task['name']}.vcd"
     # The frame of property-directed reachability is not the length of the way: a bounded search finds the shortest.
     limit = 4 * frame + 40
-    output = abc(stem, f"cone -s -O {number}; bmc3 -F {limit}; write_cex -a {raw}", log, 600)
+    output = abc(stem, f"bmc3 -F {limit}; write_cex -a {raw}", log, 600, number)
     reached = re.search(r"was asserted in frame (\d+)", output)
     if not reached:
         raise TaskError(f"no way to the failure within {limit} cycles (see {log})")
@@ -211,6 +213,15 @@ def prove(task, out, stem, names):
     else:
         wrong, proved = unbounded(stem, log, seconds, names)
         good, note = ("proved" if proved else "undecided", 0)
+    always = {}
+    for name in task.get("always", []):
+        if name not in names:
+            raise TaskError(f"no assertion {name} in it")
+        number = names.index(name)
+        output = abc(stem, f"pdr -T {seconds}", Path(f"{stem}.{name}.log"), seconds, number)
+        if refuted(output):
+            wrong.setdefault(number, refuted(output)[0])
+        always[number] = "proved" if "Property proved" in output else "undecided"
     if wrong:
         first = min(wrong, key=wrong.get)
         try:
@@ -222,7 +233,10 @@ def prove(task, out, stem, names):
     properties = []
     for number, name in enumerate(names):
         frame = wrong.get(number)
-        result, depth = ("failed", frame) if frame is not None else (good, note)
+        if frame is not None:
+            result, depth = "failed", frame
+        else:
+            result, depth = (always[number], 0) if number in always else (good, note)
         properties.append({"name": f"{task['name']}.{name}", "block": task["block"], "result": result, "depth": depth})
     return properties
 

@@ -83,6 +83,29 @@ class RunTest(FormalCase):
     def test_a_property_that_fails_within_a_bound(self):
         self.check_failure("depth = 12")
 
+    def test_some_are_proved_without_the_bound_of_the_others(self):
+        done = self.run_task("a_small: assert (count_q < 4'd9); c_one: cover (count_q == 4'd1);", "depth = 4",
+                             'always = ["a_wraps"]')
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        summary, found = self.results()
+        self.assertEqual((summary["proved"], summary["bounded"]), (1, 1))
+        self.assertEqual(found["a_wraps"]["result"], "proved")
+        self.assertEqual(found["a_small"]["result"], "bounded")
+
+    def test_one_that_fails_beyond_the_bound_of_the_others(self):
+        done = self.run_task("a_small: assert (count_q < 4'd9); c_one: cover (count_q == 4'd1);", "depth = 4",
+                             'always = ["a_small"]')
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("planted.a_small fails", done.stderr)
+        _, found = self.results()
+        self.assertEqual(found["a_small"]["result"], "failed")
+        self.assertEqual(found["a_wraps"]["result"], "bounded")
+
+    def test_a_name_that_no_assertion_has(self):
+        done = self.run_task("c_one: cover (count_q == 4'd1);", 'always = ["a_nothing"]')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("planted: no assertion a_nothing in it", done.stderr)
+
     def crash(self):
         """From now on yosys-abc crashes where it is asked for all properties at once."""
         tool = self.directory / "yosys-abc"
