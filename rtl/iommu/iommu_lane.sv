@@ -31,6 +31,7 @@ module iommu_lane #(
     parameter int unsigned WalkWidth  = 4,    // bits of a walk number
     parameter bit          Zlr        = 1'b0, // as CAP.ZLR
     parameter int unsigned Pipe       = 0,
+    parameter int unsigned OutDepth   = 8,    // words of the output, a power of two, at least 4
     parameter int unsigned SlotWidth  = $clog2(Parks),  // derived
     parameter int unsigned PageWidth  = Mgaw - 12,      // derived
     parameter int unsigned FrameWidth = Haw - 12        // derived
@@ -148,7 +149,6 @@ module iommu_lane #(
     $error("iommu_lane: Pipe must be 0 or 1");
   end
 
-  localparam int unsigned OutDepth = 8;  // a power of two
   localparam int unsigned OutWidth = PortWidth + IdWidth + 64 + 8 + 3 + 1;
   localparam int unsigned ParkCount = $clog2(Parks + 1);
   localparam int unsigned OutCount = $clog2(OutDepth + 1);
