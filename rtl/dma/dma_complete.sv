@@ -101,7 +101,7 @@ module dma_complete #(
       fail_data_d = fence_fail_data_i;
     end
     // The write stream is in order and behind all bursts that were answered.
-    if (stream_fail_i && !fail_d) begin
+    if (stream_fail_i && !fail_q && b_fail_i == 2'b00 && !fence_fail_i) begin
       fail_d = 1'b1;
       fail_data_d = stream_fail_data_i;
     end

@@ -53,18 +53,15 @@ module dma_ring #(
   // How many to ask for: to the tail, to the end of the ring, to the end of an aligned group (so never over 4 KiB).
   logic [15:0] avail, wrap;
   logic [16:0] room;  // in the segment
-  logic [2:0] group_left, count;
+  logic [2:0] group_left, to_wrap, to_tail, count;
   assign fetch_addr = base_i + {42'd0, fetch_q};
   assign avail = (tail_i - fetch_q) & mask_i;
   assign wrap = mask_i - fetch_q;  // to the end of the ring - 1
   assign room = end_i - {1'b0, decode_index_i} - 17'(owed_q);
   assign group_left = 3'(Group) - (fetch_addr[2:0] & 3'(Group - 1));
-  always_comb begin
-    count = group_left;
-    if (wrap < {13'd0, count}) count = wrap[2:0] + 3'd1;
-    if (avail < {13'd0, count}) count = avail[2:0];
-    if (!whole_i && room < {14'd0, count}) count = room[2:0];
-  end
+  assign to_wrap = (wrap < {13'd0, group_left}) ? wrap[2:0] + 3'd1 : group_left;
+  assign to_tail = (avail < {13'd0, to_wrap}) ? avail[2:0] : to_wrap;
+  assign count = (~whole_i & (room < {14'd0, to_tail})) ? room[2:0] : to_tail;
 
   assign rewind = ~run_i | rewind_q;
   assign load = ~rewind & ~link_i & (~ar_q | taken) & (count != 3'd0) & (32'(owed_q) + 32'(count) <= Prefetch);
