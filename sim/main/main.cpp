@@ -34,11 +34,15 @@
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
 #include "sim/serve/serve.h"
+#include "sim/timeline/timeline.h"
 
 namespace gpudmar::sim {
 namespace {
 
 constexpr std::uint64_t kDefaultBytes = 4ULL << 20;
+/// Options that name what a run writes.
+constexpr std::string_view kOutputs[] = {"--json",   "--summary",  "--failure-waves",
+                                         "--record", "--timeline", "--timeline-window"};
 
 /// The file, checked before anything runs.
 std::vector<std::uint8_t> load(const std::string& given) {
@@ -106,10 +110,11 @@ void run_again(const Options& options, const CycleWindow& window) {
   bool skip = false;
   for (const std::string& word : options.words) {
     const bool value_follows =
-        word == "--json" || word == "--summary" || word == "--failure-waves" || word == "--record";
-    const bool drop = skip || value_follows || word.rfind("--json=", 0) == 0 ||
-                      word.rfind("--summary=", 0) == 0 || word.rfind("--failure-waves=", 0) == 0 ||
-                      word.rfind("--record=", 0) == 0;
+        std::find(std::begin(kOutputs), std::end(kOutputs), word) != std::end(kOutputs);
+    const bool drop = skip || value_follows ||
+                      std::any_of(std::begin(kOutputs), std::end(kOutputs), [&](std::string_view option) {
+                        return word.rfind(std::string(option) + "=", 0) == 0;
+                      });
     skip = value_follows && !skip;
     if (!drop) words.push_back(word);
   }
@@ -173,6 +178,13 @@ std::unique_ptr<replay::Recorder> record(const Options& options, Machine& machin
                      {"start", start_to_json(start)}});
 }
 
+/// Null: no timeline is wanted.
+std::unique_ptr<timeline::Timeline> watch(const Options& options, Machine& machine) {
+  if (options.timeline.empty()) return nullptr;
+  const auto& [first, last] = options.timeline_window;
+  return std::make_unique<timeline::Timeline>(machine, options.timeline, timeline::Window{first, last});
+}
+
 int run_demonstration(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::uint8_t> data = load(options.file);
@@ -180,7 +192,14 @@ int run_demonstration(const Options& options) {
   if (!options.summary.empty()) prepare_summary(options.summary);
   FirstLightResult result;
   const auto recorder = record(options, machine, true, {}, "the demonstration");
-  simulate(machine, [&] { result = run_first_light(machine, data, machine.config().seed, recorder.get()); });
+  const auto shown = watch(options, machine);
+  const auto on_kernel = [&](dxgkrnl::Kernel& kernel) {
+    if (shown) shown->attach(kernel);
+  };
+  simulate(machine, [&] {
+    result = run_first_light(machine, data, machine.config().seed, recorder.get(), on_kernel);
+  });
+  if (shown) shown->close();
   return report(options, machine, result, begin, nullptr);
 }
 
@@ -197,8 +216,13 @@ int run_file(const Options& options) {
   choices.recorder = recorder.get();
   choices.verifier = options.verifier;
   choices.strict = options.strict;
+  const auto shown = watch(options, machine);
+  choices.on_kernel = [&](dxgkrnl::Kernel& kernel) {
+    if (shown) shown->attach(kernel);
+  };
   if (options.verbose) choices.debug_output = [](std::string_view text) { fmt::print(stderr, "{}", text); };
   simulate(machine, [&] { result = run_scenario(machine, scenario, config.seed, choices); });
+  if (shown) shown->close();
   return report(options, machine, result, begin, &result);
 }
 
