@@ -74,11 +74,16 @@ struct CachedTranslation {
   bool snoop = false;  ///< pages only
 };
 
+/// What a walker reads or wants to read: a root or context entry, or an entry of a table of that level.
+enum class WalkEntry : std::uint8_t { kRoot, kContext, kLevel1, kLevel2, kLevel3, kLevel4, kLevel5 };
+inline constexpr unsigned kWalkEntries = 7;
+
 /// A walker in one cycle.
 struct WalkActivity {
   bool active = false;
   bool hint = false;  ///< only hinted at so far
   bool write = false;
+  WalkEntry entry = WalkEntry::kRoot;
   std::uint16_t source_id = 0;
   std::uint64_t page = 0;  ///< of 4 KiB, as the request has it
 };

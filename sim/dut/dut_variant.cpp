@@ -81,14 +81,24 @@ struct CacheRegisters {
 
 /// Registers of the walkers, an element or a bit for each.
 struct WalkerRegisters {
-  VisibleRegister valid, hint, write, source_id, page;
+  VisibleRegister valid, hint, write, source_id, page, state, level;
   WalkerRegisters() = default;
   WalkerRegisters(const VerilatedContext& context, const std::string& scope)
       : valid(context, scope, "valid_q"),
         hint(context, scope, "hint_q"),
         write(context, scope, "write_q"),
         source_id(context, scope, "sid_q"),
-        page(context, scope, "page_q") {}
+        page(context, scope, "page_q"),
+        state(context, scope, "state_q"),
+        level(context, scope, "level_q") {}
+
+  /// The states of iommu_walker.sv.
+  [[nodiscard]] WalkEntry entry(unsigned slot) const {
+    const std::uint64_t now = state[slot];
+    if (now <= 1) return WalkEntry::kRoot;
+    if (now <= 3) return WalkEntry::kContext;
+    return static_cast<WalkEntry>(static_cast<unsigned>(WalkEntry::kContext) + level[slot]);
+  }
 };
 
 class VariantDut final : public Dut {
@@ -225,6 +235,7 @@ class VariantDut final : public Dut {
       walk.write = walkers_.write.bit(i);
       walk.source_id = static_cast<std::uint16_t>(walkers_.source_id[i]);
       walk.page = walkers_.page[i];
+      walk.entry = walkers_.entry(i);
     }
     activity_.queue_head = static_cast<std::uint16_t>(queue_head_[0]);
     for (unsigned n = 0; n < kAdapters; ++n)

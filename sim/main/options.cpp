@@ -251,6 +251,7 @@ int parse_options(int argc, char** argv, Options& options) {
   CLI::Option* timeline_window =
       run->add_option("--timeline-window", timeline_cycles, "only these cycles of it: FIRST:LAST")
           ->needs("--timeline");
+  run->add_option("--report", options.report, "write a report, one HTML page");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
   run->add_flag(
       "--verifier", options.verifier,

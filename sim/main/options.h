@@ -31,6 +31,7 @@ struct Options {
   std::string record;         ///< path of the trace; empty: none
   std::string timeline;       ///< path of the timeline; empty: none
   CycleWindow timeline_window{0, ~std::uint64_t{0}};
+  std::string report;  ///< path of the HTML report; empty: none
   bool verbose = false;
   bool verifier = false;  ///< of a scenario's kernel
   bool strict = false;    ///< the same: faults are fatal

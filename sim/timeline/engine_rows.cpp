@@ -42,8 +42,8 @@ json describe(const replay::Descriptor& descriptor) {
 
 }  // namespace
 
-EngineRows::EngineRows(TraceFile& file, const DutInfo& info, const SoftwareRows& software)
-    : file_(file), info_(info), software_(software), engines_(info.adapters) {
+EngineRows::EngineRows(TraceFile& file, const DutInfo& info, const SoftwareRows& software, Figures& figures)
+    : file_(file), info_(info), software_(software), figures_(figures), engines_(info.adapters) {
   for (unsigned adapter = 0; adapter < info.adapters; ++adapter)
     engines_[adapter].group = file.add_group(fmt::format("gpu{}", adapter));
 }
@@ -148,6 +148,7 @@ void EngineRows::retire(Channel& channel, std::uint64_t cycle) {
   if (done.rung) file_.arrow(*done.rung, {channel.row, begin});
   channel.free_from = std::max(cycle, begin + 1);
   ++retired_;
+  figures_.descriptor(name, cycle - begin);
 }
 
 void EngineRows::heads(const CycleView& view, unsigned adapter, const std::vector<std::uint16_t>& heads) {
@@ -159,6 +160,13 @@ void EngineRows::heads(const CycleView& view, unsigned adapter, const std::vecto
     // HEAD moves on by one; a reset that takes it to 0 has emptied the list.
     if (!channel.waiting.empty()) retire(channel, view.cycle);
   }
+}
+
+std::uint64_t EngineRows::waiting() const {
+  std::uint64_t count = 0;
+  for (const Engine& engine : engines_)
+    for (const Channel& channel : engine.channels) count += channel.waiting.size();
+  return count;
 }
 
 void EngineRows::cut(unsigned adapter, std::uint64_t cycle) {

@@ -12,6 +12,7 @@
 
 #include "sim/bench/cycle_view.h"
 #include "sim/replay/dma_log.h"
+#include "sim/timeline/figures.h"
 #include "sim/timeline/software_rows.h"
 #include "sim/timeline/trace_file.h"
 
@@ -21,13 +22,15 @@ namespace gpudmar::sim::timeline {
 /// is comes from the bus, where its channel fetched it.
 class EngineRows {
  public:
-  EngineRows(TraceFile& file, const DutInfo& info, const SoftwareRows& software);
+  EngineRows(TraceFile& file, const DutInfo& info, const SoftwareRows& software, Figures& figures);
 
   void observe(const CycleView& view, const DutActivity& activity);
   /// The engine was reset: what it had is gone.
   void cut(unsigned adapter, std::uint64_t cycle);
   /// Descriptors that HEAD went past.
   [[nodiscard]] std::uint64_t retired() const { return retired_; }
+  /// Handed over and not retired, in the present cycle.
+  [[nodiscard]] std::uint64_t waiting() const;
 
  private:
   struct Waiting {
@@ -64,6 +67,7 @@ class EngineRows {
   TraceFile& file_;
   DutInfo info_;
   const SoftwareRows& software_;
+  Figures& figures_;
   std::vector<Engine> engines_;
   std::uint64_t retired_ = 0;
 };

@@ -45,6 +45,12 @@ std::string source_name(std::uint16_t id) {
 
 }  // namespace
 
+const char* to_string(WalkEntry entry) {
+  static constexpr std::array<const char*, kWalkEntries> kNames{
+      "root entry", "context entry", "level 1", "level 2", "level 3", "level 4", "level 5"};
+  return kNames.at(static_cast<std::size_t>(entry));
+}
+
 std::string describe_descriptor(const std::array<std::uint64_t, 2>& descriptor) {
   const std::uint64_t* const words = descriptor.data();
   const std::uint64_t type = descriptor[0] & 0xF;
@@ -72,11 +78,12 @@ std::string describe_descriptor(const std::array<std::uint64_t, 2>& descriptor) 
 }
 
 IommuRows::IommuRows(TraceFile& file, const DutInfo& info, std::uint32_t queue_id,
-                     const SoftwareRows& software)
+                     const SoftwareRows& software, Figures& figures)
     : file_(file),
       info_(info),
       queue_id_(queue_id),
       software_(software),
+      figures_(figures),
       group_(file.add_group("IOMMU")),
       memory_group_(file.add_group("host memory")),
       burst_rows_{Rows(file, memory_group_, "reads", 0), Rows(file, memory_group_, "writes", kRowsOfOne)},
@@ -95,8 +102,8 @@ IommuRows::IommuRows(TraceFile& file, const DutInfo& info, std::uint32_t queue_i
 void IommuRows::observe(const CycleView& view, const DutActivity& activity) {
   memory_side(view);
   responses(view);
-  table_side(view);
   walks(view, activity);
+  table_side(view, activity);
   queue(view, activity);
   departures(view);
   arrivals(view);
@@ -140,6 +147,9 @@ void IommuRows::close(Request& request, bool write, std::uint64_t cycle, const c
   file_.span(request.row, name, request.begin, cycle + 1, std::move(arguments));
   request_rows_[request.port].at(write ? 1 : 0).free(request.row, cycle + 1);
   ++counts_.requests;
+  if (how == nullptr)
+    figures_.request(cycle, {write, request.missed, blocked, (blocked ? cycle : request.out) - request.begin,
+                             cycle - request.begin});
 }
 
 void IommuRows::responses(const CycleView& view) {
@@ -248,6 +258,7 @@ void IommuRows::end_walk(std::size_t slot, std::uint64_t cycle) {
   const Walk walk = walks_[slot];
   walks_.erase(slot);
   mark_missed(walk, false);  // those that joined it
+  figures_.walk(cycle - walk.begin, walk.of.hint);
   const std::uint64_t page = walk.of.page << hw::kPageShift;
   file_.span(walk.row, walk.of.hint ? "hinted walk" : "walk", walk.begin, cycle,
              {{"address", hex(page)},
@@ -256,7 +267,7 @@ void IommuRows::end_walk(std::size_t slot, std::uint64_t cycle) {
               {"write", walk.of.write}});
 }
 
-void IommuRows::table_side(const CycleView& view) {
+void IommuRows::table_side(const CycleView& view, const DutActivity& activity) {
   const AxiMasterOut& m = view.out.table;
   const AxiSlaveOut& s = view.in.table;
   if (s.rvalid && m.rready) {
@@ -269,8 +280,8 @@ void IommuRows::table_side(const CycleView& view) {
         const auto walk = walks_.find(s.rid);
         // Only within the walk: the row is the walker's.
         if (s.rid == queue_id_ || (walk != walks_.end() && read.begin >= walk->second.begin))
-          file_.span(read.row, s.rid == queue_id_ ? "fetch" : "read entry", read.begin, view.cycle + 1,
-                     {{"address", hex(read.address)}, {"beats", read.beats}});
+          file_.span(read.row, s.rid == queue_id_ ? "fetch" : to_string(read.entry), read.begin,
+                     view.cycle + 1, {{"address", hex(read.address)}, {"beats", read.beats}});
         if (s.rid == queue_id_) fetch_rows_.free(read.row, view.cycle + 1);
         open.pop_front();
       }
@@ -292,6 +303,8 @@ void IommuRows::table_side(const CycleView& view) {
       read.row = fetch_rows_.take(view.cycle);
     } else if (const auto walk = walks_.find(m.arid); walk != walks_.end()) {
       read.row = walk->second.row;
+      read.entry = activity.walks.at(m.arid).entry;
+      figures_.entry_read(view.cycle, read.entry);
       ++walk->second.reads;
     }
     if (read.row != 0) table_reads_[m.arid].push_back(read);
@@ -355,6 +368,7 @@ void IommuRows::end_batches(std::uint64_t cycle, std::uint64_t head) {
     file_.span(batch.row, name, batch.begin, cycle, {{"descriptors", std::move(list)}});
     queue_rows_.free(batch.row, cycle);
     ++counts_.batches;
+    figures_.batch(cycle - batch.begin);
     batches_.pop_front();
   }
 }
@@ -369,6 +383,19 @@ void IommuRows::fault(const CycleView& view) {
                  {"recorded", view.out.fault.recorded},
                  {"reason", reason}});
   ++counts_.faults;
+  figures_.fault({view.cycle, regs::name_value(vtd::kFaultNames, reason),
+                  source_name(static_cast<std::uint16_t>(record[1])), record[0] & ~0xFFFULL,
+                  (record[1] >> 62 & 1) == 0, view.out.fault.recorded});
+}
+
+std::uint64_t IommuRows::inside() const {
+  std::uint64_t count = 0;
+  for (const auto& port : requests_)
+    for (const Queue& queue : port)
+      for (const auto& [id, open] : queue)
+        count += static_cast<std::uint64_t>(
+            std::count_if(open.begin(), open.end(), [](const Request& request) { return request.out == 0; }));
+  return count;
 }
 
 void IommuRows::cut(std::uint64_t cycle) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/bench/cycle_view.h"
+#include "sim/timeline/figures.h"
 #include "sim/timeline/software_rows.h"
 #include "sim/timeline/trace_file.h"
 
@@ -20,11 +21,15 @@ namespace gpudmar::sim::timeline {
 /// Spans of the IOMMU, from bus events, and from its registers where the bus does not tell (Dut::activity).
 class IommuRows {
  public:
-  IommuRows(TraceFile& file, const DutInfo& info, std::uint32_t queue_id, const SoftwareRows& software);
+  IommuRows(TraceFile& file, const DutInfo& info, std::uint32_t queue_id, const SoftwareRows& software,
+            Figures& figures);
 
   void observe(const CycleView& view, const DutActivity& activity);
   /// The unit was reset: what was under way is over.
   void cut(std::uint64_t cycle);
+  /// In the present cycle: requests not yet on the bus, batches of invalidation descriptors.
+  [[nodiscard]] std::uint64_t inside() const;
+  [[nodiscard]] std::uint64_t batches() const { return batches_.size(); }
   /// Spans so far.
   struct Counts {
     std::uint64_t requests = 0;
@@ -61,6 +66,7 @@ class IommuRows {
     unsigned size = 0;
     unsigned beats = 0;
     unsigned beat = 0;
+    WalkEntry entry = WalkEntry::kRoot;
   };
   struct Walk {
     WalkActivity of;
@@ -86,7 +92,7 @@ class IommuRows {
   void end_walk(std::size_t slot, std::uint64_t cycle);
   /// Requests that wait for the walk's page.
   void mark_missed(const Walk& walk, bool arrows);
-  void table_side(const CycleView& view);
+  void table_side(const CycleView& view, const DutActivity& activity);
   void descriptor_beat(const TableRead& read, const BeatData& data);
   void queue(const CycleView& view, const DutActivity& activity);
   void end_batches(std::uint64_t cycle, std::uint64_t head);
@@ -97,6 +103,7 @@ class IommuRows {
   DutInfo info_;
   std::uint32_t queue_id_;
   const SoftwareRows& software_;
+  Figures& figures_;
   unsigned group_;
   unsigned memory_group_;
   std::vector<std::array<Rows, 2>> request_rows_;  ///< by port; reads, writes
@@ -117,6 +124,7 @@ class IommuRows {
   Counts counts_;
 };
 
+[[nodiscard]] const char* to_string(WalkEntry entry);
 /// An invalidation descriptor in words.
 [[nodiscard]] std::string describe_descriptor(const std::array<std::uint64_t, 2>& descriptor);
 

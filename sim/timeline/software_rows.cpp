@@ -28,8 +28,8 @@ std::string register_name(std::uint64_t address) {
 
 using nlohmann::json;
 
-SoftwareRows::SoftwareRows(TraceFile& file, std::function<std::uint64_t()> now)
-    : file_(file), now_(std::move(now)), group_(file.add_group("software")) {}
+SoftwareRows::SoftwareRows(TraceFile& file, std::function<std::uint64_t()> now, Figures& figures)
+    : file_(file), now_(std::move(now)), figures_(figures), group_(file.add_group("software")) {}
 
 SoftwareRows::Thread& SoftwareRows::thread() {
   const sc_core::sc_process_handle process = sc_core::sc_get_current_process_handle();
@@ -53,6 +53,7 @@ void SoftwareRows::call(const dxgkrnl::CallRecord& record, bool finished) {
   found->record.status = record.status;
   found->record.bugcheck = record.bugcheck;
   write(caller, *found, record.end);
+  figures_.call(record.name, record.end - record.begin, record.status < 0);
   if (caller.calls.size() > 1) {
     Call& outer = *(caller.calls.end() - 2);
     outer.published += found->published;

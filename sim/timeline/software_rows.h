@@ -12,6 +12,7 @@
 #include "driver-model/dxgkrnl/call_log.h"
 #include "sim/bench/access_observer.h"
 #include "sim/mem/host_memory.h"
+#include "sim/timeline/figures.h"
 #include "sim/timeline/trace_file.h"
 
 namespace gpudmar::sim::timeline {
@@ -20,7 +21,7 @@ namespace gpudmar::sim::timeline {
 class SoftwareRows final : public AccessObserver, public MemoryObserver {
  public:
   /// `now`: the present cycle.
-  SoftwareRows(TraceFile& file, std::function<std::uint64_t()> now);
+  SoftwareRows(TraceFile& file, std::function<std::uint64_t()> now, Figures& figures);
 
   void call(const dxgkrnl::CallRecord& record, bool finished);
   void access_begins(const RegisterAccess& access) override;
@@ -52,6 +53,7 @@ class SoftwareRows final : public AccessObserver, public MemoryObserver {
 
   TraceFile& file_;
   std::function<std::uint64_t()> now_;
+  Figures& figures_;
   unsigned group_;
   std::map<const void*, Thread> threads_;  ///< by SystemC process
 };

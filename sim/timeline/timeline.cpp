@@ -17,9 +17,11 @@ Timeline::Timeline(Machine& machine, const std::string& path, Window window)
     : machine_(machine),
       file_(
           path, [&machine](std::uint64_t cycle) { return machine.board().wave_time(cycle); }, window),
-      software_(file_, [&machine] { return machine.board().cycles(); }),
-      engines_(file_, machine.board().info(), software_),
-      iommu_(file_, machine.board().info(), contract_setup(machine.board().info()).queue_id, software_),
+      software_(
+          file_, [&machine] { return machine.board().cycles(); }, figures_),
+      engines_(file_, machine.board().info(), software_, figures_),
+      iommu_(file_, machine.board().info(), contract_setup(machine.board().info()).queue_id, software_,
+             figures_),
       counter_group_(file_.add_group("figures")),
       violation_row_(file_.add_row(counter_group_, "violations", 0)) {
   machine_.board().add_observer(*this);
@@ -44,16 +46,23 @@ void Timeline::observe(const CycleView& view) {
   const DutActivity& activity = machine_.board().dut().activity();
   engines_.observe(view, activity);
   iommu_.observe(view, activity);
-  walking_ += static_cast<std::uint64_t>(std::count_if(activity.walks.begin(), activity.walks.end(),
-                                                       [](const WalkActivity& walk) { return walk.active; }));
-  sample_counters(view);
+  sample(view, activity);
 }
 
-void Timeline::sample_counters(const CycleView& view) {
-  const std::uint64_t bytes = machine_.board().info().bus_bytes;
-  if (view.in.data.rvalid && view.out.data.rready) read_bytes_ += bytes;
+void Timeline::sample(const CycleView& view, const DutActivity& activity) {
+  Figures::Cycle now;
+  if (view.in.data.rvalid && view.out.data.rready) now.read_bytes = machine_.board().info().bus_bytes;
   if (view.out.data.wvalid && view.in.data.wready)
-    written_bytes_ += static_cast<std::uint64_t>(__builtin_popcountll(view.out.data.wstrb));
+    now.written_bytes = static_cast<std::uint64_t>(__builtin_popcountll(view.out.data.wstrb));
+  now.requests = iommu_.inside();
+  now.walks = static_cast<std::uint64_t>(std::count_if(activity.walks.begin(), activity.walks.end(),
+                                                       [](const WalkActivity& walk) { return walk.active; }));
+  now.batches = iommu_.batches();
+  now.descriptors = engines_.waiting();
+  figures_.cycle(view.cycle, now);
+  read_bytes_ += now.read_bytes;
+  written_bytes_ += now.written_bytes;
+  walking_ += now.walks;
   const std::uint64_t cycles = view.cycle - sample_begin_;
   if (cycles < kSampleCycles) return;
   const auto mean = [&](std::uint64_t sum) { return static_cast<double>(sum) / static_cast<double>(cycles); };

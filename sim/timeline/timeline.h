@@ -19,7 +19,7 @@ namespace gpudmar::sim::timeline {
 /// Watches a machine from now on. Costs no simulated time.
 class Timeline final : public CycleObserver {
  public:
-  /// Throws std::runtime_error when the file cannot be written.
+  /// `path`: empty: only figures are wanted. Throws std::runtime_error when the file cannot be written.
   Timeline(Machine& machine, const std::string& path, Window window = {});
   ~Timeline() override;
   Timeline(const Timeline&) = delete;
@@ -36,13 +36,15 @@ class Timeline final : public CycleObserver {
   void iommu_reset() override;
   void finish(std::uint64_t /*cycle*/) override {}
 
+  [[nodiscard]] const Figures& figures() const { return figures_; }
   [[nodiscard]] const IommuRows::Counts& counts() const { return iommu_.counts(); }
   [[nodiscard]] std::uint64_t descriptors() const { return engines_.retired(); }
 
  private:
-  void sample_counters(const CycleView& view);
+  void sample(const CycleView& view, const DutActivity& activity);
 
   Machine& machine_;
+  Figures figures_;
   TraceFile file_;
   SoftwareRows software_;
   EngineRows engines_;

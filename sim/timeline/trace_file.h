@@ -30,8 +30,8 @@ struct Window {
 /// Writes events as they come; they need no order. Every event has its cycle among its arguments.
 class TraceFile {
  public:
-  /// `time_ps`: where a cycle begins on the time axis, that of the waves. Throws std::runtime_error when the
-  /// file cannot be written.
+  /// `path`: empty: nothing is written. `time_ps`: where a cycle begins on the time axis, that of the waves.
+  /// Throws std::runtime_error when the file cannot be written.
   TraceFile(std::string path, std::function<std::uint64_t(std::uint64_t)> time_ps, Window window);
 
   [[nodiscard]] unsigned add_group(const std::string& name);
@@ -58,7 +58,7 @@ class TraceFile {
   [[nodiscard]] nlohmann::json head(const char* phase, std::string_view name, RowId row, std::uint64_t cycle);
   [[nodiscard]] double time_us(std::uint64_t cycle) const;
   [[nodiscard]] bool shown(std::uint64_t begin, std::uint64_t end) const {
-    return begin <= window_.last && end >= window_.first;
+    return !path_.empty() && begin <= window_.last && end >= window_.first;
   }
 
   std::string path_;
