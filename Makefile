@@ -8,7 +8,7 @@ JOBS   ?= $(shell nproc)
 WERROR := $(if $(filter true 1,$(CI)),ON,OFF)
 
 # User text goes to the recipes through the environment, so that no path or argument is read by the shell twice.
-export FILE SEED WAVES L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES KIND PROFILE CYCLES
+export FILE SEED WAVES TIMELINE REPORT L ARGS FILTER CASE CASES STEPS RUNS THREADS KMD SCENARIO ONLY ALL PART CONF COUNT FILES KIND PROFILE CYCLES
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -21,7 +21,7 @@ help: ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   ARGS='...' see docs/running.md"
+	@echo "  sim:   FILE=path what is copied   SEED=n   L=n memory latency in cycles   WAVES=1   TIMELINE=1   REPORT=1   ARGS='...' see docs/running.md"
 	@echo "  random: SEED=n the first   RUNS=n   STEPS=n   THREADS=n or PROFILE=file   ARGS='--pipe 1 ...' see docs/testing.md"
 	@echo "  kmd:   KMD='a.cpp b.cpp'   SCENARIO=file   SEED=n   L=n   ARGS='--cflag=-Iinclude ...' see docs/bring-your-driver.md"
 	@echo "  oracle: CASES=n   SEED=n the first   ARGS='--qemu path ...' see docs/oracle.md"
@@ -64,6 +64,8 @@ sim: configure ## build the machine and run the demonstration
 	if [ -n "$$SEED" ]; then set -- "$$@" --seed "$$SEED"; fi; \
 	if [ -n "$$L" ]; then set -- "$$@" --latency "$$L"; fi; \
 	if [ -n "$$WAVES" ] && [ "$$WAVES" != 0 ]; then set -- "$$@" --waves '$(BUILD)/sim/waves.fst'; fi; \
+	if [ -n "$$TIMELINE" ] && [ "$$TIMELINE" != 0 ]; then set -- "$$@" --timeline '$(BUILD)/sim/timeline.json'; fi; \
+	if [ -n "$$REPORT" ] && [ "$$REPORT" != 0 ]; then set -- "$$@" --report '$(BUILD)/sim/report.html'; fi; \
 	exec '$(BUILD)/bin/gpu-dmar' run "$$@" $$ARGS
 
 waves: ## open the waves of `make sim WAVES=1` in GTKWave

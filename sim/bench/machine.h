@@ -36,6 +36,8 @@ class Machine : public sc_core::sc_module {
   [[nodiscard]] ScoreboardFeed& scoreboard() { return scoreboard_; }
   /// Register accesses by software.
   [[nodiscard]] std::uint64_t register_accesses() const { return host_.accesses(); }
+  /// Null: nobody watches any more.
+  void watch_registers(AccessObserver* observer) { host_.watch(observer); }
 
   /// Hardware reset and, if asked for, cleared memory. Violations are kept.
   void reset(bool clear_memory) { board_.reset(clear_memory); }

@@ -65,7 +65,9 @@ std::uint64_t HostPort::access(bool write, std::uint64_t address, unsigned bytes
   transaction.set_streaming_width(bytes);
   sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
   ++accesses_;
+  if (observer_ != nullptr) observer_->access_begins({write, address, bytes, value});
   socket->b_transport(transaction, delay);
+  if (observer_ != nullptr) observer_->access_ends({write, address, bytes, value});
   if (!transaction.is_response_ok())
     throw hw::HardwareError(fmt::format("{}: {}", what, transaction.get_response_string()));
   return value;

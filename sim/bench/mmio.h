@@ -12,6 +12,7 @@
 #include <tlm>
 
 #include "driver-model/hw/hw.h"
+#include "sim/bench/access_observer.h"
 #include "sim/bench/board.h"
 #include "sim/bench/clock_engine.h"
 
@@ -45,9 +46,12 @@ class HostPort : public sc_core::sc_module {
   std::uint64_t access(bool write, std::uint64_t address, unsigned bytes, std::uint64_t value,
                        const std::string& what);
   [[nodiscard]] std::uint64_t accesses() const { return accesses_; }
+  /// Null: nobody watches any more.
+  void watch(AccessObserver* observer) { observer_ = observer; }
 
  private:
   std::uint64_t accesses_ = 0;
+  AccessObserver* observer_ = nullptr;
 };
 
 /// One register window.

@@ -74,6 +74,27 @@ struct CachedTranslation {
   bool snoop = false;  ///< pages only
 };
 
+/// What a walker reads or wants to read: a root or context entry, or an entry of a table of that level.
+enum class WalkEntry : std::uint8_t { kRoot, kContext, kLevel1, kLevel2, kLevel3, kLevel4, kLevel5 };
+inline constexpr unsigned kWalkEntries = 7;
+
+/// A walker in one cycle.
+struct WalkActivity {
+  bool active = false;
+  bool hint = false;  ///< only hinted at so far
+  bool write = false;
+  WalkEntry entry = WalkEntry::kRoot;
+  std::uint16_t source_id = 0;
+  std::uint64_t page = 0;  ///< of 4 KiB, as the request has it
+};
+
+/// What is under way inside the RTL in one cycle, as its registers say.
+struct DutActivity {
+  std::vector<WalkActivity> walks;  ///< by the id of their table reads; those for hints behind the others
+  std::uint16_t queue_head = 0;     ///< index of the next invalidation descriptor, in units of IQH
+  std::array<std::vector<std::uint16_t>, kMaxAdapters> heads;  ///< HEAD of each channel of each engine
+};
+
 /// Everything the model drives in one cycle.
 struct DutOutputs {
   AxiLiteSlaveOut iommu;
@@ -121,6 +142,8 @@ class Dut {
   virtual void clock(const DutInputs& inputs, DutReset reset) = 0;
   /// What the translation caches hold in the present cycle.
   [[nodiscard]] virtual std::vector<CachedTranslation> cached_translations() const = 0;
+  /// What is under way in the present cycle.
+  [[nodiscard]] virtual const DutActivity& activity() = 0;
   /// Immediate assertions that failed since the last call.
   [[nodiscard]] virtual unsigned take_assertions() = 0;
 

@@ -79,6 +79,28 @@ struct CacheRegisters {
         w(context, scope, "w_q") {}
 };
 
+/// Registers of the walkers, an element or a bit for each.
+struct WalkerRegisters {
+  VisibleRegister valid, hint, write, source_id, page, state, level;
+  WalkerRegisters() = default;
+  WalkerRegisters(const VerilatedContext& context, const std::string& scope)
+      : valid(context, scope, "valid_q"),
+        hint(context, scope, "hint_q"),
+        write(context, scope, "write_q"),
+        source_id(context, scope, "sid_q"),
+        page(context, scope, "page_q"),
+        state(context, scope, "state_q"),
+        level(context, scope, "level_q") {}
+
+  /// The states of iommu_walker.sv.
+  [[nodiscard]] WalkEntry entry(unsigned slot) const {
+    const std::uint64_t now = state[slot];
+    if (now <= 1) return WalkEntry::kRoot;
+    if (now <= 3) return WalkEntry::kContext;
+    return static_cast<WalkEntry>(static_cast<unsigned>(WalkEntry::kContext) + level[slot]);
+  }
+};
+
 class VariantDut final : public Dut {
  public:
   explicit VariantDut(std::uint64_t seed) {
@@ -97,6 +119,16 @@ class VariantDut final : public Dut {
           *context_,
           "gpu_dmar.i_iommu.gen_paging_cache[" + std::to_string(level) + "].i_paging_cache.gen_cache",
           "tag_q"};
+    walkers_ = {*context_, "gpu_dmar.i_iommu.i_walker"};
+    activity_.walks.resize(walkers_.page.elements());
+    queue_head_ = {*context_, "gpu_dmar.i_iommu.i_invalidation", "head_q"};
+    for (unsigned n = 0; n < kAdapters; ++n) {
+      const std::string engine = "gpu_dmar.gen_adapter[" + std::to_string(n) + "].i_dma.i_engine.";
+      for (unsigned c = 0; c < GPUDMAR_CHANNELS; ++c)
+        heads_[n].emplace_back(
+            *context_, engine + "gen_channel[" + std::to_string(c) + "].u_channel.u_complete", "head_q");
+      activity_.heads[n].resize(GPUDMAR_CHANNELS);
+    }
     info_ = {GPUDMAR_PIPE,      kAdapters,
              kBusBytes,         GPUDMAR_HAW,
              GPUDMAR_MGAW,      GPUDMAR_DMA_ADDR_BITS,
@@ -192,6 +224,24 @@ class VariantDut final : public Dut {
       }
     }
     return found;
+  }
+
+  const DutActivity& activity() override {
+    for (unsigned i = 0; i < activity_.walks.size(); ++i) {
+      WalkActivity& walk = activity_.walks[i];
+      walk.active = walkers_.valid.bit(i);
+      if (!walk.active) continue;
+      walk.hint = walkers_.hint.bit(i);
+      walk.write = walkers_.write.bit(i);
+      walk.source_id = static_cast<std::uint16_t>(walkers_.source_id[i]);
+      walk.page = walkers_.page[i];
+      walk.entry = walkers_.entry(i);
+    }
+    activity_.queue_head = static_cast<std::uint16_t>(queue_head_[0]);
+    for (unsigned n = 0; n < kAdapters; ++n)
+      for (std::size_t c = 0; c < heads_[n].size(); ++c)
+        activity_.heads[n][c] = static_cast<std::uint16_t>(heads_[n][c][0]);
+    return activity_;
   }
 
   unsigned take_assertions() override {
@@ -454,6 +504,10 @@ class VariantDut final : public Dut {
   VisibleRegister iotlb_size_;
   VisibleRegister iotlb_snoop_;
   std::array<CacheRegisters, 3> paging_caches_;  // by level - 1
+  WalkerRegisters walkers_;
+  VisibleRegister queue_head_;
+  std::array<std::vector<VisibleRegister>, kAdapters> heads_;  // of each channel
+  DutActivity activity_;
   Waves waves_;
   DutInfo info_;
   DutOutputs out_;

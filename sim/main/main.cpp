@@ -30,15 +30,20 @@
 #include "sim/main/simulate.h"
 #include "sim/main/summary.h"
 #include "sim/replay/recorder.h"
+#include "sim/report/report.h"
 #include "sim/scenario/driver_threads.h"
 #include "sim/scenario/first_light.h"
 #include "sim/scenario/scenario.h"
 #include "sim/serve/serve.h"
+#include "sim/timeline/timeline.h"
 
 namespace gpudmar::sim {
 namespace {
 
 constexpr std::uint64_t kDefaultBytes = 4ULL << 20;
+/// Options that name what a run writes.
+constexpr std::string_view kOutputs[] = {"--json",     "--summary",         "--failure-waves", "--record",
+                                         "--timeline", "--timeline-window", "--report"};
 
 /// The file, checked before anything runs.
 std::vector<std::uint8_t> load(const std::string& given) {
@@ -106,10 +111,11 @@ void run_again(const Options& options, const CycleWindow& window) {
   bool skip = false;
   for (const std::string& word : options.words) {
     const bool value_follows =
-        word == "--json" || word == "--summary" || word == "--failure-waves" || word == "--record";
-    const bool drop = skip || value_follows || word.rfind("--json=", 0) == 0 ||
-                      word.rfind("--summary=", 0) == 0 || word.rfind("--failure-waves=", 0) == 0 ||
-                      word.rfind("--record=", 0) == 0;
+        std::find(std::begin(kOutputs), std::end(kOutputs), word) != std::end(kOutputs);
+    const bool drop = skip || value_follows ||
+                      std::any_of(std::begin(kOutputs), std::end(kOutputs), [&](std::string_view option) {
+                        return word.rfind(std::string(option) + "=", 0) == 0;
+                      });
     skip = value_follows && !skip;
     if (!drop) words.push_back(word);
   }
@@ -149,14 +155,32 @@ void show_failure(const Options& options, Machine& machine) {
              window.last);
 }
 
+/// The command line, for a shell.
+std::string command_line(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) {
+    const bool plain = word.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                           "-_./=:,+") == std::string::npos;
+    if (!line.empty()) line += ' ';
+    line += plain && !word.empty() ? word : "'" + word + "'";
+  }
+  return line;
+}
+
 int report(const Options& options, Machine& machine, const RunResult& result,
-           std::chrono::steady_clock::time_point begin, const ScenarioResult* scenario) {
+           std::chrono::steady_clock::time_point begin, const ScenarioResult* scenario,
+           const timeline::Timeline* shown) {
   print_contract(machine.contract(), options.verbose);
   fmt::print("{}", run_table(result, machine.engine().khz()));
   if (!result.dump.empty()) fmt::print(stderr, "the kernel's objects:\n{}", result.dump);
   if (options.verbose) print_details(result);
   const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
-  if (!options.summary.empty()) write_summary(options.summary, result, machine, duration.count(), scenario);
+  const nlohmann::json summary = summarize(result, machine, duration.count(), scenario);
+  if (!options.summary.empty()) write_file(options.summary, summary.dump(2) + "\n");
+  if (!options.report.empty())
+    write_file(options.report,
+               report_page(summary, shown->figures(), machine.contract(), command_line(options.words)));
   if (!result.passed) show_failure(options, machine);
   return result.passed ? 0 : 1;
 }
@@ -173,6 +197,14 @@ std::unique_ptr<replay::Recorder> record(const Options& options, Machine& machin
                      {"start", start_to_json(start)}});
 }
 
+/// Null: neither timeline nor report is wanted.
+std::unique_ptr<timeline::Timeline> watch(const Options& options, Machine& machine) {
+  if (options.timeline.empty() && options.report.empty()) return nullptr;
+  if (!options.report.empty()) prepare_summary(options.report);
+  const auto& [first, last] = options.timeline_window;
+  return std::make_unique<timeline::Timeline>(machine, options.timeline, timeline::Window{first, last});
+}
+
 int run_demonstration(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   const std::vector<std::uint8_t> data = load(options.file);
@@ -180,8 +212,15 @@ int run_demonstration(const Options& options) {
   if (!options.summary.empty()) prepare_summary(options.summary);
   FirstLightResult result;
   const auto recorder = record(options, machine, true, {}, "the demonstration");
-  simulate(machine, [&] { result = run_first_light(machine, data, machine.config().seed, recorder.get()); });
-  return report(options, machine, result, begin, nullptr);
+  const auto shown = watch(options, machine);
+  const auto on_kernel = [&](dxgkrnl::Kernel& kernel) {
+    if (shown) shown->attach(kernel);
+  };
+  simulate(machine, [&] {
+    result = run_first_light(machine, data, machine.config().seed, recorder.get(), on_kernel);
+  });
+  if (shown) shown->close();
+  return report(options, machine, result, begin, nullptr, shown.get());
 }
 
 int run_file(const Options& options) {
@@ -197,9 +236,14 @@ int run_file(const Options& options) {
   choices.recorder = recorder.get();
   choices.verifier = options.verifier;
   choices.strict = options.strict;
+  const auto shown = watch(options, machine);
+  choices.on_kernel = [&](dxgkrnl::Kernel& kernel) {
+    if (shown) shown->attach(kernel);
+  };
   if (options.verbose) choices.debug_output = [](std::string_view text) { fmt::print(stderr, "{}", text); };
   simulate(machine, [&] { result = run_scenario(machine, scenario, config.seed, choices); });
-  return report(options, machine, result, begin, &result);
+  if (shown) shown->close();
+  return report(options, machine, result, begin, &result, shown.get());
 }
 
 /// Memory that answers now earlier and now later: more ways for threads to meet.
@@ -216,7 +260,7 @@ int run_threads(const Options& options) {
   ScenarioResult result;
   simulate(machine, [&] { result = run_driver_threads(machine, options.threads); });
   fmt::print("digest of all calls: {}\n", result.digest);
-  return report(options, machine, result, begin, &result);
+  return report(options, machine, result, begin, &result, nullptr);
 }
 
 }  // namespace

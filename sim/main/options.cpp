@@ -200,7 +200,7 @@ CLI::App* add_replay(CLI::App& app, ReplayOptions& options, MachineChoices& choi
 
 }  // namespace
 
-CycleWindow parse_window(const std::string& text) {
+CycleWindow parse_window(const std::string& text, const std::string& option) {
   const std::size_t colon = text.find(':');
   try {
     const CycleWindow window{cycle(text.substr(0, colon)),
@@ -208,8 +208,7 @@ CycleWindow parse_window(const std::string& text) {
     if (window.first <= window.last) return window;
   } catch (const std::invalid_argument&) {  // told below
   }
-  throw std::invalid_argument(
-      fmt::format("--waves-window: '{}' is not FIRST:LAST, two cycles in order", text));
+  throw std::invalid_argument(fmt::format("{}: '{}' is not FIRST:LAST, two cycles in order", option, text));
 }
 
 int parse_options(int argc, char** argv, Options& options) {
@@ -226,6 +225,7 @@ int parse_options(int argc, char** argv, Options& options) {
   const CLI::App* replay = add_replay(app, options.replay, choices);
   std::string memory;
   std::string window;
+  std::string timeline_cycles;
   unsigned latency = 0;
   MachineConfig given;  // only what stands on the command line counts
   run->add_option("scenario", options.scenario, "a scenario, JSON (default: the demonstration)");
@@ -247,6 +247,11 @@ int parse_options(int argc, char** argv, Options& options) {
                   "after a failure run again and write the cycles around it, an FST and its view");
   run->add_option("--contract", given.contract_file, "another cycle contract (sim/contract/contract.json)");
   run->add_option("--record", options.record, "write a trace, for gpu-dmar replay");
+  run->add_option("--timeline", options.timeline, "write what happened when, for ui.perfetto.dev");
+  CLI::Option* timeline_window =
+      run->add_option("--timeline-window", timeline_cycles, "only these cycles of it: FIRST:LAST")
+          ->needs("--timeline");
+  run->add_option("--report", options.report, "write a report, one HTML page");
   run->add_option("--json,--summary", options.summary, "write the results as JSON");
   run->add_flag(
       "--verifier", options.verifier,
@@ -260,6 +265,8 @@ int parse_options(int argc, char** argv, Options& options) {
                                   ": a scenario brings its own data, --file is for the demonstration");
     const auto there = [](const CLI::Option* option) { return option->count() > 0; };
     if (window_option->count() > 0) given.waves_window = parse_window(window);
+    if (timeline_window->count() > 0)
+      options.timeline_window = parse_window(timeline_cycles, "--timeline-window");
     options.apply = [given, memory, latency, adapters = there(adapters), seed = there(seed),
                      pipe = there(pipe), width = there(width),
                      latency_given = there(latency_option)](MachineConfig& machine) {

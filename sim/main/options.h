@@ -29,6 +29,9 @@ struct Options {
   std::string summary;        ///< JSON path; empty: none
   std::string failure_waves;  ///< FST path for the cycles around a failure; empty: none
   std::string record;         ///< path of the trace; empty: none
+  std::string timeline;       ///< path of the timeline; empty: none
+  CycleWindow timeline_window{0, ~std::uint64_t{0}};
+  std::string report;  ///< path of the HTML report; empty: none
   bool verbose = false;
   bool verifier = false;  ///< of a scenario's kernel
   bool strict = false;    ///< the same: faults are fatal
@@ -39,8 +42,8 @@ struct Options {
   ReplayOptions replay;
 };
 
-/// "1000:1200"; throws std::invalid_argument when it is no window.
-[[nodiscard]] CycleWindow parse_window(const std::string& text);
+/// "1000:1200"; throws std::invalid_argument, which names the option, when it is no window.
+[[nodiscard]] CycleWindow parse_window(const std::string& text, const std::string& option = "--waves-window");
 
 /// -1: go on with `options`. Otherwise the exit code: 0 after --help, not 0 after an error, told in one line
 /// on stderr.

@@ -36,8 +36,7 @@ void prepare_summary(const std::string& path) {
   if (!std::ofstream(path)) throw std::runtime_error("cannot write " + path);
 }
 
-void write_summary(const std::string& path, const RunResult& result, Machine& machine, double duration_s,
-                   const ScenarioResult* scenario) {
+json summarize(const RunResult& result, Machine& machine, double duration_s, const ScenarioResult* scenario) {
   const MachineConfig& config = machine.config();
   json ram = json::array();
   for (const auto& range : config.ram) ram.push_back({{"base", range.base}, {"size", range.size}});
@@ -80,8 +79,12 @@ void write_summary(const std::string& path, const RunResult& result, Machine& ma
     root["refusals"] = scenario->refusals;
     if (!scenario->digest.empty()) root["digest"] = scenario->digest;
   }
+  return root;
+}
+
+void write_file(const std::string& path, const std::string& text) {
   std::ofstream file(path);
-  file << root.dump(2) << "\n";
+  file << text;
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 

@@ -2,6 +2,7 @@
 // The results of a run for programs.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "sim/bench/machine.h"
@@ -14,9 +15,10 @@ namespace gpudmar::sim {
 /// std::runtime_error when it cannot be written.
 void prepare_summary(const std::string& path);
 
-/// Writes the JSON summary. Throws std::runtime_error when the file cannot be written.
-/// `scenario` null: the demonstration.
-void write_summary(const std::string& path, const RunResult& result, Machine& machine, double duration_s,
-                   const ScenarioResult* scenario = nullptr);
+/// The JSON summary. `scenario` null: the demonstration.
+[[nodiscard]] nlohmann::json summarize(const RunResult& result, Machine& machine, double duration_s,
+                                       const ScenarioResult* scenario);
+/// Throws std::runtime_error when the file cannot be written.
+void write_file(const std::string& path, const std::string& text);
 
 }  // namespace gpudmar::sim

@@ -35,7 +35,7 @@ constexpr std::uint64_t kFaultCycles = 50'000;  // until the records have reache
 class FirstLight {
  public:
   FirstLight(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed,
-             replay::Recorder* recorder)
+             replay::Recorder* recorder, const std::function<void(dxgkrnl::Kernel&)>& on_kernel)
       : machine_(machine),
         recorder_(recorder),
         kernel_platform_(recorder != nullptr ? recorder->watch(machine.platform()) : machine.platform()),
@@ -43,6 +43,7 @@ class FirstLight {
         data_(data),
         kernel_(kernel_platform_, config(seed, recorder != nullptr)) {
     if (recorder != nullptr) recorder->attach(kernel_);
+    if (on_kernel) on_kernel(kernel_);
   }
 
   void run(FirstLightResult& result);
@@ -372,11 +373,12 @@ bool even(const AxiMemoryConfig& m) {
 }  // namespace
 
 FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data, std::uint64_t seed,
-                                 replay::Recorder* recorder) {
+                                 replay::Recorder* recorder,
+                                 const std::function<void(dxgkrnl::Kernel&)>& on_kernel) {
   FirstLightResult result;
   try {
     // A replay answers for the driver, but not for the paging buffers that it builds.
-    FirstLight scenario(machine, data, seed, recorder);
+    FirstLight scenario(machine, data, seed, recorder, on_kernel);
     scenario.run(result);
   } catch (const std::exception& error) {
     result.failures.emplace_back(error.what());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "sim/bench/machine.h"
@@ -19,7 +20,9 @@ using FirstLightResult = RunResult;
 
 /// Runs in an SC_THREAD. `data` is the file, 1 byte to kFirstLightMaxBytes. Never throws: what goes wrong,
 /// checker violations of the machine included, is in `failures`. `recorder`: writes the trace.
+/// `on_kernel`: gets the kernel, before the driver is loaded.
 [[nodiscard]] FirstLightResult run_first_light(Machine& machine, const std::vector<std::uint8_t>& data,
-                                               std::uint64_t seed, replay::Recorder* recorder = nullptr);
+                                               std::uint64_t seed, replay::Recorder* recorder = nullptr,
+                                               const std::function<void(dxgkrnl::Kernel&)>& on_kernel = {});
 
 }  // namespace gpudmar::sim
