@@ -296,7 +296,7 @@ module dma_channel #(
   assign late = (timeout_i != 32'd0) & (pending_i != 2'b00) & ~progress & ~pause_i & (waited_q >= timeout_i) & ~error;
   always_ff @(posedge clk_i) begin
     if (!rst_ni) waited_q <= 32'd0;
-    else if (pending_i == 2'b00 || progress || pause_i || error) waited_q <= 32'd0;
+    else if (pending_i == 2'b00 || progress || pause_i) waited_q <= 32'd0;
     else if (waited_q != 32'hffff_ffff) waited_q <= waited_q + 32'd1;
   end
   dma_job_pkg::fail_t burst_late;

@@ -154,7 +154,7 @@ module dma_decode #(
       else if (accept_o) index_q <= (index_q + 16'd1) & ring_mask_i;
     end
     if (refuse)
-      fail_q <= {index_q, code, operand, bad_i ? bad_resp_i : 2'b00, place, bad_i ? bad_offset_i : 6'd0};
+      fail_q <= {index_q, code, operand, bad_resp_i, place, bad_i ? bad_offset_i : 6'd0};
     if (ring_refuse) fail_q <= {index_q, ring_code, dma_job_pkg::OPERAND_RING, 2'b00, place, 6'd0};
   end
 
@@ -164,6 +164,7 @@ module dma_decode #(
 
   always_ff @(posedge clk_i) begin
     if (rst_ni) begin
+      assert_resp : assert (!valid_i || bad_i || bad_resp_i == 2'b00);
       assert_one_kind : assert (!(op_push_o && single_o) && !(single_o && wait_o));
       assert_fence_alone : assert (!single_o || (all_retired_i && !single_busy_i));
     end

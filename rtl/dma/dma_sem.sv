@@ -132,7 +132,7 @@ module dma_sem #(
       resp_q <= rvalid_i[1] ? rresp_i[3:2] : rresp_i[1:0];
     end
     if (ask) resp_q <= 2'b00;
-    if (answered_q & (resp_q != 2'b00)) code_q <= dma_pkg::ERROR_READ;
+    if (answered_q) code_q <= dma_pkg::ERROR_READ;
     else if (ask) code_q <= over ? dma_pkg::ERROR_SEM_TIMEOUT : dma_pkg::ERROR_BUS_MASTER;
   end
 

@@ -142,7 +142,7 @@ module dma_write #(
   assign go = valid_q & in_valid_i & ~burst_q & ~stop_i & ~abort_q;
   assign map_valid_o = go & map_q;
   assign barred = go & ~map_q & host_q & ~bus_master_i;
-  assign drop = go & ~map_q & ~barred & in_bad_i & (strb == '0);
+  assign drop = go & ~map_q & in_bad_i & (strb == '0);
   assign start = go & ~map_q & ~barred & ~drop & slot & ~single & ~answered_full;
   assign cont = burst_q & w_free & (stop_i | abort_q | in_valid_i);
   assign in_ready_o = start | drop | (cont & ~stop_i & ~abort_q) | (map_valid_o & map_ready_i);

@@ -81,6 +81,9 @@ module iommu_entry_check #(
       .reason_o(request_reason));
   // verilator lint_on PINCONNECTEMPTY
 
+  // In every kind of entry the address stands in the same bits of the first quadword, which pte_i is.
+  assign table_o = pte_i.addr[FrameWidth-1:0];
+
   always_comb begin
     more_o = 1'b0;
     leaf_o = 1'b0;
@@ -88,14 +91,12 @@ module iommu_entry_check #(
     reason_o = vtd_pkg::FAULT_NONE;
     fpd_o = fpd_i;
     level_o = level_i - 3'd1;
-    table_o = pte_i.addr[FrameWidth-1:0];
     case (kind_i)
       2'd0: begin
         if (error_i) reason_o = vtd_pkg::FAULT_ROOT_FETCH;
         else if (!root_i.p) reason_o = vtd_pkg::FAULT_ROOT_NOT_PRESENT;
         else if (root_reserved) reason_o = vtd_pkg::FAULT_ROOT_RESERVED;
         more_o = reason_o == vtd_pkg::FAULT_NONE;
-        table_o = root_i.ctp[FrameWidth-1:0];
       end
       2'd1: begin
         fpd_o = ~error_i & ctx_i.fpd;
@@ -113,7 +114,6 @@ module iommu_entry_check #(
         end
         more_o = (reason_o == vtd_pkg::FAULT_NONE) & (ctx_i.tt != vtd_pkg::TT_PASS_THROUGH);
         level_o = ctx_i.aw + 3'd2;
-        table_o = ctx_i.ssptptr[FrameWidth-1:0];
       end
       default: begin
         if (error_i) reason_o = top_i ? vtd_pkg::FAULT_CONTEXT_INVALID : vtd_pkg::FAULT_PAGING_FETCH;

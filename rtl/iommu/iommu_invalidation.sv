@@ -238,9 +238,6 @@ module iommu_invalidation #(
     if (!rst_ni) begin
       state_q <= SIdle;
       stopped_q <= 1'b0;
-      fetch_q <= '0;
-      head_q <= '0;
-      done_q <= '0;
       flying_q <= '0;
       held_q <= '0;
       owed_drain_q <= '0;
