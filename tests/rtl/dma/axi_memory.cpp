@@ -107,6 +107,18 @@ const SlavePins& AxiMemory::drive(std::uint64_t cycle) {
     out_.bid = static_cast<unsigned>(id);
     out_.bresp = error == write_errors.end() ? 0 : error->second;
   }
+  // What is not valid means nothing, and is anything.
+  const std::uint64_t junk = random_();
+  if (!out_.rvalid) {
+    out_.rid = junk & 7;
+    out_.rlast = (junk >> 3 & 1) != 0;
+    out_.rresp = junk >> 4 & 3;
+    for (unsigned i = 0; i < bytes_; ++i) out_.rdata[i] = static_cast<std::uint8_t>(junk >> (8 + i % 32));
+  }
+  if (!out_.bvalid) {
+    out_.bid = junk >> 50 & 7;
+    out_.bresp = junk >> 53 & 3;
+  }
   return out_;
 }
 

@@ -154,8 +154,9 @@ class DmaBench {
     top_->s_axil_wvalid_i = 1;
     top_->s_axil_bready_i = 1;
     top_->s_axil_awaddr_i = static_cast<std::uint16_t>(offset);
-    top_->s_axil_wdata_i = value << (8 * (offset % 8));
-    top_->s_axil_wstrb_i = static_cast<std::uint8_t>(((1U << bytes) - 1) << (offset % 8));
+    const auto strobes = static_cast<std::uint8_t>(((1U << bytes) - 1) << (offset % 8));
+    top_->s_axil_wdata_i = with_junk(value << (8 * (offset % 8)), strobes);
+    top_->s_axil_wstrb_i = strobes;
     until("AXI-Lite write", [this] { return lite_aw_ && lite_w_; });
     top_->s_axil_awvalid_i = 0;
     top_->s_axil_wvalid_i = 0;
@@ -291,6 +292,15 @@ class DmaBench {
   V& top() { return *top_; }
 
  private:
+  /// Anything in the bytes that are not written.
+  static std::uint64_t with_junk(std::uint64_t value, std::uint8_t strobes) {
+    for (unsigned i = 0; i < 8; ++i) {
+      if ((strobes >> i & 1) != 0) continue;
+      value &= ~(0xffULL << (8 * i));
+      value |= std::uint64_t{0xa5U + i} << (8 * i);
+    }
+    return value;
+  }
   bool chance(unsigned percent) { return percent >= 100 || random_() % 100 < percent; }
   template <class F>
   void until(const char* what, F done) {

@@ -97,6 +97,18 @@ TYPED_TEST(DmaRegister, ReadsInARow) {
   }
 }
 
+// A write is taken in every cycle, also in that in which the answer to the one before it is.
+TYPED_TEST(DmaRegister, WritesInARow) {
+  covers("contract.dma.registers");
+  TypeParam bench;
+  std::vector<LiteWrite> writes;
+  for (unsigned i = 0; i < 40; ++i) writes.push_back({dma::CFG_MSI_DATA::kOffset, 0x100U + i});
+  const std::uint64_t from = bench.cycle();
+  EXPECT_EQ(bench.write_all(writes, 100, 100), writes.size());
+  EXPECT_EQ(bench.cycle() - from, writes.size() + 1);
+  EXPECT_EQ(bench.read32(dma::CFG_MSI_DATA::kOffset), 0x100U + 39);
+}
+
 // In the cycle of a write a read finds what was before it.
 TYPED_TEST(DmaRegister, ReadBesideWrite) {
   covers("contract.dma.registers");

@@ -3,6 +3,8 @@
 // work is left, the registers answer meanwhile, and the engine works again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/rtl/dma/dma_variants.h"
 #include "tests/support/covers.h"
 
@@ -97,6 +99,7 @@ TYPED_TEST(DmaReset, InEveryPhaseOfACopy) {
       bench.run(100);
       EXPECT_TRUE(bench.host.quiet()) << "it goes on";
       EXPECT_EQ(bench.read32(dma::CFG_COMMAND::kOffset), 0U);
+      EXPECT_EQ(bench.read32(dma::INT_ENABLE::kOffset), 0U);
       EXPECT_EQ(bench.read64(dma::CH_RING_BASE::kOffset), 0U);
       EXPECT_EQ(bench.head(), 0U);
       EXPECT_TRUE(bench.idle());
@@ -111,6 +114,36 @@ TYPED_TEST(DmaReset, InEveryPhaseOfACopy) {
     }
   }
   EXPECT_GT(stuck_in_the_middle, 300 / kStep);
+}
+
+// The answer to a message comes while the engine is in reset: the next message does not wait for it.
+TYPED_TEST(DmaReset, WhileAMessageIsNotAnswered) {
+  covers("contract.dma.reset");
+  TypeParam bench;
+  const auto raise = [&bench] {
+    bench.start(dma::space::VRAM, TestFixture::kVramSource, 4);
+    bench.write32(dma::TIMEOUT::kOffset, 0);
+    bench.push(Descriptor::fence(dma::space::VRAM, TestFixture::kVramTarget, 1, true));
+    bench.doorbell();
+  };
+  const auto sent = [&bench] {
+    return std::count_if(bench.host.log.begin(), bench.host.log.end(), [](const BusEvent& event) {
+      return event.kind == BusEvent::Kind::Aw && event.id == kIdMsi;
+    });
+  };
+  bench.host.silent = [](bool write, unsigned id, std::uint64_t) { return write && id == kIdMsi; };
+  raise();
+  ASSERT_TRUE(bench.wait(
+      "the message", [&] { return sent() == 1; }, 1000));
+  bench.schedule_adapter_reset(0, 2);
+  bench.run(50);
+  EXPECT_TRUE(bench.adapter_busy()) << "the answer is owed";
+  bench.host.silent = nullptr;
+  ASSERT_TRUE(bench.wait(
+      "the reset to end", [&] { return !bench.adapter_busy(); }, 1000));
+  raise();
+  EXPECT_TRUE(bench.wait(
+      "the next message", [&] { return sent() == 2; }, 1000));
 }
 
 TYPED_TEST(DmaReset, RegistersAnswerThroughout) {

@@ -87,6 +87,31 @@ TYPED_TEST(DmaSilence, OtherOperations) {
   }
 }
 
+// A burst that is not answered is told by its own index, whatever the other port has answered before.
+TYPED_TEST(DmaSilence, BurstBehindThoseOfTheOtherPort) {
+  covers("contract.dma.timeout");
+  for (const unsigned space : {kLogical, kVram}) {
+    SCOPED_TRACE(space);
+    const unsigned other = space == kVram ? kLogical : kVram;
+    TypeParam bench;
+    bench.start(kVram, kRing, 4);
+    bench.write32(dma::TIMEOUT::kOffset, kTimeout);
+    bench.push(Descriptor::copy(kVram, 0x9000, other, 0xc000, 64));
+    bench.push(Descriptor::nop());
+    bench.push(Descriptor::copy(kVram, 0x9000, space, kPlace, 64));
+    bench.memory(space).silent = [](bool write, unsigned id, std::uint64_t addr) {
+      return write && id == kIdData && addr >= kPlace && addr < kPlace + 64;
+    };
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_error(0, 2 * kTimeout));
+    this->expect_late(bench, 0, 2, kPlace, 2);
+    bench.memory(space).silent = nullptr;
+    ASSERT_TRUE(bench.command(kResume));
+    ASSERT_TRUE(bench.wait_idle());
+    EXPECT_FALSE(bench.error());
+  }
+}
+
 // Either of the write-back's two writes, with work behind it, under a polling SEM_WAIT and with none.
 TYPED_TEST(DmaSilence, WriteBack) {
   covers("contract.dma.timeout");

@@ -140,6 +140,31 @@ TYPED_TEST(DmaSync, WaitReportsAFailedPollAndLostBusMastering) {
   EXPECT_EQ(bench.head(), 1U) << "skipped";
 }
 
+// Bus mastering is lost in every cycle around the start of a wait, behind one whose poll was answered with an
+// error: what that one was answered is not told of this one.
+TYPED_TEST(DmaSync, BusMasteringIsLostAsAWaitBegins) {
+  covers("contract.dma.sem");
+  for (unsigned offset = 0; offset < 40; ++offset) {
+    SCOPED_TRACE(offset);
+    TypeParam bench;
+    bench.start(kVram, kRing, 4);
+    bench.host.read_errors[kSem] = 3;
+    bench.push(Descriptor::wait(kLogical, kSem, dma::condition::EQUAL, 1));
+    bench.push(Descriptor::wait(kLogical, kSem + 8, dma::condition::EQUAL, 1));
+    bench.doorbell();
+    ASSERT_TRUE(bench.wait_error());
+    ASSERT_EQ(error_code(bench), dma::error::READ);
+    bench.write32(dma::CH_CTRL::kOffset, 9);  // SKIP
+    bench.run(offset);
+    bench.write32(dma::CFG_COMMAND::kOffset, 2);
+    ASSERT_TRUE(bench.wait(
+        "the second error",
+        [&] { return bench.error() && bench.head() == 1 && error_code(bench) == dma::error::BUS_MASTER; },
+        1000));
+    EXPECT_EQ(dma::CH_ERR_INFO::RESP.get(bench.read32(dma::CH_ERR_INFO::kOffset)), 0U);
+  }
+}
+
 // Producer and consumer in two channels, through two semaphores, with random answers: each block is read only
 // after it was written, and written again only after it was read.
 TYPED_TEST(DmaSync, ChannelsHandShake) {
@@ -458,6 +483,31 @@ TYPED_TEST(DmaSync, LinkAtTheEndOfTheRing) {
   EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
   EXPECT_EQ(bench.vram.memory.get64(0x8008), 7U);
   EXPECT_TRUE(bench.host.log.empty()) << "outside the ring";
+}
+
+// The first descriptor of the ring is a LINK, and the one behind it fails: it is fetched again from its
+// segment.
+TYPED_TEST(DmaSync, ResumesBehindALinkAtIndex0) {
+  covers("contract.dma.link");
+  TypeParam bench;
+  bench.start(kVram, kRing, 3);
+  bench.write32(dma::CH_RING_SEG::kOffset, 1);
+  bench.place(kVram, kRing, Descriptor::link(kVram, 0x7000, 3));
+  bench.place(kVram, kRing + 64, Descriptor::signal(kVram, 0x8000, 0xbad));
+  bench.place(kVram, 0x7000, Descriptor::copy(kLogical, 0x9000, kVram, 0xa000, 64));
+  bench.place(kVram, 0x7040, Descriptor::signal(kVram, 0x8008, 7));
+  bench.host.read_errors[0x9000] = 2;
+  bench.write32(dma::CH_TAIL::kOffset, 3);
+  ASSERT_TRUE(bench.wait_error());
+  EXPECT_EQ(bench.head(), 1U);
+  EXPECT_EQ(error_code(bench), dma::error::READ);
+  bench.host.read_errors.clear();
+  ASSERT_TRUE(bench.command(4));
+  ASSERT_TRUE(bench.wait_idle());
+  EXPECT_FALSE(bench.error());
+  EXPECT_EQ(bench.head(), 3U);
+  EXPECT_EQ(bench.vram.memory.get64(0x8000), 0U);
+  EXPECT_EQ(bench.vram.memory.get64(0x8008), 7U);
 }
 
 // The second segment ends without a LINK: the error names the place behind it.
