@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
-KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero", "always"}
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero", "always", "about"}
 
 
 # Before any search: registers that always agree become one.

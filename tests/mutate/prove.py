@@ -117,13 +117,21 @@ def equivalent(mutant, blocks, out, seconds):
     return verdict
 
 
+def all_tasks():
+    return tomllib.loads((plan.ROOT / "tests" / "formal" / "tasks.toml").read_text(encoding="utf-8"))["task"]
+
+
+def about(task):
+    """The files that it is about."""
+    return {f"rtl/{block}.sv" for block in (task["block"], *task.get("about", []))}
+
+
 def formal_tasks():
     """{file: [task]} of the proofs that are about it, and of quick ones in which it is a part; the quick ones first."""
-    tasks = tomllib.loads((plan.ROOT / "tests" / "formal" / "tasks.toml").read_text(encoding="utf-8"))["task"]
     found = {}
-    for task in sorted(tasks, key=lambda task: (not task.get("quick", False), task.get("seconds", 120))):
+    for task in sorted(all_tasks(), key=lambda task: (not task.get("quick", False), task.get("seconds", 120))):
         for file in task["files"]:
-            if task.get("quick") or file == f"rtl/{task['block']}.sv":
+            if task.get("quick") or file in about(task):
                 found.setdefault(file, []).append(task["name"])
     return found
 
@@ -138,11 +146,13 @@ def killed_by_proof(mutant, tasks, out, seconds):
     shutil.copytree(plan.ROOT / "tests" / "formal", tree / "tests" / "formal", ignore=shutil.ignore_patterns("__pycache__"))
     text = (plan.ROOT / mutant.file).read_text(encoding="utf-8")
     (tree / mutant.file).write_text(source.apply(text, mutant.site, mutant.variant), encoding="utf-8")
+    own = {task["name"]: 60 + 2 * task.get("seconds", 120) for task in all_tasks() if mutant.file in about(task)}
     killer = None
     for task in tasks:
         try:
+            # A proof of its own may take its own time.
             done = subprocess.run([sys.executable, str(tree / "tests" / "formal" / "run.py"), str(tree), "--only", task,
-                                   "--jobs", "1"], capture_output=True, text=True, timeout=seconds, check=False)
+                                   "--jobs", "1"], capture_output=True, text=True, timeout=max(seconds, own.get(task, 0)), check=False)
         except subprocess.TimeoutExpired:
             continue
         (tree / f"{task}.log").write_text(done.stdout + done.stderr, encoding="utf-8")

@@ -64,11 +64,31 @@ class Node:
     end: int
 
 
+def active(text):
+    """The text as Verilator reads it: what its `ifdef leaves out is blank, and everything stands where it stood."""
+    lines, stack = [], []  # (this branch is read, one of them has been)
+    for line in text.splitlines(keepends=True):
+        word = re.match(r"\s*`(ifdef|ifndef|elsif|else|endif)\b\s*(\w*)", line)
+        if word and word[1] in ("ifdef", "ifndef"):
+            taken = (word[2] == "VERILATOR") == (word[1] == "ifdef")
+            stack.append((taken, taken))
+        elif word and word[1] in ("elsif", "else"):
+            before = stack.pop()[1]
+            taken = not before and (word[1] == "else" or word[2] == "VERILATOR")
+            stack.append((taken, taken or before))
+        elif word:
+            stack.pop()
+        read = all(taken for taken, _ in stack)
+        lines.append(line if word or read else re.sub(r"[^\n]", " ", line))
+    return "".join(lines)
+
+
 class Reader:
     """Recursive descent over one file; leaves the sites in .sites."""
 
     def __init__(self, path, text):
         self.path, self.text, self.sites = path, text, []
+        text = active(text)
         self.tokens = []
         at = 0
         while at < len(text):

@@ -25,6 +25,21 @@ class SourceTest(unittest.TestCase):
         self.assertIn(("b & c", "operand", "(c)"), found)
         self.assertIn(("x < y", "operator", "(x) >= (y)"), variants("assign a = x < y;"))
 
+    def test_what_the_preprocessor_leaves_out(self):
+        found = variants("""
+`ifdef VERILATOR
+assign a = b & c;
+`elsif FORMAL
+assign a = d & e;
+`else
+assign a = f & g;
+`endif
+`ifndef VERILATOR
+assign h = i & j;
+`endif
+assign k = l & m;""")
+        self.assertEqual({what for what, kind, _ in found if kind == "operator"}, {"b & c", "l & m"})
+
     def test_binding(self):
         # The comparison binds more tightly than the conjunction, which takes it whole.
         found = variants("assign a = b == c & d;")

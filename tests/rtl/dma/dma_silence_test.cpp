@@ -99,13 +99,17 @@ TYPED_TEST(DmaSilence, BurstBehindThoseOfTheOtherPort) {
     bench.push(Descriptor::copy(kVram, 0x9000, other, 0xc000, 64));
     bench.push(Descriptor::nop());
     bench.push(Descriptor::copy(kVram, 0x9000, space, kPlace, 64));
+    bench.push(Descriptor::copy(other, 0xe000, kVram, 0xf000, 64));  // younger, and as silent
     bench.memory(space).silent = [](bool write, unsigned id, std::uint64_t addr) {
       return write && id == kIdData && addr >= kPlace && addr < kPlace + 64;
+    };
+    bench.memory(other).silent = [](bool write, unsigned id, std::uint64_t addr) {
+      return !write && id == kIdData && addr >= 0xe000 && addr < 0xe040;
     };
     bench.doorbell();
     ASSERT_TRUE(bench.wait_error(0, 2 * kTimeout));
     this->expect_late(bench, 0, 2, kPlace, 2);
-    bench.memory(space).silent = nullptr;
+    bench.memory(space).silent = bench.memory(other).silent = nullptr;
     ASSERT_TRUE(bench.command(kResume));
     ASSERT_TRUE(bench.wait_idle());
     EXPECT_FALSE(bench.error());
