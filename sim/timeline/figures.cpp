@@ -2,9 +2,9 @@
 // Bins that grow with the run, and histograms.
 #include "sim/timeline/figures.h"
 
-#include <utility>
+#include <fmt/format.h>
 
-#include "sim/timeline/iommu_rows.h"
+#include <utility>
 
 namespace gpudmar::sim::timeline {
 namespace {
@@ -18,6 +18,12 @@ json pairs(const Histogram& histogram) {
 }
 
 }  // namespace
+
+const char* to_string(WalkEntry entry) {
+  static constexpr std::array<const char*, kWalkEntries> kNames{
+      "root entry", "context entry", "level 1", "level 2", "level 3", "level 4", "level 5"};
+  return kNames.at(static_cast<std::size_t>(entry));
+}
 
 Figures::Bin& Figures::bin(std::uint64_t cycle) {
   while (cycle / bin_cycles_ >= kMostBins) {
@@ -109,7 +115,7 @@ json Figures::to_json() const {
     faults.push_back({{"cycle", fault.cycle},
                       {"reason", fault.reason},
                       {"source", fault.source},
-                      {"address", hex(fault.address)},
+                      {"address", fmt::format("{:#x}", fault.address)},
                       {"write", fault.write},
                       {"recorded", fault.recorded}});
   json entries = json::array();

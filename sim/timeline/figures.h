@@ -13,6 +13,8 @@
 
 namespace gpudmar::sim::timeline {
 
+[[nodiscard]] const char* to_string(WalkEntry entry);
+
 /// Cycles to how often.
 using Histogram = std::map<std::uint64_t, std::uint64_t>;
 

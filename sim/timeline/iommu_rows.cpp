@@ -45,12 +45,6 @@ std::string source_name(std::uint16_t id) {
 
 }  // namespace
 
-const char* to_string(WalkEntry entry) {
-  static constexpr std::array<const char*, kWalkEntries> kNames{
-      "root entry", "context entry", "level 1", "level 2", "level 3", "level 4", "level 5"};
-  return kNames.at(static_cast<std::size_t>(entry));
-}
-
 std::string describe_descriptor(const std::array<std::uint64_t, 2>& descriptor) {
   const std::uint64_t* const words = descriptor.data();
   const std::uint64_t type = descriptor[0] & 0xF;

@@ -124,7 +124,6 @@ class IommuRows {
   Counts counts_;
 };
 
-[[nodiscard]] const char* to_string(WalkEntry entry);
 /// An invalidation descriptor in words.
 [[nodiscard]] std::string describe_descriptor(const std::array<std::uint64_t, 2>& descriptor);
 

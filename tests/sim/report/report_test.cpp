@@ -5,8 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sim/bench/checkers.h"
-
 namespace gpudmar::test {
 namespace {
 
