@@ -21,9 +21,12 @@ import time
 import tomllib
 from pathlib import Path
 
+import induction
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("yosys", "yosys-abc", "yosys-smtbmc", "z3")
-KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "seconds", "quick", "zero", "always", "about"}
+KEYS = {"name", "block", "top", "files", "set", "depth", "cover_depth", "cover_set", "seconds", "quick", "zero", "always",
+        "inside", "about"}
 
 
 # Before any search: registers that always agree become one.
@@ -87,26 +90,45 @@ def run(command, log, timeout=None, good=(0,)):
     return output
 
 
+# The harness names registers of the block: arrays become registers, every name must be one, and only the harness's own
+# assertions count.
+INSIDE = ["select -assert-none w:* a:hierconn %i", "delete t:$assert c:*dut.* %i"]
+
+
+def elaborate(task, parameters, zero):
+    """Commands of yosys: the harness with these parameters, flat."""
+    top = task.get("top", task["name"] + "_fv")
+    inside = task.get("inside")
+    chparam = " ".join(f"-set {key} {value}" for key, value in parameters.items())
+    # What is large is not made small here: that takes longer than the proof.
+    flat = [f"hierarchy -check -top {top}", "proc", "flatten", "opt_clean", "opt_expr", "opt_merge", *INSIDE, "async2sync",
+            "opt_clean"] if inside else [f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full"]
+    return [
+        f"read_verilog -formal -sv {'-mem2reg' if inside else ''} {' '.join(sources(task))}",
+        f"chparam {chparam} {top}" if chparam else "", *flat, "setundef -init -zero" if zero else ""]
+
+
 def build_models(task, out):
     """{kind: (stem, properties in abc's order)} of the AIGER models of the assertions, and of the covers as assertions."""
-    top = task.get("top", task["name"] + "_fv")
-    chparam = " ".join(f"-set {key} {value}" for key, value in task.get("set", {}).items())
-    script = [
-        f"read_verilog -formal -sv {' '.join(sources(task))}",
-        f"chparam {chparam} {top}" if chparam else "",
-        f"prep -flatten -top {top}", "async2sync", "memory_map", "opt -full",
-        "setundef -init -zero" if task.get("zero") else "", "design -save both"]
+    script = [*elaborate(task, task.get("set", {}), task.get("zero")), "design -save both"]
     models = {"assert": "chformal -cover -remove",
               "cover": "chformal -assert -remove; techmap -map tests/formal/cover.v"}
     stems = {kind: out / f"{task['name']}.{kind}" for kind in models}
     for kind, choose in models.items():
+        if kind == "cover" and "cover_set" in task:
+            # Fewer free bits, registers that begin with 0: what is reached so is reached with all of them free.
+            script += ["design -reset", *elaborate(task, {**task.get("set", {}), **task["cover_set"]}, True),
+                       "design -save both"]
         script += [
             "design -load both", choose, "setundef -undriven -anyseq", "dffunmap", "opt_clean",
-            f"write_smt2 -wires {stems[kind]}.smt2" if kind == "assert" else "",
+            f"write_smt2 -wires {stems[kind]}.smt2" if kind == "assert" and not task.get("inside") else "",
             # What is left undefined now are bits beyond the end of an indexed vector.
-            "techmap", "opt -fast", "dffunmap", "setundef -zero", "aigmap", "opt_clean",
+            "simplemap" if task.get("inside") else "", "techmap", "" if task.get("inside") else "opt -fast", "dffunmap",
+            "setundef -zero", "aigmap", "opt_clean",
             f"tee -q -o {stems[kind]}.list select -list t:$assert",
-            f"write_aiger -zinit -map {stems[kind]}.aim {stems[kind]}.aig"]
+            # Induction begins anywhere: no register needs a first value.
+            f"write_aiger {'' if kind == 'assert' and task.get('inside') else '-zinit'} -map {stems[kind]}.aim "
+            f"{stems[kind]}.aig"]
     run(["yosys", "-q", "-p", "; ".join(filter(None, script))], out / f"{task['name']}.yosys.log")
     return {kind: (stem, [line.split("/", 1)[1] for line in Path(f"{stem}.list").read_text(encoding="utf-8").split()])
             for kind, stem in stems.items()}
@@ -201,10 +223,26 @@ def trace(task, stem, number, frame, out, log):
     return cycle, vcd
 
 
+def step(task, stem, names):
+    """[{name, block, result, depth}] of the assertions of a task that names registers of the block."""
+    try:
+        wrong, late = induction.prove(stem, task.get("seconds", 120))
+    except ValueError as error:
+        raise TaskError(str(error)) from error
+    if wrong:
+        print(f"formal: {task['name']}.{names[min(wrong)]} is not kept; the registers in the cycle before and in that of "
+              f"the failure: {stem}.step.txt", file=sys.stderr)
+    return [{"name": f"{task['name']}.{name}", "block": task["block"], "depth": 0,
+             "result": "failed" if number in wrong else "undecided" if number in late or wrong else "proved"}
+            for number, name in enumerate(names)]
+
+
 def prove(task, out, stem, names):
     """[{name, block, result, depth}] of the assertions of a task."""
     if not names:
         raise TaskError("no assertion in it")
+    if task.get("inside"):
+        return step(task, stem, names)
     log, seconds = Path(f"{stem}.abc.log"), task.get("seconds", 120)
     bound = task.get("depth")
     if bound:

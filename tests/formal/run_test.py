@@ -32,6 +32,32 @@ endmodule
 """
 
 
+# The same counter as a block, with an assertion of its own that is none of the task's.
+INSIDE = """
+module planted_block (input logic clk_i, input logic rst_ni, input logic go_i);
+  logic [3:0] count_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) count_q <= '0;
+    else if (go_i) count_q <= (count_q == 4'd9) ? 4'd0 : count_q + 4'd1;
+    a_own: assert (count_q < 4'd3);
+  end
+endmodule
+module planted (input logic clk_i, input logic rst_ni, input logic go_i);
+  (* hierconn *) wire [3:0] \\dut.count_q ;
+  logic started_q = 1'b0;
+  planted_block dut (.clk_i, .rst_ni, .go_i);
+  always_ff @(posedge clk_i) started_q <= 1'b1;
+  always_comb if (!started_q) m_reset: assume (!rst_ni);
+  always_comb begin
+    if (started_q) begin
+      %s
+      c_three: cover (\\dut.count_q == 4'd3);
+    end
+  end
+endmodule
+"""
+
+
 class RunTest(FormalCase):
     def setUp(self):
         super().setUp()
@@ -39,9 +65,9 @@ class RunTest(FormalCase):
         self.addCleanup(scratch.cleanup)
         self.directory = Path(scratch.name)
 
-    def run_task(self, properties, *lines, options=()):
+    def run_task(self, properties, *lines, options=(), design=DESIGN):
         source = self.directory / "planted.sv"
-        source.write_text(DESIGN % properties, encoding="utf-8")
+        source.write_text(design % properties, encoding="utf-8")
         task = ["[[task]]", 'name = "planted"', 'top = "planted"', 'block = "b"', f'files = ["{source}"]', *lines]
         tasks = self.directory / "tasks.toml"
         tasks.write_text("\n".join(task) + "\n", encoding="utf-8")
@@ -146,6 +172,35 @@ class RunTest(FormalCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         _, found = self.results()
         self.assertEqual((found["a_small"]["result"], found["a_small"]["depth"]), ("bounded", 4))
+
+    def run_inside(self, properties, design=INSIDE):
+        return self.run_task(properties, "inside = true", design=design)
+
+    def test_induction_over_registers_of_the_block(self):
+        done = self.run_inside("a_wraps: assert (\\dut.count_q <= 4'd9);")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        _, found = self.results()
+        self.assertEqual({name: entry["result"] for name, entry in found.items()},
+                         {"a_wraps": "proved", "c_three": "covered"})
+
+    def test_what_is_true_but_not_kept_is_not_proved(self):
+        done = self.run_inside("a_not_twelve: assert (\\dut.count_q != 4'd12);")  # 11 goes there, but is never reached
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("planted.a_not_twelve is not kept", done.stderr)
+        registers = (self.directory / "formal" / "planted.assert.step.txt").read_text(encoding="utf-8")
+        self.assertRegex(registers, r"dut\.count_q +b -> c")
+        self.run_inside("a_not_twelve: assert (\\dut.count_q != 4'd12); a_wraps: assert (\\dut.count_q <= 4'd9);")
+        self.assertEqual(self.results()[1]["a_not_twelve"]["result"], "proved")
+
+    def test_a_first_cycle_that_fails(self):
+        done = self.run_inside("end a_up: assert (started_q); if (started_q) begin")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(self.results()[1]["a_up"]["result"], "failed")
+
+    def test_a_register_that_the_block_has_not(self):
+        done = self.run_inside("a_x: assert (\\dut.gone_q == 4'd9);", INSIDE.replace("wire [3:0]", "wire [3:0] \\dut.gone_q ,"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("planted: yosys:", done.stderr)
 
     def test_a_cover_that_cannot_be_reached(self):
         done = self.run_task("c_ten: cover (count_q == 4'd10);")
