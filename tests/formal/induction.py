@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step of induction over an AIGER model, all its assertions together, by z3's SAT solver.
+"""One step of induction over an AIGER model, all its assertions together, by cadical, or z3's SAT solver without it.
 
 What is proved holds in the first cycle, and in every cycle behind one in which all assertions hold.
 """
 import re
+import shutil
 import subprocess
 from pathlib import Path
+
+SOLVER = ["cadical", "-q"] if shutil.which("cadical") else ["z3", "-dimacs"]
 
 
 class Model:
@@ -99,13 +102,13 @@ def solve(clauses, variables, path, seconds):
     """None when they cannot be satisfied, else the true variables; subprocess.TimeoutExpired."""
     path.write_text(f"p cnf {variables} {len(clauses)}\n" +
                     "".join(" ".join(map(str, clause)) + " 0\n" for clause in clauses), encoding="ascii")
-    output = subprocess.run(["z3", "-dimacs", str(path)], capture_output=True, text=True, timeout=seconds,
+    output = subprocess.run([*SOLVER, str(path)], capture_output=True, text=True, timeout=seconds,
                             check=False).stdout
     path.unlink()
     if output.startswith("s UNSAT"):
         return None
     if not output.startswith("s SAT"):
-        raise ValueError(f"z3 says {output[:80]!r}")
+        raise ValueError(f"{SOLVER[0]} says {output[:80]!r}")
     return {int(word) for line in output.splitlines() if line.startswith("v") for word in line.split()[1:]}
 
 

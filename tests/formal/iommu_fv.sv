@@ -416,6 +416,7 @@ module iommu_fv #(
                    && awaddr[63:12] != {32'd0, frame_i} && awaddr[127:76] != {32'd0, frame_i});
     // Memory answers what it was asked for.
     m_answer: assume (!t_rvalid_i || t_rid_i == 3'd7 || (t_rid_i < 3'd3 && open_q[t_rid_i[1:0]]));
+    m_written: assume (!t_bvalid_i || (\dut.i_table_port.busy_q && !t_awvalid && !t_wvalid));
     // The tables.
     m_there: assume (!leaf_says || leaf_there);
     m_unmapped: assume (!leaf_says || !unmapped || stale_q[bw]);
