@@ -5,6 +5,7 @@
 //
 // The watched page is one of the set that is told, a task for each because a pass has an order. Its other bit, the domain
 // and the frame are told too: they are only compared and copied, and nothing in the block knows one value from another.
+// All bits of a domain-id are alike, so that what a clash in a RAM gives, each bit wrong, is a domain too.
 // What stands in the memories at power-on is left out (they begin with 0).
 module iotlb_sets_fv #(
     parameter int unsigned Ways       = 2,
@@ -45,12 +46,12 @@ module iotlb_sets_fv #(
       .Sets(Sets), .Ways(Ways), .GenBits(GenBits), .Buckets(2), .ReadStages(ReadStages), .PageWidth(PageBits),
       .FrameWidth(1)
   ) dut (
-      .clk_i, .rst_ni, .rd_next_set_i(rd_next_page_i[1:0]), .rd_did_i({15'd0, rd_did_i}), .rd_page_i(rd_page_q),
+      .clk_i, .rst_ni, .rd_next_set_i(rd_next_page_i[1:0]), .rd_did_i({16{rd_did_i}}), .rd_page_i(rd_page_q),
       .rd_hit_o(rd_hit), .rd_frame_o(rd_frame), .rd_r_o(rd_r), .rd_w_o(rd_w), .rd_snp_o(rd_snp),
-      .wr_next_set_i(wr_next_page_i[1:0]), .wr_did_i({15'd0, wr_did_i}), .wr_page_i(wr_page_q), .wr_hit_o(wr_hit),
-      .wr_frame_o(wr_frame), .wr_w_o(wr_w), .wr_snp_o(wr_snp), .fill_valid_i, .fill_did_i({15'd0, fill_did_i}),
+      .wr_next_set_i(wr_next_page_i[1:0]), .wr_did_i({16{wr_did_i}}), .wr_page_i(wr_page_q), .wr_hit_o(wr_hit),
+      .wr_frame_o(wr_frame), .wr_w_o(wr_w), .wr_snp_o(wr_snp), .fill_valid_i, .fill_did_i({16{fill_did_i}}),
       .fill_page_i, .fill_frame_i, .fill_r_i, .fill_w_i, .fill_snp_i, .flush_valid_i, .flush_ready_o(flush_ready),
-      .flush_busy_o(flush_busy), .flush_g_i, .flush_did_i({15'd0, flush_did_i}), .flush_page_i, .flush_mask_i);
+      .flush_busy_o(flush_busy), .flush_g_i, .flush_did_i({16{flush_did_i}}), .flush_page_i, .flush_mask_i);
 
   logic started_q = 1'b0;
   logic flush_did_q;
