@@ -354,7 +354,6 @@ module walker_fv #(
     m_r: assume (!r_valid_i || (r_walk_i < 2'(Walks) && open_q[r_walk_i]));
     // A new root table comes with a flush of everything.
     if (started_q && rst_ni) m_root: assume (root_i == root_q || cc_flush_q);
-    m_zero: assume (!req_zero_i);  // not with Zlr 0
     // iommu_paging_cache: no way to a table of level 3 where the tables of level 3 are the first ones.
     m_levels: assume (!pc_hit_i[2]);
   end
