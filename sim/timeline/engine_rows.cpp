@@ -105,13 +105,13 @@ void EngineRows::fetches(const CycleView& view, unsigned adapter) {
   const AxiMasterOut& vram = view.out.vram.at(adapter);
   const AxiSlaveOut& local = view.in.vram.at(adapter);
   if (local.rvalid && vram.rready) answer(0, local.rid, local.rdata, local.rlast);
-  if (vram.arvalid && local.arready) ask(0, vram.arid, vram.araddr, 1U << vram.arsize);
+  if (vram.arvalid && local.arready) ask(0, vram.arid, vram.araddr, vram.arsize);
   // The addresses are the requester's, the data comes at the memory side in the same order.
   const AxiSlaveOut& host = view.in.data;
   if (host.rvalid && view.out.data.rready && host.rid >> info_.id_bits == adapter)
     answer(1, host.rid & mask, host.rdata, host.rlast);
   const RequesterProbe& probe = view.out.probe.at(adapter);
-  if (probe.ar) ask(1, probe.arid, probe.araddr, info_.bus_bytes);
+  if (probe.ar) ask(1, probe.arid, probe.araddr, static_cast<unsigned>(__builtin_ctz(info_.bus_bytes)));
 }
 
 void EngineRows::fetched(unsigned adapter, unsigned number, unsigned port, const BeatData& data, bool last) {

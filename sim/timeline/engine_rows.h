@@ -47,7 +47,7 @@ class EngineRows {
   };
   struct Fetch {
     std::uint64_t address = 0;
-    unsigned size = 0;
+    unsigned size = 0;  ///< log2 of the bytes of a beat
     unsigned beat = 0;
   };
   struct Engine {

@@ -292,7 +292,7 @@ void IommuRows::table_side(const CycleView& view, const DutActivity& activity) {
     }
   }
   if (m.arvalid && s.arready) {
-    TableRead read{0, view.cycle, m.araddr, 1U << m.arsize, m.arlen + 1U, 0};
+    TableRead read{0, view.cycle, m.araddr, m.arsize, m.arlen + 1U, 0};
     if (m.arid == queue_id_) {
       read.row = fetch_rows_.take(view.cycle);
     } else if (const auto walk = walks_.find(m.arid); walk != walks_.end()) {

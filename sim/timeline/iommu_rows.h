@@ -63,7 +63,7 @@ class IommuRows {
     RowId row = 0;
     std::uint64_t begin = 0;
     std::uint64_t address = 0;
-    unsigned size = 0;
+    unsigned size = 0;  ///< log2 of the bytes of a beat
     unsigned beats = 0;
     unsigned beat = 0;
     WalkEntry entry = WalkEntry::kRoot;
