@@ -41,7 +41,8 @@ class Lane {
   [[nodiscard]] const std::vector<Answer>& pushed() const { return now_.pushed; }
   /// The request at the output, its address translated.
   [[nodiscard]] const Request* out() const { return out_.empty() ? nullptr : &out_.front(); }
-  /// Of what had its address at the last flush, no more than the head of the output is left, and that only if it is `shown`.
+  /// Of what had its address at the last flush, no more than the head of the output is left, and that only if
+  /// it is `shown`.
   [[nodiscard]] bool settled(bool shown) const { return older_ <= (shown ? 1U : 0U); }
 
   struct Outcome {
