@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two words a cycle, at an empty FIFO, a full one and one that is read; marks beside them.
+// Two words a cycle, at an empty FIFO, a full one and one that is read; marks beside them. Full: as many words as its
+// memory has; the place of the head makes one more, which the lane has no credit for.
 module fifo_2in_points (
     input logic clk_i,
     input logic rst_ni,
@@ -28,5 +29,5 @@ module fifo_2in_points (
 endmodule
 
 bind fifo_2in fifo_2in_points i_points (
-    .clk_i, .rst_ni, .push_i, .pop_i, .mark_i, .marked_o, .empty_q, .full(count_q == (PtrWidth + 1)'(Depth)),
+    .clk_i, .rst_ni, .push_i, .pop_i, .mark_i, .marked_o, .empty_q, .full(!empty_q && count_q == (PtrWidth + 1)'(Depth - 1)),
     .odd(wptr_q[0]));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills, lookups and flushes in one cycle; full and empty.
+// Fills, lookups and flushes in one cycle; full and empty. The walker drops a fill that meets a flush itself:
+// iommu_points has that.
 module iommu_context_cache_points #(
     parameter int unsigned Entries = 2
 ) (
     input logic clk_i,
     input logic rst_ni,
     input logic [Entries-1:0] valid_q,
-    input logic fill_valid_i,
     input logic flush_valid_i,
     input logic [1:0] flush_g_i,
     input logic fill,
@@ -25,7 +25,6 @@ module iommu_context_cache_points #(
       c_replaces: cover (fill && valid_q == '1 && !present);
       c_fills_again: cover (fill && present);
       c_both_hit: cover (rd_hit_o && wr_hit_o);
-      c_fill_and_flush: cover (fill_valid_i && flush_valid_i);
       c_read_hit_and_flush: cover (flush_valid_i && rd_taken);
       c_write_hit_and_flush: cover (flush_valid_i && wr_taken);
       c_walk_hit_and_flush: cover (flush_valid_i && wk_taken);
@@ -38,6 +37,6 @@ module iommu_context_cache_points #(
 endmodule
 
 bind iommu_context_cache iommu_context_cache_points #(.Entries(Entries)) i_points (
-    .clk_i, .rst_ni, .valid_q, .fill_valid_i, .flush_valid_i, .flush_g_i, .fill, .present(fill_match != '0),
+    .clk_i, .rst_ni, .valid_q, .flush_valid_i, .flush_g_i, .fill, .present(fill_match != '0),
     .rd_taken((rd_match & flush_match) != '0), .wr_taken((wr_match & flush_match) != '0),
     .wk_taken((wk_match & flush_match) != '0), .kept((valid_q & ~flush_match) != '0), .rd_hit_o, .wr_hit_o);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every state of the queue, its buffers full and empty, errors and stops beside what is under way.
+// Every state of the queue, its buffers full and empty, errors and stops beside what is under way. It is turned off only
+// when nothing is: c_gcmd_queue_off_waits of the registers.
 module iommu_invalidation_points (
     input logic clk_i,
     input logic rst_ni,
     input logic [2:0] state_q,
-    input logic enable_i,
     input logic base_reset_i,
     input logic iqe_i,
     input logic info_full,
@@ -103,7 +103,6 @@ module iommu_invalidation_points (
       c_read_error: cover (r_valid_i && r_error_i);
       c_iqe_cleared_with_reads_under_way: cover (state_q == 3'd5 && !iqe_i && flying);
       c_base_moved_while_stopped: cover (state_q == 3'd5 && base_reset_i);
-      c_turned_off_with_reads_under_way: cover (!enable_i && flying);
       c_wide_and_bad_tail: cover (queue_bad && wide_i && tail_bad);
       c_mode_bad: cover (queue_bad && !mode_ok_i);
     end
@@ -111,7 +110,7 @@ module iommu_invalidation_points (
 endmodule
 
 bind iommu_invalidation iommu_invalidation_points i_points (
-    .clk_i, .rst_ni, .state_q, .enable_i, .base_reset_i, .iqe_i, .info_full, .info_empty, .beat_full, .beat_empty,
+    .clk_i, .rst_ni, .state_q, .base_reset_i, .iqe_i, .info_full, .info_empty, .beat_full, .beat_empty,
     .bursts_full(held_q == BurstBits'(Bursts)), .flying(flying_q != '0), .r_valid_i, .r_error_i, .ar_valid_o,
     .ar_ready_i, .ar_taken, .info_pop, .accept, .stop_now, .queue_bad, .at_hand, .is_cc, .is_tlb, .is_wait, .cc_q,
     .tlb_ready_i, .settled_i, .drain_ack_i, .drain_req_o, .owed_drain_q, .g_q, .head_wraps(head_next == '0),

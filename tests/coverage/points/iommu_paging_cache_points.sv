@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills, lookups and flushes in one cycle.
+// Fills, lookups and flushes in one cycle. A flush that may take tables of the walk's own domain restarts the walk, so
+// that it fills nothing in its cycle (c_beat_and_its_kill of the walker).
 module iommu_paging_cache_points (
     input logic clk_i,
     input logic rst_ni,
@@ -20,7 +21,6 @@ module iommu_paging_cache_points (
       c_hit_and_flush_of_others: cover (hit_o && flush_valid_i);
       c_fill_and_flush: cover (fill_flush && same_domain);
       c_fill_and_flush_of_others: cover (fill_flush && !same_domain && flush_g_i != 2'd1);
-      c_fill_and_page_flush: cover (fill_flush && same_domain && flush_g_i == 2'd3 && !flush_ih_i);
       c_fill_and_leaf_flush: cover (fill_flush && same_domain && flush_g_i == 2'd3 && flush_ih_i);
       c_fill_and_hit: cover (hit_o && fill_valid_i);
     end

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Closing at every point of a burst, and what comes meanwhile; port 0 stands for all.
+// Closing at every point of a burst, and what comes meanwhile; port 0 stands for all. In the cycle of closing no read and
+// no new burst's data is taken any more: iommu_points has those that are offered in it.
 module iommu_quiesce_points (
     input logic clk_i,
     input logic rst_ni,
@@ -15,8 +16,6 @@ module iommu_quiesce_points (
     input logic writes,
     input logic ahead,
     input logic midway,
-    input logic begins,
-    input logic ar,
     input logic aw,
     input logic clean,
     input logic resting
@@ -41,9 +40,8 @@ module iommu_quiesce_points (
       c_within_a_burst: cover (quiesce_i && midway);
       c_queue_at_work: cover (closed_q && busy_i);
       // in one cycle
-      c_begins_with_read: cover (rises && ar);
       c_begins_with_write: cover (rises && aw);
-      c_begins_with_data: cover (rises && begins);
+      c_begins_within_a_burst: cover (rises && midway);
       c_given_up: cover (falls && !quiesced_q);
       c_given_up_while_resting: cover (falls && resting);
       c_busy_while_resting: cover (resting && busy_i);
@@ -60,5 +58,5 @@ endmodule
 bind iommu_quiesce iommu_quiesce_points i_points (
     .clk_i, .rst_ni, .por_ni, .quiesce_i, .closed_q, .held_q, .quiesced_o, .te_i, .release_i, .busy_i,
     .reads(gen_port[0].reads_q != '0), .writes(gen_port[0].writes_q != '0), .ahead(gen_port[0].ahead_q != '0),
-    .midway(gen_port[0].within_q), .begins(gen_port[0].begins), .ar(ar_i[0]), .aw(aw_i[0]), .clean(clean == '1),
+    .midway(gen_port[0].within_q), .aw(aw_i[0]), .clean(clean == '1),
     .resting(rest_q != '0));

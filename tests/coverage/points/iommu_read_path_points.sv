@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The buffer of port 0, which stands for all, full and empty, and its blocked reads beside data.
+// The buffer of port 0, which stands for all, full and empty, and its blocked reads beside data. New reads wait until a
+// blocked one has ended, its last cycle included.
 module iommu_read_path_points (
     input logic clk_i,
     input logic rst_ni,
@@ -18,7 +19,9 @@ module iommu_read_path_points (
     input logic r_ready,
     input logic pipe
 );
+  logic ended_q;
   always_ff @(posedge clk_i) begin
+    ended_q <= err_done;
     if (rst_ni) begin
       c_full: cover (full);
       c_empty: cover (empty);
@@ -34,7 +37,7 @@ module iommu_read_path_points (
       c_error_and_beat: cover (pending_q && push);
       c_beat_during_error: cover (active_q && push);
       c_error_comes_with_beat: cover (err && push);
-      c_ends_as_read_is_taken: cover (err_done && ar_taken);
+      c_read_is_taken_behind_error: cover (ended_q && ar_taken);
       c_push_and_take: cover (push && taken && !past);
     end
   end
