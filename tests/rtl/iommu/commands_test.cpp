@@ -143,6 +143,31 @@ TEST_F(Commands, AWriteBeforeTheStatusOfTheOneBeforeLosesNothing) {
   }
 }
 
+// A root pointer that waits for the drain of the one before is not lost to a write that asks for something
+// else.
+TEST_F(Commands, ARootPointerThatWaitsIsNotLost) {
+  covers("vtd.gcmd.rewrite", "vtd.gcmd.srtp");
+  ASSERT_TRUE(bench.bring_up());
+  const std::uint64_t other = other_root(kPool + 0x10'0000, 1);
+  EXPECT_EQ(goes(kIova), kPool);
+  bench.data_port().set_latency(200);
+  const auto slow = bench.read(1, 3, kIova);
+  ASSERT_TRUE(bench.run_until([&] { return slow->out; }, 200));
+  command(kSrtp | kTe | kQie);  // adopted, and waits for the read
+  bench.write_register(kRtaddr, other, 8);
+  command(kSrtp | kTe | kQie);  // waits for that drain
+  command(kTe | kQie);
+  EXPECT_FALSE(slow->done);
+  EXPECT_EQ(status(kGsts) & kSrtp, 0U);
+  ASSERT_TRUE(reaches(kSrtp | kTe | kQie, kSrtp | kTe | kQie));
+  EXPECT_TRUE(slow->done);
+  EXPECT_EQ(slow->out_address, kPool);
+  bench.flush_contexts();
+  bench.flush_global();
+  ASSERT_TRUE(bench.invalidate());
+  EXPECT_EQ(goes(kIova), kPool + 0x10'0000);
+}
+
 TEST_F(Commands, RtaddrIsLatched) {
   covers("vtd.gcmd.srtp", "vtd.root.latched");
   ASSERT_TRUE(bench.bring_up());
@@ -401,6 +426,58 @@ TEST_F(Commands, ErrorsAtTheFirstAndLastSlot) {
     bench.memory.store64(queue + slot * 16, 0x11);
     bench.write_register(kFsts, kIqe, 4);
     ASSERT_TRUE(bench.run_until([&] { return bench.waited(wait); }, 300));
+  }
+}
+
+// A wait stands still, and all bursts that are fetched ahead come in whole behind it.
+TEST_F(Commands, EveryBurstOfTheQueueIsHereAndWaits) {
+  covers("vtd.queue.tail", "vtd.wait.status", "vtd.drain");
+  ASSERT_TRUE(bench.bring_up());
+  EXPECT_EQ(goes(kIova), kPool);
+  bench.data_port().set_latency(600);
+  for (unsigned i = 0; i < 15; ++i) bench.push_wait();
+  bench.flush_global();
+  bench.ring();
+  ASSERT_TRUE(bench.run_until([&] { return status(kIqh) == 16 * 16; }, 1000));
+  const auto slow = bench.read(0, 1, kIova);
+  ASSERT_TRUE(bench.run_until([&] { return slow->out; }, 100));
+  bench.table_writes.clear();
+  const std::uint32_t first = bench.push_wait();
+  for (unsigned i = 1; i < 200; ++i) bench.push_wait();
+  bench.ring();
+  ASSERT_TRUE(bench.run_until([&] { return slow->done; }, 1000));
+  EXPECT_TRUE(bench.table_writes.empty()) << "the wait's drain is not over";
+  ASSERT_TRUE(bench.run_until([&] { return bench.table_writes.size() == 200; }, 10000));
+  for (unsigned i = 0; i < 200; ++i) EXPECT_EQ(bench.table_writes[i].dword, first + i);
+  EXPECT_EQ(status(kIqh), bench.tail() * 16);
+}
+
+// IQE is cleared at every distance from the error, reads of the queue still under way: they are dropped, and
+// the queue goes on with what stands at its head by then.
+TEST_F(Commands, IqeIsClearedWithReadsOfTheQueueUnderWay) {
+  covers("vtd.iqe.4", "vtd.queue.tail");
+  ASSERT_TRUE(bench.bring_up());
+  bench.table_port().set_latency(30);
+  for (unsigned offset = 0; offset < 90; ++offset) {
+    SCOPED_TRACE(offset);
+    const unsigned head = bench.tail();
+    const std::uint64_t slot = bench.queue_address() + head * 16;
+    bench.push_descriptor(0, 0);
+    std::uint32_t last = 0;
+    for (unsigned i = 0; i < 150; ++i) last = bench.push_wait();
+    bench.ring();
+    ASSERT_TRUE(bench.run_until([&] { return (status() & kIqe) != 0; }, 300));
+    EXPECT_EQ(status(kIqh), head * 16);
+    bench.run(offset);
+    bench.table_writes.clear();
+    bench.memory.store64(slot + 8, bench.status_address());
+    bench.memory.store64(slot, 0x25 | (std::uint64_t{0xABCD} << 32));
+    bench.write_register(kFsts, kIqe, 4);
+    ASSERT_TRUE(bench.run_until([&] { return bench.waited(last); }, 10000));
+    ASSERT_EQ(bench.table_writes.size(), 151U) << "each is done once";
+    EXPECT_EQ(bench.table_writes[0].dword, 0xABCDU);
+    for (unsigned i = 1; i <= 150; ++i) EXPECT_EQ(bench.table_writes[i].dword, last - 150 + i);
+    EXPECT_EQ(status() & kIqe, 0U);
   }
 }
 

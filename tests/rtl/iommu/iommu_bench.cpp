@@ -72,6 +72,7 @@ void IommuBench::reset(bool power, unsigned cycles) {
   data_monitor_.reset();
   table_monitor_.reset();
   lite_.reset();
+  beside_.reset();
   d.por_ni = !power;
   quiesce_ = hold_reset_ = false;
   reset_unit(cycles);
@@ -166,6 +167,7 @@ void IommuBench::step() {
   data_.step(w_->data);
   table_.step(w_->table);
   lite_.step(cycle_, lite);
+  beside_.step(cycle_, lite);
   d.clk_i = 1;
   d.eval();
   drive();
@@ -372,9 +374,10 @@ void IommuBench::drive() {
   d.s_axil_wdata_i = lite.wdata;
   d.s_axil_wstrb_i = lite.wstrb;
   d.s_axil_bready_i = lite.bready;
-  d.s_axil_arvalid_i = lite.arvalid;
-  d.s_axil_araddr_i = lite.araddr;
-  d.s_axil_rready_i = lite.rready;
+  const auto& reads = beside_.idle() ? lite : beside_.out();
+  d.s_axil_arvalid_i = reads.arvalid;
+  d.s_axil_araddr_i = reads.araddr;
+  d.s_axil_rready_i = reads.rready;
   const auto& s = data_.out();
   d.m_axi_data_arready_i = s.arready;
   d.m_axi_data_rvalid_i = s.rvalid;

@@ -216,6 +216,10 @@ class IommuBench {
                                                      unsigned bytes) {
     return lite_.write(offset, value, bytes);
   }
+  /// A read beside the accesses of the others, which must be writes meanwhile: in any cycle of theirs.
+  std::shared_ptr<const sim::LiteAccess> start_read_beside(std::uint32_t offset, unsigned bytes) {
+    return beside_.read(offset, bytes);
+  }
   sim::AxiMemory& data_port() { return data_; }
   sim::AxiMemory& table_port() { return table_; }
 
@@ -232,7 +236,7 @@ class IommuBench {
   sim::HostBus bus_;
   sim::AxiMemory data_, table_;
   sim::AxiMonitor data_monitor_, table_monitor_;
-  sim::AxiLiteMaster lite_;
+  sim::AxiLiteMaster lite_, beside_;
   std::uint64_t cycle_ = 0;
   std::mt19937_64 random_;
   std::deque<BurstPtr> ar_[kPorts], aw_[kPorts];
