@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "tests/rtl/iommu/iommu_bench.h"
 #include "tests/support/covers.h"
@@ -96,6 +97,83 @@ TEST_F(Invalidation, ContextsStayCachedUntilInvalidated) {
   ASSERT_TRUE(bench.invalidate());
   EXPECT_EQ(goes(kIova), 0U);
   EXPECT_EQ((bench.faults.back()[1] >> 32) & 0xFF, 0x02U);
+}
+
+// A context entry changes and is flushed in every cycle of a walk that reads it: who goes out behind the
+// status goes where the new one says, and nothing of the old one stays.
+TEST_F(Invalidation, ContextsAreFlushedInEveryCycleOfAWalk) {
+  covers("vtd.invalidation.context", "vtd.race");
+  const std::uint64_t other = bench.tables.page();
+  bench.tables.map(other, kIova, kNew);
+  unsigned old = 0;
+  for (unsigned offset = 0; offset < 90; ++offset) {
+    SCOPED_TRACE(offset);
+    bench.tables.context(kSid[0], 7, table);
+    bench.flush_contexts();
+    bench.flush_global();
+    ASSERT_TRUE(bench.invalidate());
+    const auto early = bench.read(0, 1, kIova);
+    bench.run(offset);
+    bench.tables.context(kSid[0], 7, other);
+    bench.flush_contexts();
+    bench.flush_global();
+    ASSERT_TRUE(bench.invalidate());
+    const auto told = bench.status_cycle;
+    ASSERT_TRUE(bench.settle());
+    EXPECT_TRUE(early->out_address == kOld || early->out_address == kNew);
+    if (early->out_cycle > told) {
+      EXPECT_EQ(early->out_address, kNew);
+    }
+    old += early->out_address == kOld ? 1 : 0;
+    EXPECT_EQ(goes(kIova), kNew);
+  }
+  EXPECT_GT(old, 0U);
+  EXPECT_LT(old, 90U);
+  EXPECT_TRUE(bench.faults.empty());
+}
+
+// A new root pointer is adopted in every cycle of a walk: without its context from the old one it takes the
+// new one, and leaves nothing of the old one behind.
+TEST_F(Invalidation, ANewRootComesInEveryCycleOfAWalk) {
+  covers("vtd.root.switch", "vtd.race");
+  const std::uint64_t root = bench.tables.page(), contexts = bench.tables.page(), other = bench.tables.page();
+  bench.tables.map(other, kIova, kNew);
+  bench.memory.store64(contexts + (kSid[0] & 0xFF) * 16, context_low(other, 0));
+  bench.memory.store64(contexts + (kSid[0] & 0xFF) * 16 + 8, context_high(7, 2));
+  bench.memory.store64(root + (kSid[0] >> 8) * 16, contexts | 1);
+  const auto adopt = [&] {
+    constexpr std::uint32_t kSrtp = 1U << 30;
+    bench.write_register(0x018, kSrtp | 1U << 31 | 1U << 26, 4);
+    ASSERT_TRUE(bench.run_until([&] { return (bench.read_register(0x01C, 4) & kSrtp) != 0; }, 500));
+  };
+  const auto flush = [&] {
+    bench.flush_contexts();
+    bench.flush_global();
+    ASSERT_TRUE(bench.invalidate());
+  };
+  std::string went;
+  for (unsigned offset = 0; offset < 100; ++offset) {
+    SCOPED_TRACE(offset);
+    bench.write_register(0x020, bench.tables.root(), 8);
+    adopt();
+    flush();
+    bench.write_register(0x020, root, 8);
+    const auto early = bench.read(0, 1, kIova);
+    bench.run(offset);
+    adopt();
+    ASSERT_TRUE(bench.settle());
+    went += early->out_address == kNew ? 'n' : early->out_address == kOld ? 'o' : '?';
+    if (went.back() == 'n') {
+      EXPECT_EQ(goes(kIova), kNew) << "before any flush";
+    }
+    flush();
+    EXPECT_EQ(goes(kIova), kNew);
+  }
+  const auto turn = went.find('o');
+  ASSERT_NE(turn, std::string::npos);
+  EXPECT_GT(turn, 0U);
+  EXPECT_EQ(went, std::string(turn, 'n') + std::string(100 - turn, 'o'));
+  EXPECT_TRUE(bench.faults.empty());
 }
 
 // A page becomes present while a request that saw it absent is under way; requests made afterwards never
