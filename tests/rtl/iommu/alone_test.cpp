@@ -64,6 +64,23 @@ TEST_F(Alone, AllPortsTranslateAtOnce) {
   all_at_once(64);
 }
 
+// More sources than context entries: each one's entry has gone when its turn comes again, and is read again.
+TEST_F(Alone, SourcesTakeTurnsInTheContextCache) {
+  covers("vtd.cache.context");
+  ASSERT_TRUE(bench.bring_up());
+  for (unsigned round = 0; round < 3; ++round) {
+    for (unsigned p = 0; p < kPorts; ++p) {
+      SCOPED_TRACE(testing::Message() << "round " << round << ", port " << p);
+      const auto walks = bench.walk_reads;
+      const auto b = bench.read(p, 0, kIova + p * 4096ULL);
+      ASSERT_TRUE(bench.settle());
+      EXPECT_EQ(b->out_address, where(p, kIova + p * 4096ULL));
+      // Root, context, four levels; nothing while all entries fit.
+      EXPECT_EQ(bench.walk_reads - walks, round == 0 || kPorts > GPUDMAR_CONTEXTS ? 6U : 0U);
+    }
+  }
+}
+
 TEST_F(Alone, ABlockedPortIsRecordedWithItsSourceAndTheOthersGoOn) {
   covers("vtd.isolation.blocked", "G21");
   ASSERT_TRUE(bench.bring_up());
@@ -113,7 +130,9 @@ TEST_F(Alone, AnInvalidationOfOnePortsDomainLeavesTheOthers) {
   for (unsigned p = 0; p + 1 < kPorts; ++p) others.push_back(bench.read(p, 0, kIova));
   ASSERT_TRUE(bench.settle());
   for (const auto& b : others) EXPECT_EQ(b->out_address, where(b->port, b->address));
-  EXPECT_EQ(bench.walk_reads, walks) << "still cached";
+  if (kPorts <= GPUDMAR_CONTEXTS) {
+    EXPECT_EQ(bench.walk_reads, walks) << "still cached";
+  }
   const auto gone = bench.read(port, 0, kIova);
   ASSERT_TRUE(bench.settle());
   EXPECT_FALSE(gone->out);
