@@ -455,7 +455,7 @@ TEST_F(Commands, EveryBurstOfTheQueueIsHereAndWaits) {
 // IQE is cleared at every distance from the error, reads of the queue still under way: they are dropped, and
 // the queue goes on with what stands at its head by then.
 TEST_F(Commands, IqeIsClearedWithReadsOfTheQueueUnderWay) {
-  covers("vtd.iqe.4", "vtd.queue.tail");
+  covers("vtd.iqe.3", "vtd.queue.tail");
   ASSERT_TRUE(bench.bring_up());
   bench.table_port().set_latency(30);
   for (unsigned offset = 0; offset < 90; ++offset) {

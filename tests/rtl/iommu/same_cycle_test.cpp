@@ -306,8 +306,8 @@ TEST_F(SameCycle, AStatusAndBothEventsWaitForTheBus) {
 // IQE is cleared around the cycle in which a bad descriptor sets it. Before and in that cycle it stands;
 // behind it the queue tries the descriptor again, which is an event of its own.
 TEST_F(SameCycle, AQueueErrorAndTheClearingOfIqe) {
-  covers("vtd.event.queue-error", "vtd.iqe.4");
-  std::string events;
+  covers("vtd.event.queue-error", "vtd.iqe.3");
+  unsigned before = 0, with = 0, behind = 0;
   for (unsigned offset = 0; offset < 50; ++offset) {
     SCOPED_TRACE(offset);
     bench.table_writes.clear();
@@ -317,10 +317,15 @@ TEST_F(SameCycle, AQueueErrorAndTheClearingOfIqe) {
     bench.ring();
     bench.run(offset);
     bench.write_register(kFsts, kIqe, 4);
+    written = bench.tail_cycle;
     bench.run(100);
     EXPECT_EQ(status(), kIqe);
     EXPECT_EQ(status(kIqh), head);
-    events += static_cast<char>('0' + sent(kFaultMessage));
+    // The address of its message is two cycles behind an event.
+    ASSERT_FALSE(bench.table_writes.empty());
+    const auto error = bench.table_writes[0].cycle - 2;
+    EXPECT_EQ(sent(kFaultMessage), written > error ? 2U : 1U);
+    (written < error ? before : written == error ? with : behind) += 1;
     // Repaired, it goes on there.
     bench.memory.store64(slot, kWaitNoStatus);
     bench.write_register(kFsts, kIqe, 4);
@@ -330,7 +335,9 @@ TEST_F(SameCycle, AQueueErrorAndTheClearingOfIqe) {
     bench.write_register(kIcs, 1, 4);
     bench.run(60);
   }
-  EXPECT_EQ(events, std::string(events.find('2'), '1') + std::string(50 - events.find('2'), '2'));
+  EXPECT_GT(before, 0U);
+  EXPECT_EQ(with, 1U);
+  EXPECT_GT(behind, 0U);
 }
 
 // A queue error and a fault at every distance are one event: the second is not new.
