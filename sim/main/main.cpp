@@ -105,11 +105,11 @@ CycleWindow window_of(std::uint64_t cycle) {
   return {cycle > kWavesBefore ? cycle - kWavesBefore : 0, cycle + kWavesAfter};
 }
 
-/// This run once more, for its waves alone: the same seed gives the same cycles.
-void run_again(const Options& options, const CycleWindow& window) {
+/// The command line without what it wants written, waves apart.
+std::vector<std::string> without_outputs(const std::vector<std::string>& given) {
   std::vector<std::string> words;
   bool skip = false;
-  for (const std::string& word : options.words) {
+  for (const std::string& word : given) {
     const bool value_follows =
         std::find(std::begin(kOutputs), std::end(kOutputs), word) != std::end(kOutputs);
     const bool drop = skip || value_follows ||
@@ -119,6 +119,12 @@ void run_again(const Options& options, const CycleWindow& window) {
     skip = value_follows && !skip;
     if (!drop) words.push_back(word);
   }
+  return words;
+}
+
+/// This run once more, for its waves alone: the same seed gives the same cycles.
+void run_again(const Options& options, const CycleWindow& window) {
+  std::vector<std::string> words = without_outputs(options.words);
   for (std::string word : {std::string("--waves"), options.failure_waves, std::string("--waves-window"),
                            fmt::format("{}:{}", window.first, window.last)})
     words.push_back(std::move(word));
@@ -179,8 +185,8 @@ int report(const Options& options, Machine& machine, const RunResult& result,
   const nlohmann::json summary = summarize(result, machine, duration.count(), scenario);
   if (!options.summary.empty()) write_file(options.summary, summary.dump(2) + "\n");
   if (!options.report.empty())
-    write_file(options.report,
-               report_page(summary, shown->figures(), machine.contract(), command_line(options.words)));
+    write_file(options.report, report_page(summary, shown->figures(), machine.contract(),
+                                           command_line(without_outputs(options.words))));
   if (!result.passed) show_failure(options, machine);
   return result.passed ? 0 : 1;
 }

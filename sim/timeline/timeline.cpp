@@ -3,6 +3,7 @@
 #include "sim/timeline/timeline.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "sim/bench/checkers.h"
 
@@ -30,6 +31,10 @@ Timeline::Timeline(Machine& machine, const std::string& path, Window window)
 }
 
 Timeline::~Timeline() {
+  try {
+    close();                         // a run that broke off is worth looking at
+  } catch (const std::exception&) {  // told by whoever closes it
+  }
   machine_.watch_registers(nullptr);
   machine_.board().memory().remove_observer(software_);
   machine_.board().remove_observer(*this);

@@ -54,6 +54,18 @@ class SameCycle : public StatusFixture {
     came = bench.fault_cycles.back();
     ASSERT_EQ(static_cast<int>(written - came), behind) << "not the distance that was meant";
   }
+  /// A request that fails, and the queue's tail written, `offset` - 30 cycles apart.
+  void ring_beside_a_fault(unsigned offset) {
+    if (offset < 30) {
+      bench.read(1, 2, kIova + 7 * 4096ULL);
+      bench.run(30 - offset);
+      bench.ring();
+    } else {
+      bench.ring();
+      bench.run(offset - 30);
+      bench.read(1, 2, kIova + 7 * 4096ULL);
+    }
+  }
   unsigned next() const { return static_cast<unsigned>(recorded % 8); }
   void record_one() {
     fault();
@@ -163,15 +175,7 @@ TEST_F(SameCycle, AFaultAndAWaitAreTwoEvents) {
     bench.messages.clear();
     bench.push_descriptor(kWaitForNothing, 0);  // the next one ends as a fault of a later beat comes
     bench.push_descriptor(kWaitNoStatus, 0);
-    if (offset < 30) {
-      bench.read(1, 2, kIova + 7 * 4096ULL);
-      bench.run(30 - offset);
-      bench.ring();
-    } else {
-      bench.ring();
-      bench.run(offset - 30);
-      bench.read(1, 2, kIova + 7 * 4096ULL);
-    }
+    ring_beside_a_fault(offset);
     ASSERT_TRUE(bench.settle());
     bench.run(80);
     ASSERT_EQ(bench.messages.size(), 2U);
@@ -348,15 +352,7 @@ TEST_F(SameCycle, AQueueErrorAndAFaultAreOneEvent) {
     bench.messages.clear();
     const std::uint64_t slot = bench.queue_address() + bench.tail() * 16;
     bench.push_descriptor(0, 0);
-    if (offset < 30) {
-      bench.read(1, 2, kIova + 7 * 4096ULL);
-      bench.run(30 - offset);
-      bench.ring();
-    } else {
-      bench.ring();
-      bench.run(offset - 30);
-      bench.read(1, 2, kIova + 7 * 4096ULL);
-    }
+    ring_beside_a_fault(offset);
     ASSERT_TRUE(bench.settle());
     bench.run(80);
     EXPECT_EQ(status() & 0xFF, kIqe | kPpf);
